@@ -1,0 +1,75 @@
+"""Writing files so that a reader never meets half of one, and naming their content."""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+TEMPORARY_PREFIX = ".dtst-"
+"""How the names of unfinished files begin; a killed writer leaves them behind."""
+
+
+def write_atomic(path: str | Path, content: bytes) -> None:
+    """Write a file under a temporary name beside it, then rename it into place.
+
+    Makes the folder if need be. Two processes may write the same path at once:
+    each has its own temporary name and the last rename wins.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A random name: process numbers repeat across the nodes of a cluster.
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def to_json(value: Any, indent: int | None = None) -> bytes:
+    """Canonical JSON: the same value gives the same bytes.
+
+    ASCII only, so that names which are not valid UTF-8 (surrogate escapes)
+    survive the way to disk and back.
+    """
+    separators = (",", ":") if indent is None else None
+    return json.dumps(value, indent=indent, separators=separators).encode()
+
+
+def read_json(path: str | Path) -> Any:
+    """The value in a JSON file."""
+    return json.loads(Path(path).read_bytes())
+
+
+def write_table(path: str | Path, rows: Iterable[dict]) -> None:
+    """Write rows as JSON Lines, one object a line."""
+    write_atomic(path, b"".join(to_json(row) + b"\n" for row in rows))
+
+
+def read_table(path: str | Path) -> Iterator[dict]:
+    """Yield the rows that `write_table` wrote."""
+    with open(path, "rb") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def digest(content: bytes) -> str:
+    """Name content by 128 bits of BLAKE2b, as hexadecimal."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def digest_file(path: str | Path) -> str:
+    """`digest` of a file's content, read in pieces."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(
+            file, lambda: hashlib.blake2b(digest_size=16)
+        ).hexdigest()
+
+
+def digest_value(value: Any) -> str:
+    """`digest` of a JSON value, whatever the order of its keys."""
+    return digest(json.dumps(value, sort_keys=True).encode())

@@ -1,0 +1,77 @@
+"""Reading images: any supported file becomes upright 8-bit RGB."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from pillow_heif import register_heif_opener
+
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jfif .png .webp .bmp .tif .tiff .gif .avif .heic".split()
+)
+"""File types taken for images (compared in lower case)."""
+
+register_heif_opener()
+
+
+class UnreadableImage(Exception):
+    """A file that is not an image we can decode; the message says why."""
+
+
+def read(
+    path: str | Path, background: tuple[int, int, int] = (255, 255, 255)
+) -> np.ndarray:
+    """Decode an image file, turned upright by its EXIF orientation.
+
+    Animations give their first frame; transparent pixels show `background`;
+    16-bit and floating-point grey is scaled to 8 bits. Images of more than
+    Pillow's limit of 179 million pixels are refused.
+
+    Returns (height, width, 3) uint8 RGB. Raises UnreadableImage.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns from half its limit on; photos of that size are fine here.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+    except Exception as error:  # decoders raise nearly every type there is
+        raise UnreadableImage(f"cannot be decoded: {error}") from error
+    return np.asarray(_flatten(upright, background))
+
+
+def size(path: str | Path) -> tuple[int, int]:
+    """(width, height) of an image as stored, from its header. Raises UnreadableImage."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except Exception as error:
+        raise UnreadableImage(f"cannot be decoded: {error}") from error
+
+
+def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """Bring any Pillow mode to RGB."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return _grey_to_8_bit(image)
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        flat = Image.new("RGBA", rgba.size, (*background, 255))
+        return Image.alpha_composite(flat, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _grey_to_8_bit(image: Image.Image) -> Image.Image:
+    """Scale wide grey to 8 bits: 16-bit by its full range, others by their own."""
+    grey = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    if image.mode.startswith("I;16") or (
+        image.mode == "I" and grey.min() >= 0 and 255 < grey.max() <= 65535
+    ):
+        grey = grey / 257.0
+    elif grey.min() < 0 or grey.max() > 255:
+        span = grey.max() - grey.min()
+        grey = (grey - grey.min()) * (255.0 / span)
+    return Image.fromarray(np.round(grey).astype(np.uint8)).convert("RGB")

@@ -1,0 +1,72 @@
+"""Sidecars: ``photo.jpg.json`` beside ``photo.jpg``, one JSON object of the user's.
+
+Nothing here drops a key that somebody else wrote.
+"""
+
+import json
+from pathlib import Path
+
+from dtst_flow.files import digest_value, to_json, write_atomic
+
+PIXEL_BOUND = frozenset({"classes", "metrics", "provenance"})
+"""Keys that speak of an image's own pixels and so do not travel to a crop of it."""
+
+
+class BrokenSidecar(Exception):
+    """A sidecar that is no JSON object; the message names file and fault."""
+
+
+def path_of(image: str | Path) -> Path:
+    """Where the sidecar of an image lies."""
+    return Path(f"{image}.json")
+
+
+def read(image: str | Path) -> dict:
+    """Return an image's sidecar, {} when it has none. Raises BrokenSidecar."""
+    path = path_of(image)
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (ValueError, OSError) as error:
+        raise BrokenSidecar(f"sidecar {path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise BrokenSidecar(f"sidecar {path} holds no JSON object")
+    return content
+
+
+def write(image: str | Path, content: dict) -> None:
+    """Replace an image's sidecar; an empty one is removed."""
+    path = path_of(image)
+    if content:
+        write_atomic(path, to_json(content, indent=2) + b"\n")
+    else:
+        path.unlink(missing_ok=True)
+
+
+def travelling(sidecar: dict) -> dict:
+    """The keys of a source's sidecar that hold for a crop of it as well."""
+    return {k: v for k, v in sidecar.items() if k not in PIXEL_BOUND}
+
+
+def signature(ours: dict) -> dict[str, str]:
+    """Remember what we wrote, by key: enough for `merge` to tell it from an edit."""
+    return {key: digest_value(value)[:12] for key, value in ours.items()}
+
+
+def merge(present: dict, ours: dict, *written: dict[str, str]) -> dict:
+    """Three-way merge of a sidecar that both we and the user write.
+
+    present  what the file holds now
+    ours     what we have to say now; {} to withdraw it all
+    written  the `signature` of each content that we may have left there
+
+    What the user added or changed stays, except ``provenance``, which is ours alone.
+    """
+
+    def is_ours(key: str, value: object) -> bool:
+        signature = digest_value(value)[:12]
+        return key == "provenance" or any(w.get(key) == signature for w in written)
+
+    users = {k: v for k, v in present.items() if not is_ours(k, v)}
+    return {**{k: v for k, v in ours.items() if k not in users}, **users}
