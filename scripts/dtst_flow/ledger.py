@@ -1,0 +1,212 @@
+"""Ledger: which files of a bucket the workflow wrote, so that it touches no other.
+
+A bucket's results are written in *parts* (a part is a shard, or the whole of it).
+A part notes each file in a journal before and after writing it; when all parts are
+done, `settle` removes what is no longer wanted and turns the journals into ledgers.
+
+A row of a ledger is {path, key, stat, written, sidecar}: path relative to the bucket,
+key naming all that the content was made from, [size, mtime in ns] of the file,
+`sidecars.signature` of what we wrote beside it, stat of the sidecar or None. The row
+noted before writing has no key, and the coming signature as `writing`.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from dtst_flow import sidecars
+from dtst_flow.files import (
+    TEMPORARY_PREFIX,
+    read_table,
+    to_json,
+    write_atomic,
+    write_table,
+)
+
+
+class ForeignFile(Exception):
+    """A file of the user's that stands where one of ours should go."""
+
+
+def stat_of(path: str | Path) -> list[int] | None:
+    """[size in bytes, mtime in ns] of a file, None when there is none."""
+    try:
+        stat = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+class Ledgers:
+    """The ledgers of one bucket.
+
+    bucket  the folder with the results
+    state   the folder with the ledgers and journals
+    """
+
+    def __init__(self, bucket: str | Path, state: str | Path):
+        self.bucket = Path(bucket)
+        self.settled = Path(state) / "ledger"
+        self.journals = Path(state) / "journal"
+
+    def parts(self) -> list[str]:
+        """Names of the parts that have a ledger."""
+        return sorted(path.stem for path in self.settled.glob("*.jsonl"))
+
+    def rows(self, part: str) -> dict[str, dict]:
+        """The last that was noted of each file of a part: path -> row."""
+        rows: dict[str, dict] = {}
+        for folder in (self.settled, self.journals):
+            for row in _whole_lines(folder / f"{part}.jsonl"):
+                rows[row["path"]] = row
+        return rows
+
+    def owned(self) -> dict[str, dict]:
+        """All files we wrote or began to write: path -> row."""
+        journals = (path.stem for path in self.journals.glob("*.jsonl"))
+        rows: dict[str, dict] = {}
+        for part in sorted({*self.parts(), *journals}):
+            for path, row in self.rows(part).items():
+                if "key" in row or path not in rows:
+                    rows[path] = row
+        return rows
+
+    def intact(self, row: dict) -> bool:
+        """Whether file and sidecar are still as the row has them."""
+        path = self.bucket / row["path"]
+        return (
+            stat_of(path) == row["stat"]
+            and stat_of(sidecars.path_of(path)) == row["sidecar"]
+        )
+
+    def damaged_parts(self) -> list[str]:
+        """Parts of which a file was edited or deleted, or that were never settled."""
+        unsettled = {path.stem for path in self.journals.glob("*.jsonl")}
+        edited = {
+            part
+            for part in set(self.parts()) - unsettled
+            if not all(map(self.intact, self.rows(part).values()))
+        }
+        return sorted(unsettled | edited)
+
+    def settle(self, parts: dict[str, list[dict]]) -> list[str]:
+        """Make the rows of `parts` all there is: remove our other files, note the rest.
+
+        Returns the paths removed, sorted.
+        """
+        wanted = {row["path"] for rows in parts.values() for row in rows}
+        stale = {p: row for p, row in self.owned().items() if p not in wanted}
+        for path, row in stale.items():
+            self._remove(self.bucket / path, _signatures(row))
+        for leftover in self.bucket.glob(f"**/{TEMPORARY_PREFIX}*.tmp"):
+            leftover.unlink(missing_ok=True)
+        for part, rows in parts.items():
+            write_table(self.settled / f"{part}.jsonl", rows)
+        for part in set(self.parts()) - set(parts):
+            (self.settled / f"{part}.jsonl").unlink()
+        for journal in self.journals.glob("*.jsonl"):
+            journal.unlink()
+        return sorted(stale)
+
+    def _remove(self, path: Path, written: tuple[dict, dict]) -> None:
+        path.unlink(missing_ok=True)
+        try:
+            rest = sidecars.merge(sidecars.read(path), {}, *written)
+        except sidecars.BrokenSidecar:
+            return  # the user's edit; not ours to delete
+        sidecars.write(path, rest)
+        folder = path.parent
+        while folder != self.bucket and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+
+
+class Part:
+    """One part of a bucket, being written.
+
+    Safe to use from several processes at once, each with its own copy.
+    """
+
+    def __init__(self, ledgers: Ledgers, name: str):
+        self.ledgers = ledgers
+        self.journal = ledgers.journals / f"{name}.jsonl"
+        self.known = ledgers.rows(name)
+        self._owned: dict[str, dict] | None = None
+
+    def put(
+        self,
+        path: str,
+        key: str,
+        make: Callable[[], bytes],
+        sidecar: dict | None = None,
+    ) -> tuple[dict, bool]:
+        """Bring a file and its sidecar to what `key` stands for.
+
+        path  relative to the bucket
+        make  gives the content; called only when the file is not there already
+        sidecar  our keys of its sidecar; None leaves any sidecar alone
+
+        Returns (ledger row, whether the file had to be written). Raises ForeignFile,
+        BrokenSidecar.
+        """
+        row = self.known.get(path)
+        if row and row.get("key") == key and self.ledgers.intact(row):
+            return row, False
+        target = self.ledgers.bucket / path
+        row = row or self._claim(path, target)
+        signature = sidecars.signature(sidecar or {})
+        written = row.get("written", {})
+        self._note({"path": path, "written": written, "writing": signature})
+        content = make()
+        if sidecar is not None:
+            present = sidecars.read(target)
+            sidecars.write(target, sidecars.merge(present, sidecar, *_signatures(row)))
+        write_atomic(target, content)
+        row = {
+            "path": path,
+            "key": key,
+            "stat": stat_of(target),
+            "written": signature,
+            "sidecar": stat_of(sidecars.path_of(target)),
+        }
+        self._note(row)
+        return row, True
+
+    def _claim(self, path: str, target: Path) -> dict:
+        """The row of a path new to this part. Raises ForeignFile if it is the user's."""
+        if not target.exists():
+            return {}
+        if self._owned is None:
+            self._owned = self.ledgers.owned()
+        if path in self._owned:
+            return self._owned[path]
+        if "provenance" in sidecars.read(target):
+            return {}  # ours from before the ledger was lost
+        raise ForeignFile(
+            f"{target} is there already and was not written by dtst; "
+            "move it away or choose another --to"
+        )
+
+    def _note(self, row: dict) -> None:
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.journal, "ab") as journal:
+            # The line break comes first: it also ends a line that a kill cut short.
+            journal.write(b"\n" + to_json(row))
+
+
+def _signatures(row: dict) -> tuple[dict, dict]:
+    """What our keys of a file's sidecar may be: the last finished, the one begun."""
+    return row.get("written", {}), row.get("writing", {})
+
+
+def _whole_lines(path: Path) -> Iterator[dict]:
+    """Rows of a table or journal; a line that a kill cut short is passed over."""
+    if not path.exists():
+        return
+    with open(path, "rb") as lines:
+        for line in lines:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
