@@ -1,0 +1,99 @@
+"""``dtst models``: show and prepare the model weights, so that no job has to download."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from dtst_flow.models import ModelError, ModelMissing, resolve
+from dtst_flow.models.registry import MODELS, Model
+
+_NAME = click.Choice(list(MODELS))
+
+
+@click.group()
+def models() -> None:
+    """Show and prepare the model weights."""
+
+
+@models.command("list")
+def list_models() -> None:
+    """List every model: size, licence, what it does, where it lies."""
+    for model in MODELS.values():
+        click.echo(_headline(model))
+        click.echo(f"  {model.purpose}")
+        click.echo(f"  {_where(model)}")
+
+
+@models.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=_NAME)
+@click.option("--all", "every", is_flag=True, help="All that have a download.")
+def fetch(names: tuple[str, ...], every: bool) -> None:
+    """Download models.
+
+    They go to the folder that DTST_MODELS names, or to ~/.cache/dtst-flow/models.
+    An interrupted download goes on where it broke off.
+    """
+    if every:
+        names = tuple(model.name for model in MODELS.values() if model.sources)
+    if not names:
+        raise click.UsageError("Give the names of models, or --all.")
+    outcomes = [_fetch(MODELS[name]) for name in names]
+    sys.exit(0 if all(outcomes) else 1)
+
+
+@models.command()
+@click.argument("name", metavar="NAME", type=_NAME)
+def path(name: str) -> None:
+    """Print where a model's weights lie; fail if they are not here."""
+    try:
+        click.echo(resolve(name).path)
+    except ModelError as error:
+        click.echo(error, err=True)
+        sys.exit(1)
+
+
+def _fetch(model: Model) -> bool:
+    """Fetch one model and say where it is now; tell whether that went well."""
+    from dtst_flow.models.download import fetch as download
+
+    click.echo(_headline(model))
+    try:
+        with _progress_bar(model) as progress:
+            weights = download(model.name, progress=progress)
+    except ModelError as error:
+        click.echo(error, err=True)
+        return False
+    click.echo(f"  {weights.path}")
+    return True
+
+
+@contextmanager
+def _progress_bar(model: Model) -> Iterator[Callable[[int, int], None]]:
+    """Show how far a download is, as long as it lasts and only on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(model.name, total=model.size)
+        yield lambda done, size: bar.update(task, completed=done)
+
+
+def _headline(model: Model) -> str:
+    name = click.style(model.name, bold=True)
+    return f"{name}  {model.size / 1e6:.1f} MB  {model.licence}"
+
+
+def _where(model: Model) -> str:
+    """The path of a model's weights, or what is wrong with them."""
+    try:
+        return str(resolve(model.name).path)
+    except ModelMissing:
+        return click.style("not here", fg="yellow")
+    except ModelError as error:
+        return click.style(str(error).partition("\n")[0], fg="red")

@@ -1,0 +1,147 @@
+"""The models the workflow knows, as data.
+
+Every file is pinned by its sha256; download addresses name a fixed revision, so
+that what lies behind one cannot change unnoticed. Licences bind whoever uses the
+weights and are shown before they are fetched.
+"""
+
+from dataclasses import dataclass
+
+_MEDIAPIPE = "https://storage.googleapis.com/mediapipe-models"
+_HUB = "https://huggingface.co"
+_BUFFALO_L = (
+    f"{_HUB}/public-data/insightface/resolve/"
+    "33c1063c49c785b7652d3fd529f86fa4f149392b/models/buffalo_l"
+)
+_BUFFALO_L_IMMICH = (
+    f"{_HUB}/immich-app/buffalo_l/resolve/d09715916a0778919a770c343533641e250b8699"
+)
+_BUFFALO_S = (
+    f"{_HUB}/deepghs/insightface/resolve/"
+    "4e1f33d3fe0e50a0945f3a53ab94ae8977ae7ddb/buffalo_s"
+)
+_BUFFALO_S_IMMICH = (
+    f"{_HUB}/immich-app/buffalo_s/resolve/0ff1751885575e62e084dff70549ce24a11fa5dc"
+)
+
+_INSIGHTFACE_LICENCE = "non-commercial research only (InsightFace)"
+"""https://github.com/deepinsight/insightface/tree/master/python-package#license"""
+
+_DLIB_LICENCE = "CC0-1.0"
+"""https://github.com/davisking/dlib-models; the 68-point predictor has its own note there."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One file of weights.
+
+    name      what the workflow and the user call it
+    purpose   what it does, in a few words
+    file      its file name in a models folder
+    sha256    of the content, 64 hexadecimal digits
+    size      bytes
+    licence   of the weights, with what they were trained on where that restricts their use
+    sources   download addresses, tried in order
+    package   folder of an installed Python package that carries the file ("package/folder")
+    """
+
+    name: str
+    purpose: str
+    file: str
+    sha256: str
+    size: int
+    licence: str
+    sources: tuple[str, ...] = ()
+    package: str = ""
+
+
+ENTRIES = (
+    Model(
+        name="face_landmarker",
+        purpose="MediaPipe Face Landmarker: faces with 478 landmarks",
+        file="face_landmarker.task",
+        sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        size=3_758_596,
+        licence="Apache-2.0",
+        sources=(
+            f"{_MEDIAPIPE}/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
+        ),
+    ),
+    Model(
+        name="scrfd_10g",
+        purpose="SCRFD-10G of buffalo_l: faces with five points",
+        file="det_10g.onnx",
+        sha256="5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
+        size=16_923_827,
+        licence=_INSIGHTFACE_LICENCE,
+        sources=(
+            f"{_BUFFALO_L}/det_10g.onnx",
+            f"{_BUFFALO_L_IMMICH}/detection/model.onnx",
+        ),
+    ),
+    Model(
+        name="scrfd_500m",
+        purpose="SCRFD-500M of buffalo_s: faces with five points, small and fast",
+        file="det_500m.onnx",
+        sha256="5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a",
+        size=2_524_817,
+        licence=_INSIGHTFACE_LICENCE,
+        sources=(
+            f"{_BUFFALO_S}/det_500m.onnx",
+            f"{_BUFFALO_S_IMMICH}/detection/model.onnx",
+        ),
+    ),
+    Model(
+        name="arcface_r50",
+        purpose="ArcFace ResNet-50 of buffalo_l (WebFace600K): identity, 512-d",
+        file="w600k_r50.onnx",
+        sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+        size=174_383_860,
+        licence=_INSIGHTFACE_LICENCE,
+        sources=(
+            f"{_BUFFALO_L}/w600k_r50.onnx",
+            f"{_BUFFALO_L_IMMICH}/recognition/model.onnx",
+        ),
+    ),
+    Model(
+        name="arcface_mbf",
+        purpose="ArcFace MobileFaceNet of buffalo_s (WebFace600K): identity, 512-d, small and fast",
+        file="w600k_mbf.onnx",
+        sha256="9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
+        size=13_616_099,
+        licence=_INSIGHTFACE_LICENCE,
+        sources=(
+            f"{_BUFFALO_S}/w600k_mbf.onnx",
+            f"{_BUFFALO_S_IMMICH}/recognition/model.onnx",
+        ),
+    ),
+    Model(
+        name="dlib_68_points",
+        purpose="dlib shape predictor: 68 landmarks of a face",
+        file="shape_predictor_68_face_landmarks.dat",
+        sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+        size=99_693_937,
+        licence=f"{_DLIB_LICENCE}, but trained on iBUG 300-W: not for commercial use",
+        package="face_recognition_models/models",
+    ),
+    Model(
+        name="dlib_5_points",
+        purpose="dlib shape predictor: five landmarks of a face (eye corners, base of the nose)",
+        file="shape_predictor_5_face_landmarks.dat",
+        sha256="c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+        size=9_150_489,
+        licence=_DLIB_LICENCE,
+        package="face_recognition_models/models",
+    ),
+    Model(
+        name="dlib_resnet",
+        purpose="dlib face recognition ResNet: identity, 128-d",
+        file="dlib_face_recognition_resnet_model_v1.dat",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        size=22_466_066,
+        licence=_DLIB_LICENCE,
+        package="face_recognition_models/models",
+    ),
+)
+
+MODELS = {model.name: model for model in ENTRIES}

@@ -1,0 +1,25 @@
+from importlib.metadata import files
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of models and labelled photos that lies beside the project in development."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared (development models and labelled photos)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def group_photo() -> Path:
+    """A photo of six people, 1280 x 886, that the insightface package brings."""
+    return next(
+        Path(f.locate())
+        for f in files("insightface")
+        if f.name == "t1.jpg" and "images" in f.parts
+    )
