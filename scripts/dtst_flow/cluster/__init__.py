@@ -1,0 +1,1 @@
+"""Clustering: embeddings in, groups out."""
