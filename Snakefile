@@ -1,0 +1,53 @@
+# dtst-flow: from folders of photos to structured image datasets.
+#
+#   snakemake --config dataset=crowd path=faces
+#
+# Everything of a dataset lies in its folder, scratch/<dataset>; the workflow runs there,
+# so all paths in the rules are relative to it. What the workflow itself has to remember
+# is under .dtst in that folder.
+
+from snakemake.utils import min_version, validate
+
+min_version("9.27")
+
+
+configfile: workflow.source_path("config/config.yaml")
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+include: "workflow/rules/common.smk"
+
+
+if DATASET.is_dir():
+
+    workdir: DATASET
+
+
+include: "workflow/rules/inventory.smk"
+include: "workflow/rules/extract_faces.smk"
+include: "workflow/rules/embed.smk"
+include: "workflow/rules/cluster.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        summary_of(STAGES[-1]),
+
+
+onstart:
+    shutil.rmtree(PROGRESS, ignore_errors=True)
+
+
+onsuccess:
+    print(summary(BUCKETS))
+
+
+onerror:
+    print(summary(BUCKETS))

@@ -1,0 +1,16 @@
+"""Rule cluster."""
+
+from dtst_flow.stages import cluster
+from dtst_flow.stages.job import logged
+
+with logged(snakemake.log[0]):
+    cluster.run(
+        snakemake.input.tables,
+        snakemake.input.arrays,
+        snakemake.input.failed,
+        snakemake.params.bucket,
+        cluster.Options(**snakemake.params.options),
+        snakemake.output.summary,
+        snakemake.output.failures,
+        clean=snakemake.config["cluster"]["clean"],
+    )

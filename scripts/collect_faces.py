@@ -1,0 +1,15 @@
+"""Rule collect_faces."""
+
+from dtst_flow.stages import collect
+from dtst_flow.stages.job import logged
+
+with logged(snakemake.log[0]):
+    collect.run(
+        snakemake.input.tables,
+        snakemake.input.failed,
+        f"{snakemake.input.inventory}/skipped.table",
+        snakemake.params.bucket,
+        snakemake.output.summary,
+        snakemake.output.failures,
+        snakemake.params.strict,
+    )

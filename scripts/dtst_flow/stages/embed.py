@@ -1,0 +1,232 @@
+"""Stage embed: the images of a shard in, one row-aligned table and array out."""
+
+import base64
+import io
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from dtst_flow import code, embed, images, models, sidecars
+from dtst_flow.embed import Sample
+from dtst_flow.faces import open_engine
+from dtst_flow.files import read_table, write_atomic, write_table
+from dtst_flow.models import Weights
+from dtst_flow.records import Records
+from dtst_flow.stages.job import STATE, Progress
+
+log = logging.getLogger(__name__)
+
+
+def records(model: str, weights: str, fresh: bool = False) -> Records:
+    """The records of embeddings.
+
+    model    a key of `embed.MODELS`
+    weights  digest of its weights
+    fresh    overlook what is there (``--no-cache``)
+    """
+    versions = [code.version(name) for name in (f"embed.{model}", "images")]
+    depends = {"model": model, "weights": weights, "code": versions}
+    return Records(STATE / "records" / "embed", depends, fresh)
+
+
+def identity(row: dict, points: list | None) -> list:
+    """What, besides the model, an embedding depends on; names its record."""
+    return [row["digest"], points]
+
+
+def stored_points(path: str) -> list[list[float]] | None:
+    """The five points that extract-faces left in a crop's sidecar, None without them.
+
+    They hold only for a crop that still has the size it was given.
+    """
+    provenance = sidecars.read(path).get("provenance")
+    if not isinstance(provenance, dict):
+        return None
+    points = provenance.get("points")
+    if np.shape(points) != (5, 2) or list(images.size(path)) != provenance.get("size"):
+        return None
+    return points
+
+
+def run(
+    manifest: str,
+    table: str,
+    array: str,
+    failed: str,
+    model: str,
+    weights: Weights,
+    batch_size: int,
+    threads: int = 1,
+    fresh: bool = False,
+) -> None:
+    """Embed one shard.
+
+    table   written: {path, stem, digest, aligned} per embedded image, in the order of
+            the array's rows; `aligned` says where a face's points came from: stored,
+            detected, or centre for none (whole images: None)
+    array   written: (n, d) float32 .npy, rows of length 1
+    failed  written: {path, reason} per image that could not be embedded
+    """
+    rows = list(read_table(manifest))
+    shard = Path(manifest).stem
+    progress = Progress("embed", shard, len(rows))
+    embedder = Lazy(model, weights, batch_size)
+    cache = records(model, weights.digest, fresh)
+    known: dict[str, dict] = {}
+    failures: list[dict] = []
+    todo: list[tuple[dict, list | None]] = []
+    for row in rows:
+        try:
+            points = stored_points(row["path"]) if embed.MODELS[model].points else None
+        except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
+            failures.append({"path": row["path"], "reason": str(error)})
+            progress.tick(failed=True)
+            continue
+        record = cache.get(identity(row, points))
+        if record is None:
+            todo.append((row, points))
+        else:
+            known[row["path"]] = record
+            progress.tick()
+    for (row, points), result in embed_all(todo, embedder, threads):
+        if isinstance(result, str):
+            failures.append({"path": row["path"], "reason": result})
+            log.warning("%s: %s", row["path"], result)
+            progress.tick(failed=True)
+        else:
+            cache.put(identity(row, points), result)
+            known[row["path"]] = result
+            progress.tick(computed=True)
+    progress.tell()
+    embedder.close()
+    done = [row for row in rows if row["path"] in known]
+    vectors = [decode(known[row["path"]]["embedding"]) for row in done]
+    write_table(failed, sorted(failures, key=lambda row: row["path"]))
+    buffer = io.BytesIO()
+    np.save(buffer, np.array(vectors, np.float32))
+    write_atomic(array, buffer.getvalue())
+    write_table(
+        table,
+        (
+            {
+                "path": row["path"],
+                "stem": row["stem"],
+                "digest": row["digest"],
+                "sidecar": row["sidecar"],
+                "aligned": known[row["path"]]["aligned"],
+            }
+            for row in done
+        ),
+    )
+    log.info(
+        "%s: %d images, %d computed, %d from records, %d failed",
+        shard,
+        len(rows),
+        progress.counts["computed"],
+        len(done) - progress.counts["computed"],
+        len(failures),
+    )
+
+
+class Lazy:
+    """An embedder, and a detector for faces without points, loaded when first needed."""
+
+    def __init__(self, model: str, weights: Weights, batch_size: int):
+        self.model = model
+        self.weights = weights
+        self.batch_size = batch_size
+        self._embedder: embed.Embedder | None = None
+        self._detector = None
+
+    def embed(self, samples: list[Sample]) -> np.ndarray:
+        """Embed samples; (n, d) float32."""
+        if not self._embedder:
+            self._embedder = embed.open_embedder(
+                self.model, self.weights.path, self.batch_size
+            )
+        return self._embedder.embed(samples)
+
+    def detect(self, image: np.ndarray) -> np.ndarray | None:
+        """The five points of the largest face of an image, None when none is found.
+
+        By dlib, whose model comes with its package and so is always at hand.
+        """
+        if not self._detector:
+            self._detector = open_engine("dlib", models.resolve("dlib_68_points").path)
+        found = self._detector.find(image)
+        if not found:
+            return None
+        return np.array(max(found, key=lambda face: face.area).points, np.float32)
+
+    def close(self) -> None:
+        """Free what was loaded."""
+        for loaded in (self._embedder, self._detector):
+            if loaded:
+                loaded.close()
+
+
+def embed_all(
+    todo: list[tuple[dict, list | None]], embedder: Lazy, threads: int
+) -> Iterator[tuple[tuple[dict, list | None], dict | str]]:
+    """Embed images in batches, reading the next batch while one is computed.
+
+    Yields each item of `todo` with its record, or with the reason of its failure.
+    """
+    for batch in read_ahead(todo, embedder.batch_size, threads):
+        samples, aligned, items = [], [], []
+        for item, image in batch:
+            try:
+                pixels = image.result()
+            except images.UnreadableImage as error:
+                yield item, str(error)
+                continue
+            points, how = _points(item[1], pixels, embedder)
+            samples.append(Sample(pixels, points))
+            aligned.append(how)
+            items.append(item)
+        vectors = embedder.embed(samples) if samples else ()
+        for item, how, vector in zip(items, aligned, vectors, strict=True):
+            yield item, {"embedding": encode(vector), "aligned": how}
+
+
+def _points(
+    stored: list | None, image: np.ndarray, embedder: Lazy
+) -> tuple[np.ndarray | None, str | None]:
+    """Five points of a face and where they came from."""
+    if not embed.MODELS[embedder.model].points:
+        return None, None
+    if stored is not None:
+        return np.array(stored, np.float32), "stored"
+    points = embedder.detect(image)
+    return points, "centre" if points is None else "detected"
+
+
+def read_ahead(
+    todo: list[tuple[dict, list | None]], batch_size: int, threads: int
+) -> Iterator[list[tuple[tuple, Future]]]:
+    """Yield batches of (item, future image), one batch ahead of the reader."""
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: list = []
+        for start in range(0, len(todo), batch_size):
+            coming = [
+                (item, pool.submit(images.read, item[0]["path"]))
+                for item in todo[start : start + batch_size]
+            ]
+            if ahead:
+                yield ahead
+            ahead = coming
+        if ahead:
+            yield ahead
+
+
+def encode(vector: np.ndarray) -> str:
+    """A float32 vector as base64 of its little-endian bytes."""
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+
+
+def decode(text: str) -> np.ndarray:
+    """The vector that `encode` wrote."""
+    return np.frombuffer(base64.b64decode(text), "<f4")

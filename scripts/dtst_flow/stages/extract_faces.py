@@ -1,0 +1,226 @@
+"""Stage extract_faces: the images of a shard in, an aligned crop per face out."""
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dtst_flow import code, faces, images, sidecars
+from dtst_flow.faces import Face, crop
+from dtst_flow.files import digest_value, read_table, write_table
+from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.models import Weights
+from dtst_flow.records import Records
+from dtst_flow.stages.job import STATE, Progress, each, state_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The parameters of extract-faces that its results depend on.
+
+    engine        a key of `faces.MODELS`
+    search        mediapipe only: look for small and distant faces as well
+    max_size      longest side of a crop in pixels, None for the natural size
+    max_faces     keep the largest so many faces of an image, None for all
+    padding       fill what lies outside the image with its reflection, else black
+    skip_partial  drop faces whose crop reaches outside the image
+    debug         draw the faces into a copy of each image under .dtst/debug
+    """
+
+    engine: str = "mediapipe"
+    search: bool = True
+    max_size: int | None = None
+    max_faces: int | None = None
+    padding: bool = True
+    skip_partial: bool = False
+    debug: bool = False
+
+
+def records(options: Options, model: str) -> Records:
+    """The records of found faces: they depend on the engine, not on how crops are cut.
+
+    model  digest of the engine's weights
+    """
+    depends = {
+        "engine": options.engine,
+        "search": options.search and options.engine == "mediapipe",
+        "model": model,
+        "code": [code.version(f"faces.{options.engine}"), code.version("images")],
+    }
+    return Records(STATE / "records" / "extract_faces", depends)
+
+
+def run(
+    manifest: str,
+    table: str,
+    failed: str,
+    bucket: str,
+    options: Options,
+    weights: Weights,
+    workers: int = 1,
+) -> None:
+    """Extract the faces of one shard.
+
+    table   written: {path, faces: how many were found, crops: ledger rows} per image
+    failed  written: {path, reason} per image that could not be processed
+    bucket  target folder, relative to the dataset
+    """
+    rows = list(read_table(manifest))
+    shard = Path(manifest).stem
+    progress = Progress("extract_faces", shard, len(rows))
+    done, failures, computed, written = [], [], 0, 0
+    make = functools.partial(Extractor, shard, bucket, options, weights)
+    for result in each(make, rows, workers):
+        if "reason" in result:
+            failures.append(result)
+            log.warning("%(path)s: %(reason)s", result)
+        else:
+            done.append({key: result[key] for key in ("path", "faces", "crops")})
+            computed += result["computed"]
+            written += result["written"]
+        progress.tick(result.get("computed", False), "reason" in result)
+    progress.tell()
+    write_table(failed, failures)
+    write_table(table, done)
+    log.info(
+        "%s: %d images, %d computed, %d from records, %d failed; %d crops, %d written",
+        shard,
+        len(rows),
+        computed,
+        len(done) - computed,
+        len(failures),
+        sum(len(row["crops"]) for row in done),
+        written,
+    )
+
+
+class Extractor:
+    """Works on one image after another; loads its engine when first needed."""
+
+    def __init__(self, shard: str, bucket: str, options: Options, weights: Weights):
+        self.options = options
+        self.weights = weights
+        self.bucket = bucket
+        self.records = records(options, weights.digest)
+        self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
+        self._engine: faces.Engine | None = None
+
+    def __call__(self, row: dict) -> dict:
+        """Extract the faces of one manifest row; returns a result or a failure."""
+        try:
+            return self._extract(row)
+        except (images.UnreadableImage, sidecars.BrokenSidecar, ForeignFile) as error:
+            return {"path": row["path"], "reason": str(error)}
+
+    def close(self) -> None:
+        """Free the engine, if one was loaded."""
+        if self._engine:
+            self._engine.close()
+
+    @property
+    def engine(self) -> faces.Engine:
+        """The engine, loaded on first use."""
+        if not self._engine:
+            options = self.options
+            self._engine = faces.open_engine(
+                options.engine, self.weights.path, options.search
+            )
+        return self._engine
+
+    def _extract(self, row: dict) -> dict:
+        image = functools.cache(lambda: images.read(row["path"]))
+        record = self.records.get(row["digest"])
+        computed = record is None
+        if record is None:
+            record = self._find(image())
+            self.records.put(row["digest"], record)
+        found = [Face(f["box"], f["score"], f["points"]) for f in record["faces"]]
+        if self.options.debug:
+            target = STATE / "debug" / self.bucket / f"{row['stem']}.jpg"
+            crop.draw(image(), found, target)
+        own_keys = sidecars.travelling(sidecars.read(row["path"]))
+        crops, written = [], 0
+        for rank in self._kept(found, record["width"], record["height"]):
+            entry, fresh = self._put_crop(row, found[rank], rank, image, own_keys)
+            crops.append(entry)
+            written += fresh
+        return {
+            "path": row["path"],
+            "faces": len(found),
+            "crops": crops,
+            "computed": computed,
+            "written": written,
+        }
+
+    def _find(self, image: np.ndarray) -> dict:
+        """The record of an image: its size and its faces, the largest first."""
+        found = sorted(self.engine.find(image), key=lambda f: (-f.area, f.box))
+        height, width = image.shape[:2]
+        return {
+            "width": width,
+            "height": height,
+            "faces": [
+                {
+                    "box": [round(float(v), 2) for v in face.box],
+                    "score": round(float(face.score), 4),
+                    "points": [[round(float(v), 2) for v in p] for p in face.points],
+                }
+                for face in found
+            ],
+        }
+
+    def _kept(self, found: list[Face], width: int, height: int) -> list[int]:
+        """Ranks of the faces to crop; a face keeps its rank whatever is left out."""
+        ranks = range(len(found))[: self.options.max_faces]
+        if not self.options.skip_partial:
+            return list(ranks)
+        return [
+            rank
+            for rank in ranks
+            if not crop.reaches_outside(crop.quad(found[rank].points), width, height)
+        ]
+
+    def _put_crop(
+        self,
+        row: dict,
+        face: Face,
+        rank: int,
+        image: Callable[[], np.ndarray],
+        own_keys: dict,
+    ) -> tuple[dict, bool]:
+        """Bring one crop into the bucket; returns its ledger row and whether it is new."""
+        options = self.options
+        quad = crop.quad(face.points)
+        size = crop.size_of(quad, options.max_size)
+        provenance = {
+            "image": row["path"],
+            "digest": row["digest"],
+            "box": list(face.box),
+            "points": crop.to_crop(face.points, quad, size).round(2).tolist(),
+            "size": [size, size],
+            "score": face.score,
+            "engine": options.engine,
+            "model": self.weights.digest,
+        }
+        sidecar = {**own_keys, "provenance": provenance}
+        return self.part.put(
+            f"{row['stem']}_{rank:02d}.jpg",
+            digest_value(
+                [
+                    sidecar,
+                    face.points,
+                    options.max_size,
+                    options.padding,
+                    code.version("faces.crop"),
+                ]
+            ),
+            lambda: crop.encode(
+                crop.cut(image(), quad, options.max_size, options.padding)
+            ),
+            sidecar,
+        )

@@ -1,0 +1,21 @@
+"""Rule embed."""
+
+from dtst_flow import embed, models
+from dtst_flow.stages import embed as stage
+from dtst_flow.stages.job import logged
+
+cluster = snakemake.config["cluster"]
+with logged(snakemake.log[0]):
+    stage.run(
+        snakemake.input.manifest,
+        snakemake.output.table,
+        snakemake.output.array,
+        snakemake.output.failed,
+        snakemake.params.model,
+        models.resolve(
+            embed.MODELS[snakemake.params.model].weights, cluster["weights"]
+        ),
+        snakemake.params.batch_size,
+        snakemake.threads,
+        fresh=not cluster["cache"],
+    )

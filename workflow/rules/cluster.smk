@@ -1,0 +1,33 @@
+# Cluster: groups the images by their embeddings.
+#
+# needs  the tables and arrays of all shards
+# makes  in the target bucket a folder for every cluster, the largest first, noise for
+#        the rest, and clusters.json
+
+withdraw("cluster")
+
+
+rule cluster:
+    input:
+        tables=per_shard("cluster", rules.embed.output.table),
+        arrays=per_shard("cluster", rules.embed.output.array),
+        failed=per_shard("cluster", rules.embed.output.failed),
+    output:
+        summary=summary_of("cluster"),
+        failures=state("cluster") / "failed.jsonl",
+    log:
+        f".dtst/logs/cluster/{bucket('cluster')}.log",
+    conda:
+        "../../envs/cluster.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda w, attempt: 8000 * attempt,
+        runtime=lambda w, attempt: 120 * attempt,
+    params:
+        bucket=bucket("cluster"),
+        options=options("cluster"),
+        code=code.version("stages.cluster"),
+    message:
+        "Clustering all images"
+    script:
+        "../../scripts/cluster.py"

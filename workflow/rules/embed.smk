@@ -1,0 +1,35 @@
+# Embed: computes a vector for every image of the source, by which they are compared.
+#
+# needs  the manifests of the images to cluster
+# makes  for every shard a table of its images, an array with a row for each, and the
+#        images that could not be embedded
+
+
+rule embed:
+    input:
+        manifest=manifest("cluster"),
+    output:
+        table=state("cluster") / "embeddings/{shard}.jsonl",
+        array=state("cluster") / "embeddings/{shard}.npy",
+        failed=state("cluster") / "failed/{shard}.jsonl",
+    log:
+        f".dtst/logs/embed/{bucket('cluster')}/{{shard}}.log",
+    conda:
+        "../../envs/embed.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=lambda w, attempt: 4000 * attempt,
+        runtime=lambda w, attempt: 30 * attempt,
+    params:
+        model=config["cluster"]["model"],
+        batch_size=config["cluster"]["batch_size"],
+        weights=main_process(lambda w: version("cluster")["weights"]),
+        code=[
+            code.version("stages.embed"),
+            code.version(f"embed.{config['cluster']['model']}"),
+        ],
+    message:
+        "Embedding images, shard {wildcards.shard}"
+    script:
+        "../../scripts/embed.py"
