@@ -1,0 +1,164 @@
+"""The commands of ``dtst``."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from dtst_flow import __version__
+from dtst_flow.cli import settings
+from dtst_flow.cli.models import models
+from dtst_flow.cli.run import Request, run, unlock
+
+PATHS = {"faces": ("extract_faces", "cluster")}
+"""The paths of ``dtst run`` and their stages."""
+
+
+class Commands(click.Group):
+    """Lists commands in the order of use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Turn folders of photos into structured image datasets.
+
+    Everything of a dataset lies in its folder, such as scratch/crowd; photos go into
+    folders in it, called buckets. A rerun does work only for images that changed.
+    """
+
+
+COMMON = [
+    click.Argument(["config_file"], required=False, metavar="[CONFIG.yaml]"),
+    click.Argument(["passed_on"], nargs=-1, metavar="[-- SNAKEMAKE OPTIONS]"),
+    click.Option(
+        ["-d", "--working-dir"],
+        help="Dataset folder, such as scratch/crowd.  [default: the current folder]",
+    ),
+    click.Option(
+        ["-n", "--dry-run"],
+        is_flag=True,
+        help="Say what would be done, and how many images computed; do nothing.",
+    ),
+    click.Option(
+        ["--strict/--no-strict"],
+        default=None,
+        help="Exit with 1 when any image failed.  [default: only when all did]",
+    ),
+    click.Option(["--cores"], help="Processor cores to use.  [default: all]"),
+    click.Option(
+        ["--profile"], help="Snakemake profile, such as slurm or a folder of your own."
+    ),
+    click.Option(
+        ["--unlock"], is_flag=True, help="First remove the lock of a killed run."
+    ),
+]
+
+
+def stage_command(section: str) -> click.Command:
+    """The command that runs one stage alone."""
+
+    def call(**values: object) -> None:
+        request = _request(section.replace("_", "-"), (section,), values)
+        _run(request, values["unlock"])
+
+    return _command(
+        section.replace("_", "-"),
+        call,
+        [*COMMON, *settings.options(section)],
+        settings.schema()[section]["description"],
+    )
+
+
+def path_command(path: str) -> click.Command:
+    """The command that runs all stages of a path."""
+
+    def call(**values: object) -> None:
+        _run(_request(path, PATHS[path], values), values["unlock"])
+
+    steps = ", then ".join(stage.replace("_", "-") for stage in PATHS[path])
+    text = f"Run {steps}. Settings come from CONFIG.yaml, one block per command."
+    return _command(path, call, COMMON, text)
+
+
+def _command(name: str, call, params: list, text: str) -> click.Command:
+    return click.Command(name, callback=call, params=params, help=text)
+
+
+def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
+    """Settings of the config file, overridden by those of the command line."""
+    working_dir, blocks = None, {stage: {} for stage in stages}
+    config_file, passed_on = _positional(values)
+    if config_file:
+        working_dir, blocks = settings.read_yaml(config_file, list(stages))
+    if len(stages) == 1:
+        section = stages[0]
+        given = {
+            name: values[name]
+            for name in settings.schema()[section]["properties"]
+            if values[name] is not None
+        }
+        blocks = {section: {**blocks[section], **given}}
+    for block in blocks.values():
+        if block.get("weights") is not None:
+            block["weights"] = str(Path(block["weights"]).expanduser().resolve())
+    cluster = blocks.get("cluster", {})
+    force = []
+    if cluster.get("cache") is False:
+        force.append("embed")
+    if cluster.get("clean"):
+        force.append("cluster")
+    return Request(
+        dataset=Path(values["working_dir"] or working_dir or "."),
+        path=path,
+        settings=blocks,
+        strict=values["strict"],
+        dry_run=values["dry_run"],
+        cores=values["cores"],
+        profile=values["profile"],
+        force=tuple(force),
+        passed_on=passed_on,
+    )
+
+
+def _positional(values: dict) -> tuple[Path | None, tuple[str, ...]]:
+    """Tell a config file from words for Snakemake, which stand after ``--``."""
+    words = [w for w in (values["config_file"], *values["passed_on"]) if w is not None]
+    if words and not words[0].startswith("-"):
+        path = Path(words[0])
+        if not path.is_file():
+            raise click.UsageError(
+                f"there is no config file '{words[0]}' (sources are given with --from, "
+                "quoted: --from 'images/*'; -n means --dry-run)"
+            )
+        return path, tuple(words[1:])
+    return None, tuple(words)
+
+
+def _run(request: Request, unlock_first: bool) -> None:
+    if unlock_first:
+        unlock(request)
+    code = run(request)
+    if request.dry_run and code == 0:
+        from dtst_flow.cli.forecast import forecast
+
+        for sentence in forecast(request):
+            click.echo(sentence)
+    sys.exit(code)
+
+
+main.add_command(stage_command("extract_faces"))
+main.add_command(stage_command("cluster"))
+
+
+@main.group("run", cls=Commands)
+def run_group() -> None:
+    """Run a whole path: every stage it takes, in order."""
+
+
+for _path in PATHS:
+    run_group.add_command(path_command(_path))
+main.add_command(models)

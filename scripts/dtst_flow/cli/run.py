@@ -1,0 +1,112 @@
+"""One Snakemake run: its overrides, its command line, its end."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import yaml
+
+from dtst_flow.cli.home import home
+from dtst_flow.files import write_atomic
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    dataset    the dataset folder
+    path       what to run, as the config's `path`
+    settings   section -> settings given by the user, and only those
+    force      rules to run whatever Snakemake thinks
+    passed_on  words for Snakemake itself
+    """
+
+    dataset: Path
+    path: str
+    settings: dict[str, dict]
+    strict: bool | None = None
+    dry_run: bool = False
+    cores: str | None = None
+    profile: str | None = None
+    force: tuple[str, ...] = ()
+    passed_on: tuple[str, ...] = ()
+
+
+def overrides(request: Request) -> dict:
+    """The config that makes the workflow do what was asked for."""
+    folder = request.dataset.resolve()
+    config = {"root": str(folder.parent), "dataset": folder.name, "path": request.path}
+    if request.strict is not None:
+        config["strict"] = request.strict
+    return config | request.settings
+
+
+def command(request: Request, config: Path) -> list[str]:
+    """The command line of Snakemake."""
+    words = [sys.executable, "-m", "snakemake"]
+    words += ["--snakefile", str(home() / "Snakefile"), "--configfile", str(config)]
+    if request.dry_run:
+        words += ["--dry-run", "--quiet", "rules"]
+    if request.cores:
+        words += ["--cores", request.cores]
+    if request.profile:
+        shipped = home() / "profiles" / request.profile
+        words += ["--profile", str(shipped if shipped.is_dir() else request.profile)]
+    if request.force:
+        words += ["--forcerun", *request.force]
+    if sys.stderr.isatty() and not request.dry_run:
+        words += ["--logger", "dtst"]
+    return [*words, *request.passed_on]
+
+
+def run(request: Request) -> int:
+    """Run Snakemake; returns its exit code. Raises click.ClickException."""
+    if not request.dataset.is_dir():
+        raise click.UsageError(
+            f"there is no dataset folder {request.dataset}; make it and put a folder of "
+            "images into it, or name another one with -d"
+        )
+    state = request.dataset.resolve() / ".dtst"
+    config = state / "config" / f"{request.path}.yaml"
+    text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
+    write_atomic(config, text.encode("utf-8", "surrogateescape"))
+    unlock = "--unlock" in request.passed_on
+    locks = request.dataset / ".snakemake" / "locks"
+    if not (request.dry_run or unlock) and locks.is_dir() and any(locks.iterdir()):
+        raise click.ClickException(
+            f"{request.dataset} is locked: another run is at work there, or one was "
+            "killed. If none is, run this again with --unlock."
+        )
+    words = command(request, config)
+    shown = ["snakemake", *words[3:]]
+    click.echo("$ " + " ".join(map(_quoted, shown)), err=True)
+    return _wait(words)
+
+
+def unlock(request: Request) -> None:
+    """Remove the lock that a killed run left behind."""
+    words = Request(
+        request.dataset, request.path, request.settings, passed_on=("--unlock",)
+    )
+    if code := run(words):
+        raise click.ClickException(f"unlocking failed with exit code {code}")
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    return shlex.quote(word)
+
+
+def _wait(words: list[str]) -> int:
+    """Run a command to its end. Ctrl-C reaches it directly; it winds up, we wait."""
+    process = subprocess.Popen(words)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        return process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
