@@ -20,6 +20,9 @@ test: $(VENV)/installed-test
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt --editable .
+	# The OpenCV builds that mediapipe and insightface ask for need a desktop's
+	# libraries; the headless one must be the last to write the module they share.
+	$(PIP) install --constraint constraints.txt --force-reinstall --no-deps opencv-python-headless
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

@@ -8,7 +8,19 @@ from PIL import Image, ImageOps
 from pillow_heif import register_heif_opener
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jfif .png .webp .bmp .tif .tiff .gif .avif .heic".split()
+    [
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".avif",
+        ".heic",
+    ]
 )
 """File types taken for images (compared in lower case)."""
 

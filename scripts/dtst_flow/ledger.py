@@ -12,13 +12,12 @@ noted before writing has no key, and the coming signature as `writing`.
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dtst_flow import sidecars
 from dtst_flow.files import (
     TEMPORARY_PREFIX,
-    read_table,
     to_json,
     write_atomic,
     write_table,

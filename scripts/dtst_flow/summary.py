@@ -1,5 +1,6 @@
 """What a run did, in plain words."""
 
+from collections import Counter
 from pathlib import Path
 
 from dtst_flow.files import read_json, read_table
@@ -22,7 +23,9 @@ def summary(buckets: dict[str, str]) -> str:
         lines.append(f"{stage.replace('_', '-')} -> {Path(bucket).resolve()}")
         lines += [f"  {sentence}" for sentence in read_json(path)["said"]]
         lines += [f"  {line}" for line in _failures(state_of(bucket) / "failed.jsonl")]
-    lines += [f"  {rule}: {counts}" for rule, counts in sorted(_computed().items())]
+    counts = _computed()
+    if counts:
+        lines.append(f"computed anew: {', '.join(counts)}")
     return "\n".join(lines)
 
 
@@ -34,15 +37,14 @@ def _failures(path: Path) -> list[str]:
     return shown
 
 
-def _computed() -> dict[str, str]:
-    """Rule -> how many images this run's jobs of it computed."""
-    counts: dict[str, list[int]] = {}
-    for path in PROGRESS.glob("*.json"):
-        job = read_json(path)
+def _computed() -> list[str]:
+    """How many images this run's jobs computed, of those that they looked at."""
+    rules: dict[str, Counter] = {}
+    for path in sorted(PROGRESS.glob("*.json")):
         rule = path.name.partition(".")[0]
-        done, computed = counts.get(rule, [0, 0])
-        counts[rule] = [done + job["done"], computed + job["computed"]]
-    return {
-        rule: f"{done} images looked at, {computed} computed"
-        for rule, (done, computed) in counts.items()
-    }
+        rules.setdefault(rule, Counter()).update(read_json(path))
+    return [
+        f"{rule.replace('_', '-')} {counts['computed']} of {counts['total']} images"
+        for rule, counts in rules.items()
+        if rule != "cluster"  # which computes all or nothing, not image by image
+    ]

@@ -2,17 +2,23 @@
 
 Jobs tell how many of their images are done in small files (`dtst_flow.stages.job`);
 this handler reads them twice a second. Of Snakemake's own messages it lets through
-warnings and errors.
+warnings, errors and that there was nothing to do.
 """
 
 import json
+import logging
 import threading
 from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.progress import TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
@@ -57,8 +63,10 @@ class LogHandler(LogHandlerBase):
             log = ", ".join(getattr(record, "log", None) or [])
             rule = getattr(record, "rule_name", None) or "a job"
             self.console.print(f"[red]failed:[/] {rule}; see {log}", highlight=False)
-        elif event is None and record.levelno >= 30:
-            self.console.print(record.getMessage(), markup=False, highlight=False)
+        elif event is None:
+            message = record.getMessage()
+            if record.levelno >= logging.WARNING or message.startswith("Nothing to be"):
+                self.console.print(message, markup=False, highlight=False)
 
     def close(self) -> None:
         """Draw the bars' last state."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from dtst_flow import code, faces, images, sidecars
-from dtst_flow.faces import Face, crop
-from dtst_flow.files import digest_value, read_table, write_table
+from dtst_flow.faces import Face, crop, draw
+from dtst_flow.files import digest_value, read_table, write_atomic, write_table
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.models import Weights
 from dtst_flow.records import Records
@@ -142,7 +142,7 @@ class Extractor:
         found = [Face(f["box"], f["score"], f["points"]) for f in record["faces"]]
         if self.options.debug:
             target = STATE / "debug" / self.bucket / f"{row['stem']}.jpg"
-            crop.draw(image(), found, target)
+            write_atomic(target, draw.overlay(image(), found))
         own_keys = sidecars.travelling(sidecars.read(row["path"]))
         crops, written = [], 0
         for rank in self._kept(found, record["width"], record["height"]):

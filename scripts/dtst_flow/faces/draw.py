@@ -1,0 +1,31 @@
+"""Pictures that show what an engine found, for ``--debug``."""
+
+from collections.abc import Iterable
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from dtst_flow.faces import Face, crop
+
+
+def overlay(image: np.ndarray, faces: Iterable[Face]) -> bytes:
+    """A JPEG of the image with each face's box (yellow), crop (green) and points (red).
+
+    image  (height, width, 3) uint8 RGB
+    """
+    picture = Image.fromarray(image)
+    pen = ImageDraw.Draw(picture)
+    width = max(1, min(picture.size) // 300)
+    for rank, face in enumerate(faces):
+        corners = [tuple(corner) for corner in crop.quad(face.points)]
+        pen.polygon(corners, outline="lime", width=width)
+        pen.rectangle(face.box, outline="yellow", width=width)
+        for x, y in face.points:
+            pen.ellipse(
+                (x - width, y - width, x + width, y + width), fill="red", outline="red"
+            )
+        pen.text(face.box[:2], f"{rank} {face.score:.2f}", fill="yellow")
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=90)
+    return file.getvalue()

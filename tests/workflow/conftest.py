@@ -1,0 +1,110 @@
+"""Datasets of real photos, and real runs of Snakemake on them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "demo"))
+
+DLIB = {"extract_faces": {"engine": "dlib"}, "cluster": {"model": "dlib"}}
+"""Path A on the models that pip brings."""
+
+
+class Dataset:
+    """A dataset folder and the runs on it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def run(self, *words: str, settings: dict = DLIB, ok: bool = True) -> str:
+        """Run Snakemake as a user would; returns all that it printed."""
+        override = self.folder.parent / f"{self.folder.name}.override.json"
+        override.write_text(
+            json.dumps(
+                {"root": str(self.folder.parent), "dataset": self.folder.name}
+                | settings
+            )
+        )
+        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
+        command += ["--configfile", str(override), *words]
+        return self._call(command, ok)
+
+    def dtst(self, *words: str, ok: bool = True) -> str:
+        """Run the wrapper."""
+        main = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
+        return self._call([sys.executable, "-c", main, *words], ok)
+
+    def _call(self, command: list[str], ok: bool) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder.parent,
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+        printed = done.stdout + done.stderr
+        assert (done.returncode == 0) is ok, printed
+        return printed
+
+    def computed(self) -> dict[str, int]:
+        """Rule -> images that the jobs of the last run computed."""
+        counts: dict[str, int] = {}
+        for path in (self.folder / ".dtst/progress").glob("*.json"):
+            rule = path.name.partition(".")[0]
+            counts[rule] = (
+                counts.get(rule, 0) + json.loads(path.read_text())["computed"]
+            )
+        return counts
+
+    def jobs(self) -> dict[str, int]:
+        """Rule -> how many of its jobs ran in the last run."""
+        names = [p.name for p in (self.folder / ".dtst/progress").glob("*.json")]
+        rules = [name.partition(".")[0] for name in names]
+        return {rule: rules.count(rule) for rule in set(rules)}
+
+    def results(self) -> dict[str, bytes]:
+        """Path -> content of everything the user sees, below the dataset."""
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+            and path.relative_to(self.folder).parts[0] not in (".dtst", ".snakemake")
+        }
+
+    def clusters(self) -> dict:
+        return json.loads((self.folder / "cluster/clusters.json").read_text())
+
+    def from_nothing(self, folder: Path) -> "Dataset":
+        """The same sources in another place, nothing run there yet."""
+        folder = folder / self.folder.name
+        shutil.copytree(self.folder / "images", folder / "images")
+        return Dataset(folder)
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Dataset:
+    """The demonstration photos with path faces run on them."""
+    import photos
+
+    dataset = Dataset(tmp_path_factory.mktemp("finished") / "crowd")
+    photos.write(dataset.folder)
+    dataset.run()
+    return dataset
+
+
+@pytest.fixture
+def dataset(finished, tmp_path) -> Dataset:
+    """A copy of the finished dataset to change at will."""
+    folder = tmp_path / "crowd"
+    shutil.copytree(finished.folder, folder)
+    return Dataset(folder)
