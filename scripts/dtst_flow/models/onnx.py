@@ -1,0 +1,35 @@
+"""Opening ONNX models so that they give the same bytes again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+CUDA = "CUDAExecutionProvider"
+
+PROVIDERS = {
+    # The default times several algorithms and keeps the fastest: another one each run.
+    CUDA: {"cudnn_conv_algo_search": "HEURISTIC"},
+    "CPUExecutionProvider": {},
+}
+"""Where a model may run, the best first, with the options of the provider."""
+
+
+def open_session(weights: Path) -> InferenceSession:
+    """Load a model on a CUDA device where ONNX Runtime has one, else on the CPU.
+
+    It runs on one CPU thread: sums then have one order, and jobs that run side by
+    side, not threads, fill the cores.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    # Published models declare a batch of one and warn at every larger one.
+    options.log_severity_level = 3
+    available = onnxruntime.get_available_providers()
+    providers = [(name, PROVIDERS[name]) for name in PROVIDERS if name in available]
+    return onnxruntime.InferenceSession(str(weights), options, providers=providers)
