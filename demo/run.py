@@ -20,7 +20,7 @@ DATASET = HERE.parent / "scratch" / "demo"
 def main() -> int:
     """Make the photos, run the workflow, say what came of it."""
     if not (DATASET / "people.csv").exists():
-        print(f"Making a demonstration dataset in {DATASET} from photos pip brings")
+        print(f"Making a demonstration dataset in {DATASET}", flush=True)
         photos.write(DATASET)
     dtst = Path(sys.executable).with_name("dtst")
     run = subprocess.run([dtst, "run", "faces", HERE / "demo.yaml", "-d", DATASET])

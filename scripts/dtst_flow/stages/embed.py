@@ -180,11 +180,11 @@ def embed_all(
         for item, image in batch:
             try:
                 pixels = image.result()
-            except images.UnreadableImage as error:
+                points, how = _points(item[1], pixels, embedder)
+                samples.append(Sample(pixels, points))
+            except (images.UnreadableImage, ValueError) as error:
                 yield item, str(error)
                 continue
-            points, how = _points(item[1], pixels, embedder)
-            samples.append(Sample(pixels, points))
             aligned.append(how)
             items.append(item)
         vectors = embedder.embed(samples) if samples else ()

@@ -159,7 +159,8 @@ class Extractor:
 
     def _find(self, image: np.ndarray) -> dict:
         """The record of an image: its size and its faces, the largest first."""
-        found = sorted(self.engine.find(image), key=lambda f: (-f.area, f.box))
+        found = filter(_can_be_cut, self.engine.find(image))
+        found = sorted(found, key=lambda face: (-face.area, face.box))
         height, width = image.shape[:2]
         return {
             "width": width,
@@ -224,3 +225,12 @@ class Extractor:
             ),
             sidecar,
         )
+
+
+def _can_be_cut(face: Face) -> bool:
+    """Whether the points span a square of a pixel or more."""
+    try:
+        crop.size_of(crop.quad(face.points))
+    except ValueError:
+        return False
+    return True
