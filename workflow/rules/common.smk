@@ -112,6 +112,8 @@ def fingerprint(stage):
     """
     if not DATASET.is_dir():
         raise WorkflowError(f"there is no dataset folder {DATASET}")
+    for each in STAGES:
+        version(each)  # a missing model is told before any job runs
     ours, before = frozenset(), None
     if maker(stage):
         # The files that the stage before writes are announced by its summary.

@@ -10,10 +10,6 @@ from dtst_flow.stages.job import state_of
 log = logging.getLogger(__name__)
 
 
-class NothingDone(Exception):
-    """Not one image could be processed, or one failed and that was not to be."""
-
-
 def run(
     tables: list[str],
     failed: list[str],
@@ -32,7 +28,8 @@ def run(
     failures  written: {path, reason} of every failed image
     strict    whether one failed image fails the run
 
-    Raises NothingDone, once the bucket is settled.
+    Raises SystemExit, once the bucket is settled, when no image could be processed or
+    one failed and that was not to be.
     """
     shards = {Path(table).stem: list(read_table(table)) for table in tables}
     crops = {
@@ -53,9 +50,9 @@ def run(
     said = sentences(rows, len(keys), len(reasons), passed_over, bucket)
     log.info("\n".join(said))
     if not rows:
-        raise NothingDone("; ".join(said))
+        raise SystemExit("; ".join(said))
     if strict and reasons:
-        raise NothingDone(
+        raise SystemExit(
             f"{len(reasons)} images failed and --strict was given; "
             f"first: {reasons[0]['path']}: {reasons[0]['reason']}"
         )
