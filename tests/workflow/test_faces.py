@@ -258,6 +258,24 @@ def test_broken_photos_cost_only_themselves(dataset):
     assert "3 images failed and --strict was given" in printed
 
 
+def test_run_fails_when_no_image_can_be_processed(tmp_path):
+    dataset = Dataset(tmp_path / "broken")
+    (dataset.folder / "images").mkdir(parents=True)
+    for name in "ab":
+        (dataset.folder / f"images/{name}.jpg").write_text("no image")
+    printed = dataset.run(ok=False)
+    assert "2 images could not be processed" in printed
+    assert "Traceback" not in printed
+    assert not (dataset.folder / "cluster").exists()
+
+
+def test_crops_without_a_face_are_taken_at_the_centre_and_counted(dataset):
+    Image.new("RGB", (90, 90), "teal").save(dataset.folder / "faces/plain.jpg")
+    printed = dataset.run()
+    assert "1 crops show no face that could be found" in printed
+    assert dataset.computed()["embed"] == 1
+
+
 @pytest.mark.parametrize("size", [0, 1, 3])
 def test_few_images_end_in_a_sentence(finished, tmp_path, size):
     dataset = Dataset(tmp_path / "few")

@@ -72,6 +72,17 @@ def test_interrupted_run_goes_on_where_it_was(finished, tmp_path):
     assert anew.computed()["extract_faces"] <= photos - known + 1
 
 
+def test_lock_of_a_killed_run_is_removed_on_request(dataset):
+    config = str(ROOT / "demo/demo.yaml")
+    words = ("run", "faces", config, "-d", str(dataset.folder))
+    lock = dataset.folder / ".snakemake/locks/0.output.lock"
+    lock.parent.mkdir(exist_ok=True)
+    lock.write_text("cluster/clusters.json\n")
+    assert "run this again with --unlock" in dataset.dtst(*words, ok=False)
+    assert NOTHING in dataset.dtst(*words, "--unlock")
+    assert not lock.exists()
+
+
 def test_workflow_is_clean_by_snakemakes_own_lint():
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--lint"],

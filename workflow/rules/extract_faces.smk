@@ -43,6 +43,7 @@ rule collect_faces:
         f".dtst/logs/collect_faces/{bucket('extract_faces')}.log",
     conda:
         "../../envs/base.yaml"
+    threads: 1
     resources:
         mem_mb=lambda w, attempt: 2000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,

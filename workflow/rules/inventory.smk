@@ -13,6 +13,7 @@ checkpoint inventory:
         ".dtst/logs/inventory/{bucket}.log",
     conda:
         "../../envs/base.yaml"
+    threads: 1
     resources:
         mem_mb=lambda w, attempt: 2000 * attempt,
         runtime=lambda w, attempt: 120 * attempt,

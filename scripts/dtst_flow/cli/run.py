@@ -1,9 +1,10 @@
 """One Snakemake run: its overrides, its command line, its end."""
 
+import shlex
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -53,13 +54,20 @@ def command(request: Request, config: Path) -> list[str]:
     if request.cores:
         words += ["--cores", request.cores]
     if request.profile:
-        shipped = home() / "profiles" / request.profile
-        words += ["--profile", str(shipped if shipped.is_dir() else request.profile)]
+        words += ["--profile", _profile(request.profile)]
     if request.force:
         words += ["--forcerun", *request.force]
     if sys.stderr.isatty() and not request.dry_run:
         words += ["--logger", "dtst"]
     return [*words, *request.passed_on]
+
+
+def _profile(name: str) -> str:
+    """A profile shipped with the workflow, a folder of the user's, or one known to Snakemake."""
+    for folder in (home() / "profiles" / name, Path(name).expanduser().resolve()):
+        if folder.is_dir():
+            return str(folder)
+    return name
 
 
 def run(request: Request) -> int:
@@ -81,29 +89,23 @@ def run(request: Request) -> int:
             "killed. If none is, run this again with --unlock."
         )
     words = command(request, config)
-    shown = ["snakemake", *words[3:]]
-    click.echo("$ " + " ".join(map(_quoted, shown)), err=True)
-    return _wait(words)
+    click.echo("$ " + shlex.join(["snakemake", *words[3:]]), err=True)
+    return _wait(words, request.dataset)
 
 
 def unlock(request: Request) -> None:
     """Remove the lock that a killed run left behind."""
-    words = Request(
-        request.dataset, request.path, request.settings, passed_on=("--unlock",)
-    )
-    if code := run(words):
+    code = run(replace(request, dry_run=False, force=(), passed_on=("--unlock",)))
+    if code:
         raise click.ClickException(f"unlocking failed with exit code {code}")
 
 
-def _quoted(word: str) -> str:
-    import shlex
+def _wait(words: list[str], folder: Path) -> int:
+    """Run a command in a folder to its end.
 
-    return shlex.quote(word)
-
-
-def _wait(words: list[str]) -> int:
-    """Run a command to its end. Ctrl-C reaches it directly; it winds up, we wait."""
-    process = subprocess.Popen(words)
+    Ctrl-C reaches it directly; it winds up, we wait.
+    """
+    process = subprocess.Popen(words, cwd=folder)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
