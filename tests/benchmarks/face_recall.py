@@ -1,0 +1,154 @@
+"""How many labelled faces an engine finds, how many it imagines, and at what cost.
+
+    python tests/benchmarks/face_recall.py --engine mediapipe --weights face_landmarker.task --data DATA
+
+DATA holds photos and these tables, whose `file` columns are relative to it:
+
+face_boxes.csv       hand-drawn boxes x1, y1, x2, y2 with a label; the label face_ignore,
+                     or none with an empty box, does not count
+no_person.csv        photos without people: whatever is found there is false
+groups.csv           min_faces_expected and max_faces_expected, counted by eye
+composite_faces.csv  faces pasted on photos, with box and visible_fraction
+identities.csv       portraits of somebody
+
+A labelled face is found when a box overlaps its own by IOU or more. Photos are read
+before the clock starts; times are CPU time of all threads.
+"""
+
+import argparse
+import csv
+import sys
+import time
+from collections import defaultdict
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from dtst_flow import images
+from dtst_flow.faces import MODELS, Engine, Face, open_engine
+
+IOU = 0.35
+"""Least intersection over union; the hand-drawn boxes are loose."""
+
+Row = dict[str, str]
+
+
+class Finder:
+    """Runs an engine on photos of a data folder and keeps the time."""
+
+    def __init__(self, engine: Engine, data: Path):
+        self._engine = engine
+        self._data = data
+        self.photos = 0
+        self.seconds = 0.0
+
+    def __call__(self, photo: str) -> list[Face]:
+        image = images.read(self._data / photo)
+        start = time.process_time()
+        faces = self._engine.find(image)
+        self.seconds += time.process_time() - start
+        self.photos += 1
+        return faces
+
+    def lap(self) -> str:
+        """Return the mean time of the photos since the last lap."""
+        text = f"{1000 * self.seconds / self.photos:6.1f} ms a photo"
+        self.photos, self.seconds = 0, 0.0
+        return text
+
+
+def table(data: Path, name: str) -> list[Row]:
+    with (data / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def by_photo(rows: list[Row]) -> dict[str, list[Row]]:
+    photos = defaultdict(list)
+    for row in rows:
+        photos[row["file"]].append(row)
+    return photos
+
+
+def overlap(row: Row, face: Face) -> float:
+    """Return the intersection over union of a labelled box and a face."""
+    box = np.array([float(row[side]) for side in ("x1", "y1", "x2", "y2")])
+    other = np.array(face.box)
+    low, high = np.maximum(box[:2], other[:2]), np.minimum(box[2:], other[2:])
+    shared = (high - low).clip(0).prod()
+    return shared / ((box[2:] - box[:2]).prod() + face.area - shared)
+
+
+def half(photo: str) -> str:
+    """Tell which half of the photos this one is in, by a hash of its name."""
+    return "AB"[sha256(photo.encode()).digest()[0] % 2]
+
+
+def recall(finder: Finder, photos: dict[str, list[Row]], group: str) -> None:
+    """Print the share of labelled faces that are found: all, by half and by a column."""
+    found = defaultdict(list)
+    for photo, rows in photos.items():
+        faces = finder(photo)
+        for row in rows:
+            hit = any(overlap(row, face) >= IOU for face in faces)
+            for key in ("all", f"half {half(photo)}", f"{group} {row[group]}"):
+                found[key].append(hit)
+    for key, hits in sorted(found.items()):
+        print(f"  {key:34} {np.mean(hits):5.3f} of {len(hits)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--engine", choices=MODELS, required=True)
+    parser.add_argument("--weights", type=Path, required=True, help="its model file")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the tables")
+    parser.add_argument(
+        "--no-search", action="store_true", help="mediapipe: the whole photo only"
+    )
+    options = parser.parse_args()
+    data = options.data
+    engine = open_engine(options.engine, options.weights, not options.no_search)
+    with closing(engine):
+        finder = Finder(engine, data)
+        finder("faces_group/bbt1.jpg")
+        finder.lap()
+
+        labelled = by_photo(table(data, "face_boxes.csv"))
+        for photo, rows in labelled.items():
+            labelled[photo] = [
+                r for r in rows if r["label"] not in ("face_ignore", "none")
+            ]
+        print(f"labelled faces, {len(labelled)} photos")
+        recall(finder, labelled, "label")
+        print(f"  {finder.lap()}")
+
+        empty = table(data, "no_person.csv")
+        false = sum(len(finder(row["file"])) for row in empty)
+        print(
+            f"photos without people: {false} false faces in {len(empty)}{finder.lap()}"
+        )
+
+        print("pasted faces")
+        rows = [row for row in table(data, "composite_faces.csv") if row["x1"]]
+        recall(finder, by_photo(rows), "placement")
+        print(f"  {finder.lap()}")
+
+        groups = table(data, "groups.csv")
+        right = sum(
+            int(row["min_faces_expected"])
+            <= len(finder(row["file"]))
+            <= int(row["max_faces_expected"])
+            for row in groups
+        )
+        print(f"group photos: {right} of {len(groups)} counts right{finder.lap()}")
+
+        portraits = by_photo(table(data, "identities.csv"))
+        seen = sum(bool(finder(photo)) for photo in portraits)
+        print(f"portraits: {seen} of {len(portraits)} with a face{finder.lap()}")
+
+
+if __name__ == "__main__":
+    main()
