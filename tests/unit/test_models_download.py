@@ -91,11 +91,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         body = whole[start:] if body is None else body
         for i in range(0, len(body), 10_000):
+            # Counted first: the client may be done before this thread goes on.
+            self.site.sent += len(body[i : i + 10_000])
             try:
                 self.wfile.write(body[i : i + 10_000])
             except ConnectionError:
                 return
-            self.site.sent += len(body[i : i + 10_000])
             time.sleep(pause)
 
     def log_message(self, *_):

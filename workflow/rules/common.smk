@@ -72,7 +72,7 @@ def specs(stage):
     given = config[stage]["from"]
     if given is None:
         if maker(stage) is None:
-            raise WorkflowError(f"{stage} needs a source: set {stage}: from")
+            raise WorkflowError(f"{stage} needs a source: --from, or {stage}: from")
         given = bucket(maker(stage))
     try:
         parsed = inventory.parse_specs(given)
