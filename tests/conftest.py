@@ -2,6 +2,11 @@ from importlib.metadata import files
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The machines that run tests may be slow and shared: no example is late.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

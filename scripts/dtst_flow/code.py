@@ -18,7 +18,11 @@ def version(module: str) -> str:
     """Digest of a module of this package and all it imports from the package.
 
     module  its name without the package's, such as ``faces.dlib``
+
+    Raises ValueError for one that does not exist.
     """
+    if _file(module) is None:
+        raise ValueError(f"there is no module {module} in {PACKAGE.name}")
     seen: dict[str, str] = {}
     _collect(module, seen)
     return digest_value(seen)

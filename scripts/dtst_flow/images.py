@@ -48,10 +48,9 @@ def read(
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 image.load()
-                upright = ImageOps.exif_transpose(image)
+                return np.asarray(_flatten(ImageOps.exif_transpose(image), background))
     except Exception as error:  # decoders raise nearly every type there is
         raise UnreadableImage(f"cannot be decoded: {error}") from error
-    return np.asarray(_flatten(upright, background))
 
 
 def size(path: str | Path) -> tuple[int, int]:
@@ -77,13 +76,17 @@ def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Imag
 
 
 def _grey_to_8_bit(image: Image.Image) -> Image.Image:
-    """Scale wide grey to 8 bits: 16-bit by its full range, others by their own."""
-    grey = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    """Scale wide grey to 8 bits: 16-bit by its full range, others by their own.
+
+    Floats from 0 to 1 are taken for shares of white, pixels that are no number for black.
+    """
+    grey = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
     if image.mode.startswith("I;16") or (
         image.mode == "I" and grey.min() >= 0 and 255 < grey.max() <= 65535
     ):
         grey = grey / 257.0
+    elif image.mode == "F" and grey.min() >= 0 and grey.max() <= 1:
+        grey = grey * 255.0
     elif grey.min() < 0 or grey.max() > 255:
-        span = grey.max() - grey.min()
-        grey = (grey - grey.min()) * (255.0 / span)
+        grey = (grey - grey.min()) * (255.0 / (np.ptp(grey) or 1.0))
     return Image.fromarray(np.round(grey).astype(np.uint8)).convert("RGB")

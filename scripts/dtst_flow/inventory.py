@@ -6,6 +6,7 @@ loose files in ``images`` and the files of its subfolders, ``**`` any depth.
 
 import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,11 @@ from dtst_flow.files import (
     write_table,
 )
 from dtst_flow.images import SUFFIXES
+
+LONGEST_STEM = 230
+"""Bytes of a stem, at most. File systems take names of 255; a digest and the
+``_00.jpg.json`` of a crop's sidecar still have to fit in.
+"""
 
 
 class BadBucket(Exception):
@@ -71,11 +77,11 @@ def scan(dataset: str | Path, specs: Iterable[str]) -> Listing:
         for path in _matches(dataset, spec):
             found = True
             if path.is_dir():
-                for entry in sorted(os.scandir(path), key=lambda e: e.name):
-                    if not entry.name.startswith(".") and not entry.is_dir():
-                        _take(dataset, Path(entry.path), listing)
+                _take_all(dataset, path, listing)
             else:
                 _take(dataset, path, listing)
+                if os.path.isfile(sidecar := sidecars.path_of(path)):
+                    _take(dataset, sidecar, listing)
         if not found:
             raise BadBucket(f"nothing matches '{spec}'; {_what_is_there(dataset)}")
     _drop_stray_json(listing)
@@ -107,19 +113,40 @@ def _walk(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         if head == "**":
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(Path(entry.path), parts)
-        elif fnmatchcase(entry.name, head):
+        elif _fits(entry.name, head):
             yield from _walk(Path(entry.path), rest)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a name matches, or is itself what merely looks like a pattern."""
+    return name == pattern or fnmatchcase(name, pattern)
+
+
+def _take_all(dataset: Path, folder: Path, listing: Listing) -> None:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        name = folder.relative_to(dataset).as_posix()
+        listing.skipped[name] = f"cannot be opened: {error.strerror}"
+        return
+    for name in names:
+        if not name.startswith("."):
+            _take(dataset, folder / name, listing)
 
 
 def _take(dataset: Path, path: Path, listing: Listing) -> None:
     name = path.relative_to(dataset).as_posix()
     try:
-        stat = path.stat()
+        found = path.stat()
     except OSError as error:
         listing.skipped[name] = f"cannot be opened: {error.strerror}"
         return
-    if _is_image(name) or name.endswith(".json"):
-        listing.files[name] = (stat.st_size, stat.st_mtime_ns)
+    if stat.S_ISDIR(found.st_mode):
+        return
+    if not stat.S_ISREG(found.st_mode):
+        listing.skipped[name] = "not a regular file"
+    elif _is_image(name) or name.endswith(".json"):
+        listing.files[name] = (found.st_size, found.st_mtime_ns)
     else:
         listing.skipped[name] = f"not an image type ({path.suffix or 'no suffix'})"
 
@@ -127,7 +154,8 @@ def _take(dataset: Path, path: Path, listing: Listing) -> None:
 def _drop_stray_json(listing: Listing) -> None:
     """A .json file is a sidecar only where its image is in the bucket, too."""
     for path in [p for p in listing.files if p.endswith(".json")]:
-        if path.removesuffix(".json") not in listing.files:
+        image = path.removesuffix(".json")
+        if image not in listing.files or not _is_image(image):
             del listing.files[path]
             listing.skipped[path] = "a .json file that belongs to no image here"
 
@@ -136,7 +164,7 @@ def _what_is_there(dataset: Path) -> str:
     if not dataset.is_dir():
         return f"there is no dataset folder {dataset}"
     folders = sorted(
-        e.name for e in os.scandir(dataset) if e.is_dir() and e.name[0] != "."
+        e.name for e in os.scandir(dataset) if os.path.isdir(e) and e.name[0] != "."
     )
     if not folders:
         return f"{dataset.resolve()} has no folders yet"
@@ -144,18 +172,24 @@ def _what_is_there(dataset: Path) -> str:
 
 
 def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:
-    """Split a comma list of specs; a folder whose own name has a comma stays whole."""
-    if not isinstance(text, str):
-        return list(text)
-    if (Path(dataset) / text).exists():
-        return [text]
-    return [part.strip().rstrip("/") for part in text.split(",") if part.strip()]
+    """Split a comma list of specs; a folder whose own name has a comma stays whole.
+
+    Raises BadBucket when none is left.
+    """
+    if isinstance(text, str) and not (Path(dataset) / text.strip()).exists():
+        text = text.split(",")
+    elif isinstance(text, str):
+        text = [text]
+    specs = [part.strip().rstrip("/") for part in text if part.strip()]
+    if not specs:
+        raise BadBucket("no source is named; say --from 'images/*' or another folder")
+    return specs
 
 
 def check_apart(specs: Iterable[str], to: str) -> None:
     """Refuse a target that equals, holds or lies inside a source. Raises BadBucket."""
     target = PurePosixPath(to)
-    if target.is_absolute() or ".." in target.parts or to.strip() in ("", "."):
+    if target.is_absolute() or ".." in target.parts or not target.name.strip():
         raise BadBucket(
             f"--to '{to}' must name a folder below the dataset folder, such as 'faces'"
         )
@@ -174,7 +208,7 @@ def _overlap(spec: tuple[str, ...], target: tuple[str, ...]) -> bool:
     for part, name in zip(spec, target, strict=False):
         if part == "**":
             return True
-        if part != name and not fnmatchcase(name, part):
+        if not _fits(name, part):
             return False
     return True
 
@@ -197,23 +231,24 @@ def digests(
     """
     known = {}
     if Path(cache).exists():
-        known = {row["path"]: row for row in read_table(cache)}
+        for row in read_table(cache):
+            if files.get(row["path"]) == (row["size"], row["mtime"]):
+                known[row["path"]] = row["digest"]
 
-    def row(path: str) -> dict:
-        size, mtime = files[path]
-        old = known.get(path)
-        if old and (old["size"], old["mtime"]) == (size, mtime):
-            return old
+    def read(path: str) -> str | None:
         try:
-            content = digest_file(Path(dataset) / path)
+            return digest_file(Path(dataset) / path)
         except OSError:
             return None
-        return {"path": path, "size": size, "mtime": mtime, "digest": content}
 
+    unknown = sorted(files.keys() - known.keys())
     with ThreadPoolExecutor() as threads:
-        rows = [r for r in threads.map(row, sorted(files), chunksize=64) if r]
-    write_table(cache, rows)
-    return {row["path"]: row["digest"] for row in rows}
+        known.update(zip(unknown, threads.map(read, unknown), strict=True))
+    content = {path: known[path] for path in sorted(files) if known[path]}
+    rows = ((path, *files[path], name) for path, name in content.items())
+    columns = ("path", "size", "mtime", "digest")
+    write_table(cache, (dict(zip(columns, row, strict=True)) for row in rows))
+    return content
 
 
 def unique_stems(paths: Iterable[str]) -> dict[str, str]:
@@ -221,7 +256,8 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
 
     ``a/x.jpg`` and ``b/x.jpg`` become ``a_x`` and ``b_x``; images alone with their name
     keep it. Compared without regard to case, as some file systems do. Depends on the set
-    of paths only. Names that no folder tells apart get a digest of their path.
+    of paths only. Names that no folder tells apart, and those too long for a crop's
+    file name, get a digest of their path.
     """
     paths = sorted(paths)
     depth = dict.fromkeys(paths, 1)
@@ -229,23 +265,25 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
         groups = defaultdict(list)
         for path in paths:
             groups[_stem(path, depth[path]).casefold()].append(path)
-        deeper = [
-            path
-            for group in groups.values()
-            if len(group) > 1
-            for path in group
-            if depth[path] <= path.count("/") + 1
-        ]
+        rivals = {path for group in groups.values() for path in _rivals(group, depth)}
+        deeper = [path for path in rivals if depth[path] <= path.count("/") + 1]
         if not deeper:
             break
         for path in deeper:
             depth[path] += 1
-    return {
-        path: _stem(path, depth[path])
-        + (f"-{digest(os.fsencode(path))[:8]}" if len(group) > 1 else "")
-        for group in groups.values()
-        for path in group
-    }
+    stems = {path: _stem(path, depth[path]) for path in paths}
+    for path, stem in stems.items():
+        too_long = len(os.fsencode(stem)) > LONGEST_STEM
+        if too_long or path in rivals:
+            kept = stem[: LONGEST_STEM // 4] if too_long else stem
+            stems[path] = f"{kept}-{digest(os.fsencode(path))[:8]}"
+    return stems
+
+
+def _rivals(group: list[str], depth: dict[str, int]) -> list[str]:
+    """Those of the paths with one stem that need another: not one with its own name."""
+    own = [path for path in group if depth[path] == 1]
+    return [path for path in group if len(group) > 1 and own != [path]]
 
 
 def _stem(path: str, depth: int) -> str:

@@ -5,9 +5,9 @@ A part notes each file in a journal before and after writing it; when all parts 
 done, `settle` removes what is no longer wanted and turns the journals into ledgers.
 
 A row of a ledger is {path, key, stat, written, sidecar}: path relative to the bucket,
-key naming all that the content was made from, [size, mtime in ns] of the file,
-`sidecars.signature` of what we wrote beside it, stat of the sidecar or None. The row
-noted before writing has no key, and the coming signature as `writing`.
+key naming all that the content was made from, [size, mtime in ns] of the file, the
+`sidecars.signature` of all that we may have left beside it, stat of the sidecar or
+None. The row noted before writing has path and written only.
 """
 
 import json
@@ -32,7 +32,7 @@ def stat_of(path: str | Path) -> list[int] | None:
     """[size in bytes, mtime in ns] of a file, None when there is none."""
     try:
         stat = os.stat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return [stat.st_size, stat.st_mtime_ns]
 
@@ -62,13 +62,11 @@ class Ledgers:
         return rows
 
     def owned(self) -> dict[str, dict]:
-        """All files we wrote or began to write: path -> row."""
-        journals = (path.stem for path in self.journals.glob("*.jsonl"))
+        """All files we wrote or began to write: path -> the last that was noted of it."""
         rows: dict[str, dict] = {}
-        for part in sorted({*self.parts(), *journals}):
-            for path, row in self.rows(part).items():
-                if "key" in row or path not in rows:
-                    rows[path] = row
+        for folder in (self.settled, self.journals):
+            for part in sorted(folder.glob("*.jsonl")):
+                rows |= {row["path"]: row for row in _whole_lines(part)}
         return rows
 
     def intact(self, row: dict) -> bool:
@@ -96,10 +94,10 @@ class Ledgers:
         """
         wanted = {row["path"] for rows in parts.values() for row in rows}
         stale = {p: row for p, row in self.owned().items() if p not in wanted}
-        for path, row in stale.items():
-            self._remove(self.bucket / path, _signatures(row))
         for leftover in self.bucket.glob(f"**/{TEMPORARY_PREFIX}*.tmp"):
             leftover.unlink(missing_ok=True)
+        for path, row in stale.items():
+            self._remove(self.bucket / path, row["written"])
         for part, rows in parts.items():
             write_table(self.settled / f"{part}.jsonl", rows)
         for part in set(self.parts()) - set(parts):
@@ -108,7 +106,7 @@ class Ledgers:
             journal.unlink()
         return sorted(stale)
 
-    def _remove(self, path: Path, written: tuple[dict, dict]) -> None:
+    def _remove(self, path: Path, written: list[dict]) -> None:
         path.unlink(missing_ok=True)
         try:
             rest = sidecars.merge(sidecars.read(path), {}, *written)
@@ -116,7 +114,7 @@ class Ledgers:
             return  # the user's edit; not ours to delete
         sidecars.write(path, rest)
         folder = path.parent
-        while folder != self.bucket and not any(folder.iterdir()):
+        while folder != self.bucket and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
 
@@ -139,64 +137,72 @@ class Part:
         key: str,
         make: Callable[[], bytes],
         sidecar: dict | None = None,
+        reserved: bool = False,
     ) -> tuple[dict, bool]:
         """Bring a file and its sidecar to what `key` stands for.
 
-        path  relative to the bucket
-        make  gives the content; called only when the file is not there already
-        sidecar  our keys of its sidecar; None leaves any sidecar alone
+        path      relative to the bucket
+        make      gives the content; called only when it is not there already
+        sidecar   our keys of its sidecar; None leaves any sidecar alone
+        reserved  the name is ours in every bucket, whoever wrote the file
 
         Returns (ledger row, whether the file had to be written). Raises ForeignFile,
         BrokenSidecar.
         """
-        row = self.known.get(path)
-        if row and row.get("key") == key and self.ledgers.intact(row):
-            return row, False
         target = self.ledgers.bucket / path
-        row = row or self._claim(path, target)
-        signature = sidecars.signature(sidecar or {})
-        written = row.get("written", {})
-        self._note({"path": path, "written": written, "writing": signature})
+        row = self.known.get(path) or self._claim(path, target, make, reserved)
+        if row.get("key") == key and self.ledgers.intact(row):
+            if path not in self.known:
+                self._note(row)  # so far only the ledger of another part has it
+            return row, False
+        before = row.get("written", [])
+        written = before if sidecar is None else [sidecars.signature(sidecar)]
+        self._note({"path": path, "written": before + written})
         content = make()
         if sidecar is not None:
             present = sidecars.read(target)
-            sidecars.write(target, sidecars.merge(present, sidecar, *_signatures(row)))
+            sidecars.write(target, sidecars.merge(present, sidecar, *before))
         write_atomic(target, content)
         row = {
             "path": path,
             "key": key,
             "stat": stat_of(target),
-            "written": signature,
+            "written": written,
             "sidecar": stat_of(sidecars.path_of(target)),
         }
         self._note(row)
         return row, True
 
-    def _claim(self, path: str, target: Path) -> dict:
+    def _claim(
+        self, path: str, target: Path, make: Callable[[], bytes], reserved: bool
+    ) -> dict:
         """The row of a path new to this part. Raises ForeignFile if it is the user's."""
-        if not target.exists():
+        there = os.path.lexists(target)
+        if not there and not os.path.lexists(sidecars.path_of(target)):
             return {}
         if self._owned is None:
             self._owned = self.ledgers.owned()
         if path in self._owned:
             return self._owned[path]
-        if "provenance" in sidecars.read(target):
-            return {}  # ours from before the ledger was lost
+        # Provenance or content tell what is ours from before the ledger was lost.
+        if (
+            not there
+            or reserved
+            or "provenance" in sidecars.read(target)
+            or (target.is_file() and target.read_bytes() == make())
+        ):
+            return {}
         raise ForeignFile(
-            f"{target} is there already and was not written by dtst; "
+            f"{str(target)!r} is there already and was not written by dtst; "
             "move it away or choose another --to"
         )
 
     def _note(self, row: dict) -> None:
+        self.known[row["path"]] = row
         self.journal.parent.mkdir(parents=True, exist_ok=True)
         with open(self.journal, "ab") as journal:
             # The line break comes first: it also ends a line that a kill cut short.
             journal.write(b"\n" + to_json(row))
-
-
-def _signatures(row: dict) -> tuple[dict, dict]:
-    """What our keys of a file's sidecar may be: the last finished, the one begun."""
-    return row.get("written", {}), row.get("writing", {})
 
 
 def _whole_lines(path: Path) -> Iterator[dict]:

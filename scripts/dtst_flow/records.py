@@ -31,12 +31,15 @@ class Records:
         return self.folder / key[:2] / f"{key[2:]}.json"
 
     def get(self, image: Any) -> Any | None:
-        """The record of an image (its digest, or any JSON value naming it), or None."""
+        """The record of an image (its digest, or any JSON value naming it), or None.
+
+        One that a failing disk or machine left broken is as good as none.
+        """
         if self.fresh:
             return None
         try:
             return read_json(self._path(image))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return None
 
     def put(self, image: Any, value: Any) -> None:

@@ -3,6 +3,7 @@
 Nothing here drops a key that somebody else wrote.
 """
 
+import errno
 import json
 from pathlib import Path
 
@@ -26,13 +27,21 @@ def read(image: str | Path) -> dict:
     path = path_of(image)
     try:
         content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (ValueError, OSError) as error:
-        raise BrokenSidecar(f"sidecar {path} cannot be read: {error}") from error
+    except OSError as error:
+        # Beside the longest of file names there can be no sidecar.
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+            return {}
+        raise _broken(path, f"cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise _broken(path, f"cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise BrokenSidecar(f"sidecar {path} holds no JSON object")
+        raise _broken(path, "holds no JSON object")
     return content
+
+
+def _broken(path: Path, fault: str) -> BrokenSidecar:
+    # As a literal, since a path need not be printable.
+    return BrokenSidecar(f"sidecar {str(path)!r} {fault}")
 
 
 def write(image: str | Path, content: dict) -> None:

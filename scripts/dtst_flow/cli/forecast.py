@@ -42,7 +42,8 @@ def _sentence(section: str, values: dict) -> str:
         return f"{values['from']} is not there yet; its images will all be new"
     cache = state_of(values["to"]) / "digests.jsonl"
     images = listing.images
-    content = inventory.digests(".", {p: listing.files[p] for p in images}, cache)
+    content = inventory.digests(".", listing.files, cache)
+    content = {path: content[path] for path in images if path in content}
     counting = {"extract_faces": _known_faces, "cluster": _known_embeddings}
     known = counting[section](values, content)
     return (

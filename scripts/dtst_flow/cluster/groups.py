@@ -36,9 +36,10 @@ def group(
     assigned = labels(vectors, min_cluster_size, min_samples)
     groups = _groups(vectors, assigned)
     if not groups and same is not None:
-        single = _groups(
-            vectors, labels(vectors, min_cluster_size, min_samples, allow_single=True)
-        )
+        # As a euclidean distance of unit vectors.
+        within = float(np.sqrt(2 * same))
+        assigned = labels(vectors, min_cluster_size, min_samples, within)
+        single = _groups(vectors, assigned)
         if len(single) == 1 and np.median(single[0].distances) <= same:
             groups = single
     grouped = np.concatenate([g.members for g in groups]) if groups else []

@@ -68,7 +68,7 @@ def run(
     placed = _lay_out(rows, groups[: options.top], noise, ledgers)
     content = to_json(describe(rows, groups, noise, options), indent=2) + b"\n"
     entry, _ = Part(ledgers, "all").put(
-        "clusters.json", digest_value(content.decode()), lambda: content
+        "clusters.json", digest_value(content.decode()), lambda: content, reserved=True
     )
     ledgers.settle({"all": [*placed, entry]})
     reasons = [row for table in failed for row in read_table(table)]
@@ -146,7 +146,7 @@ def _copy(part: Part, name: str, row: dict) -> tuple[dict, bool]:
         sidecar = sidecars.read(source)
     except sidecars.BrokenSidecar as error:
         log.warning("%s; the image is copied without it", error)
-        sidecar = None
+        sidecar = {}
     key = digest_value([row["digest"], row["sidecar"]])
     return part.put(name, key, source.read_bytes, sidecar)
 

@@ -36,6 +36,7 @@ def run(
         shard: [crop for row in rows for crop in row["crops"]]
         for shard, rows in shards.items()
     }
+    Path(bucket).mkdir(parents=True, exist_ok=True)  # also when nothing was found
     removed = Ledgers(bucket, state_of(bucket)).settle(crops)
     for path in removed:
         log.info("removed %s/%s: its source is gone or changed", bucket, path)

@@ -19,6 +19,9 @@ from dtst_flow.stages.job import STATE, Progress
 
 log = logging.getLogger(__name__)
 
+DETECTOR = "faces.dlib"
+"""What finds the points of faces that come without; its model is always at hand."""
+
 
 def records(model: str, weights: str, fresh: bool = False) -> Records:
     """The records of embeddings.
@@ -27,7 +30,10 @@ def records(model: str, weights: str, fresh: bool = False) -> Records:
     weights  digest of its weights
     fresh    overlook what is there (``--no-cache``)
     """
-    versions = [code.version(name) for name in (f"embed.{model}", "images")]
+    used = [f"embed.{model}", "images"]
+    if embed.MODELS[model].points:
+        used.append(DETECTOR)
+    versions = [code.version(name) for name in used]
     depends = {"model": model, "weights": weights, "code": versions}
     return Records(STATE / "records" / "embed", depends, fresh)
 
@@ -150,10 +156,7 @@ class Lazy:
         return self._embedder.embed(samples)
 
     def detect(self, image: np.ndarray) -> np.ndarray | None:
-        """The five points of the largest face of an image, None when none is found.
-
-        By dlib, whose model comes with its package and so is always at hand.
-        """
+        """The five points of the largest face of an image, None when none is found."""
         if not self._detector:
             self._detector = open_engine("dlib", models.resolve("dlib_68_points").path)
         found = self._detector.find(image)

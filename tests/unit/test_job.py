@@ -1,0 +1,142 @@
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from dtst_flow.stages import job
+from dtst_flow.stages.job import Progress, each
+
+ROWS = [{"number": n} for n in range(40)]
+
+
+class Squarer:
+    """A worker that notes its birth and its end in a folder, as a file of its process."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._note("made")
+
+    def _note(self, what: str) -> None:
+        with open(self.folder / f"{os.getpid()}", "a") as file:
+            file.write(f"{what} ")
+
+    def __call__(self, row: dict) -> int:
+        if row["number"] < 0:
+            raise ValueError(f"no root of {row['number']}")
+        return row["number"] ** 2
+
+    def close(self) -> None:
+        self._note("closed")
+
+
+def lives(folder: Path) -> list[str]:
+    return [path.read_text() for path in folder.iterdir()]
+
+
+class TestEach:
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_answers_in_order_from_workers_made_and_closed_once(
+        self, tmp_path, workers
+    ):
+        make = partial(Squarer, tmp_path)
+        assert list(each(make, ROWS, workers)) == [n * n for n in range(40)]
+        assert set(lives(tmp_path)) == {"made closed "}
+        assert len(lives(tmp_path)) <= workers
+        here = (tmp_path / f"{os.getpid()}").exists()
+        assert here is (workers == 1)
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_no_rows(self, tmp_path, workers):
+        assert list(each(partial(Squarer, tmp_path), [], workers)) == []
+
+    def test_answers_come_as_they_are_ready(self, tmp_path):
+        answers = each(partial(Squarer, tmp_path), iter(ROWS), 1)
+        assert [next(answers), next(answers)] == [0, 1]
+        answers.close()
+        assert lives(tmp_path) == ["made closed "]
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_an_error_ends_it_and_closes_the_worker(self, tmp_path, workers):
+        rows = [*ROWS[:3], {"number": -4}, *ROWS]
+        answers = each(partial(Squarer, tmp_path), rows, workers)
+        assert [next(answers) for _ in range(3)] == [0, 1, 4]
+        with pytest.raises(ValueError, match="no root of -4"):
+            next(answers)
+        assert set(lives(tmp_path)) == {"made closed "}
+
+
+class TestProgress:
+    @pytest.fixture(autouse=True)
+    def here(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+
+    @pytest.fixture
+    def clock(self, monkeypatch):
+        """Seconds that pass only when a test says so."""
+        seconds = [100.0]
+        monkeypatch.setattr(job, "monotonic", lambda: seconds[0])
+        return seconds
+
+    def told(self) -> dict:
+        return json.loads(Path(".dtst/progress/embed.s01.json").read_text())
+
+    def test_it_tells_at_once_what_there_is_to_do(self):
+        Progress("embed", "s01", 7)
+        assert self.told() == {"total": 7, "done": 0, "computed": 0, "failed": 0}
+
+    def test_it_counts(self, clock):
+        progress = Progress("embed", "s01", 4)
+        progress.tick()
+        progress.tick(computed=True)
+        progress.tick(failed=True)
+        assert self.told()["done"] == 0
+        progress.tell()
+        assert self.told() == {"total": 4, "done": 3, "computed": 1, "failed": 1}
+
+    def test_it_writes_no_more_than_twice_a_second(self, clock):
+        progress = Progress("embed", "s01", 99)
+        seen = set()
+        for _ in range(30):
+            clock[0] += 0.1
+            progress.tick(computed=True)
+            seen.add(self.told()["done"])
+        assert 4 <= len(seen) <= 6
+
+
+def test_all_output_goes_to_the_log(tmp_path):
+    log = tmp_path / "logs/embed/s0.log"
+    script = f"""
+import logging, os, subprocess, sys
+from dtst_flow.stages.job import logged
+print("before")
+with logged({str(log)!r}):
+    print("printed")
+    logging.getLogger("x").info("logged caf\\udce9.jpg")
+    os.write(2, b"by a library\\n")
+    subprocess.run(["echo", "by a child"])
+    sys.stdout.flush()
+    raise ValueError("the end")
+"""
+    scripts = Path(job.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(scripts)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stdout == "before\n" and done.stderr == ""
+    lines = log.read_text().splitlines()
+    assert {"printed", "logged caf\\udce9.jpg", "by a library", "by a child"} <= {
+        *lines
+    }
+    assert lines[-1] == "ValueError: the end"
+
+
+def test_every_bucket_has_a_state_of_its_own():
+    assert job.state_of("faces") == Path(".dtst/buckets/faces")
+    assert job.state_of("a/faces") != job.state_of("faces")
