@@ -338,3 +338,19 @@ def test_no_cache_computes_anew_once(dataset):
     assert json.dumps(dataset.clusters()) == json.dumps(
         json.loads(before["cluster/clusters.json"])
     )
+
+
+def test_photos_without_a_face_end_in_a_sentence(tmp_path):
+    dataset = Dataset(tmp_path / "plain")
+    (dataset.folder / "images").mkdir(parents=True)
+    Image.new("RGB", (200, 200), "teal").save(dataset.folder / "images/a.png")
+    printed = dataset.run()
+    assert "1 images: 0 crops; 1 images show no face" in printed
+    assert dataset.clusters()["clusters"] == dataset.clusters()["noise"] == []
+
+
+def test_lost_state_is_computed_anew(dataset):
+    before = dataset.results()
+    shutil.rmtree(dataset.folder / ".dtst")
+    dataset.run()
+    assert dataset.results() == before

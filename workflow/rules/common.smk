@@ -112,8 +112,6 @@ def fingerprint(stage):
     """
     if not DATASET.is_dir():
         raise WorkflowError(f"there is no dataset folder {DATASET}")
-    for each in STAGES:
-        version(each)  # a missing model is told before any job runs
     ours, before = frozenset(), None
     if maker(stage):
         # The files that the stage before writes are announced by its summary.
@@ -125,6 +123,8 @@ def fingerprint(stage):
         listing = inventory.scan(".", [s for s in specs(stage) if exists(s, stage)])
     except inventory.BadBucket as error:
         raise WorkflowError(str(error)) from error
+    for each in STAGES:
+        version(each)  # a missing model is told before any job runs
     return [inventory.fingerprint(listing, ours), before]
 
 
