@@ -7,7 +7,6 @@ loose files in ``images`` and the files of its subfolders, ``**`` any depth.
 import os
 import re
 import stat
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,11 +22,7 @@ from dtst_flow.files import (
     write_table,
 )
 from dtst_flow.images import SUFFIXES
-
-LONGEST_STEM = 230
-"""Bytes of a stem, at most. File systems take names of 255; a digest and the
-``_00.jpg.json`` of a crop's sidecar still have to fit in.
-"""
+from dtst_flow.stems import unique_stems
 
 
 class BadBucket(Exception):
@@ -249,49 +244,6 @@ def digests(
     columns = ("path", "size", "mtime", "digest")
     write_table(cache, (dict(zip(columns, row, strict=True)) for row in rows))
     return content
-
-
-def unique_stems(paths: Iterable[str]) -> dict[str, str]:
-    """Give each image a stem that no other has, from its name and, where need be, folders.
-
-    ``a/x.jpg`` and ``b/x.jpg`` become ``a_x`` and ``b_x``; images alone with their name
-    keep it. Compared without regard to case, as some file systems do. Depends on the set
-    of paths only. Names that no folder tells apart, and those too long for a crop's
-    file name, get a digest of their path.
-    """
-    paths = sorted(paths)
-    depth = dict.fromkeys(paths, 1)
-    while True:
-        groups = defaultdict(list)
-        for path in paths:
-            groups[_stem(path, depth[path]).casefold()].append(path)
-        rivals = {path for group in groups.values() for path in _rivals(group, depth)}
-        deeper = [path for path in rivals if depth[path] <= path.count("/") + 1]
-        if not deeper:
-            break
-        for path in deeper:
-            depth[path] += 1
-    stems = {path: _stem(path, depth[path]) for path in paths}
-    for path, stem in stems.items():
-        too_long = len(os.fsencode(stem)) > LONGEST_STEM
-        if too_long or path in rivals:
-            kept = stem[: LONGEST_STEM // 4] if too_long else stem
-            stems[path] = f"{kept}-{digest(os.fsencode(path))[:8]}"
-    return stems
-
-
-def _rivals(group: list[str], depth: dict[str, int]) -> list[str]:
-    """Those of the paths with one stem that need another: not one with its own name."""
-    own = [path for path in group if depth[path] == 1]
-    return [path for path in group if len(group) > 1 and own != [path]]
-
-
-def _stem(path: str, depth: int) -> str:
-    """The last `depth` parts of a path as one name; past the first folder, suffix too."""
-    parts = PurePosixPath(path).parts
-    if depth > len(parts):
-        return "_".join(parts)
-    return "_".join((*parts[-depth:-1], PurePosixPath(path).stem))
 
 
 def split(paths: Iterable[str], shard_size: int) -> dict[str, list[str]]:
