@@ -25,10 +25,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from dtst_flow.faces.mediapipe import MediapipeEngine
-
 from dtst_flow import files, images
 from dtst_flow.faces import Engine, Face, crop
+from dtst_flow.faces.mediapipe import MediapipeEngine
 
 WIDTH, HEIGHT = 1280, 960
 PLACES = (
