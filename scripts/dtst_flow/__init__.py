@@ -2,15 +2,16 @@
 
 The rooms, lowest first; a room never imports one above it:
 
-files, images, sidecars     what lies on disk
-code, records, ledger       what is known of images, which files are ours
-stems, inventory            which images there are, and in which shards
-models                      where weights come from
-faces, embed                the models themselves, each kind behind one interface
-cluster                     grouping embeddings and telling how well
-stages                      one module a rule: shard manifest in, shard table out
-summary                     what a run did, in plain words
-cli                         the ``dtst`` command
+files, images, jpeg, sidecars  what lies on disk
+code, records, ledger          what is known of images, which files are ours
+stems, inventory               which images there are, and in which shards
+models                         where weights come from
+faces, embed                   the models themselves, each kind behind one interface
+classes                        boxes in sidecars and the crops cut by them
+cluster                        grouping embeddings and telling how well
+stages                         one module a rule: shard manifest in, shard table out
+summary                        what a run did, in plain words
+cli                            the ``dtst`` command
 """
 
 __version__ = "0.1.0"

@@ -25,7 +25,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from dtst_flow import files, images
+from dtst_flow import files, images, jpeg
 from dtst_flow.faces import Engine, Face, crop
 from dtst_flow.faces.mediapipe import MediapipeEngine
 
@@ -137,7 +137,7 @@ def extract(
     quad = crop.quad(points)
     cut = watch("cut", crop.cut, image, quad)
     watch("cut, as FFHQ does", ffhq_reference, image, quad)
-    content = watch("encode", crop.encode, cut)
+    content = watch("encode", jpeg.encode, cut)
     watch("write", files.write_atomic, path.with_suffix(".crop.jpg"), content)
     return quad
 

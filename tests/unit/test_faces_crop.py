@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, JpegImagePlugin
 
-from dtst_flow import images
+from dtst_flow import images, jpeg
 from dtst_flow.faces import crop
 
 FACE = np.array([(40, 50), (70, 50), (55, 65), (45, 80), (65, 80)], float)
@@ -293,7 +293,7 @@ def overreach(quad: np.ndarray, width: int, height: int) -> np.ndarray:
 class TestEncode:
     def test_it_is_a_plain_jpeg_in_full_colour_resolution(self, photo):
         cut = crop.cut(photo, square(640, 443, 300))
-        content = crop.encode(cut)
+        content = jpeg.encode(cut)
         with Image.open(BytesIO(content)) as image:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (300, 300))
             assert JpegImagePlugin.get_sampling(image) == 0
@@ -303,5 +303,5 @@ class TestEncode:
 
     def test_equal_pixels_give_equal_bytes(self, photo):
         quad = square(100, 100, 300, 0.3)
-        first, second = (crop.encode(crop.cut(photo, quad)) for _ in range(2))
+        first, second = (jpeg.encode(crop.cut(photo, quad)) for _ in range(2))
         assert first == second

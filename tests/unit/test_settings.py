@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from dtst_flow import embed, faces, images
 from dtst_flow.cli.main import main
-from dtst_flow.stages import cluster, extract_faces
+from dtst_flow.stages import cluster, extract_classes, extract_faces
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 TOP = SCHEMA["properties"]
@@ -72,9 +72,9 @@ def test_command_has_a_flag_for_every_setting(section):
 
 
 def test_options_of_stages_are_settings():
-    for section, module in (("extract_faces", extract_faces), ("cluster", cluster)):
+    for module in (extract_faces, extract_classes, cluster):
         names = {field.name for field in fields(module.Options)}
-        assert names <= set(SECTIONS[section])
+        assert names <= set(SECTIONS[module.__name__.rpartition(".")[2]])
 
 
 def test_choices_are_what_there_is():

@@ -15,23 +15,30 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from dtst_flow import code, embed, faces, inventory, models
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages.cluster import Options as ClusterOptions
-from dtst_flow.stages.extract_faces import Options as ExtractOptions
+from dtst_flow.stages.extract_classes import Options as ClassesOptions
+from dtst_flow.stages.extract_faces import Options as FacesOptions
 from dtst_flow.stages.job import PROGRESS, state_of
 from dtst_flow.summary import summary
 
 PATHS = {
     "faces": ["extract_faces", "cluster"],
     "extract-faces": ["extract_faces"],
+    "extract-classes": ["extract_classes"],
     "cluster": ["cluster"],
 }
-OPTIONS = {"extract_faces": ExtractOptions, "cluster": ClusterOptions}
+OPTIONS = {
+    "extract_faces": FacesOptions,
+    "extract_classes": ClassesOptions,
+    "cluster": ClusterOptions,
+}
+# Of the stages that run a model: the room it is in, the setting that chooses it.
 KINDS = {"extract_faces": ("faces", "engine"), "cluster": ("embed", "model")}
 STAGES = PATHS[config["path"]]
 BUCKETS = {stage: config[stage]["to"] for stage in STAGES}
 DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
 
 for stage in STAGES:
-    if config[stage]["weights"] is not None:
+    if config[stage].get("weights") is not None:
         config[stage]["weights"] = str(Path(config[stage]["weights"]).resolve())
 
 
@@ -90,17 +97,17 @@ def main_process(value):
 @functools.cache
 def version(stage):
     """All that a stage's results depend on besides its source."""
+    depends = {"options": options(stage), "code": [code.version(f"stages.{stage}")]}
+    if stage not in KINDS:
+        return depends
     kind, chosen = KINDS[stage]
-    name = config[stage][chosen]
     try:
         weights = models.resolve(registered(stage), config[stage]["weights"])
     except models.ModelError as error:
         raise WorkflowError(str(error)) from error
-    return {
-        "options": options(stage),
-        "weights": weights.digest,
-        "code": [code.version(f"stages.{stage}"), code.version(f"{kind}.{name}")],
-    }
+    depends["weights"] = weights.digest
+    depends["code"].append(code.version(f"{kind}.{config[stage][chosen]}"))
+    return depends
 
 
 @functools.cache

@@ -48,10 +48,11 @@ rule collect_faces:
         mem_mb=lambda w, attempt: 2000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
+        stage="extract_faces",
         bucket=bucket("extract_faces"),
         strict=config["strict"],
         code=code.version("stages.collect"),
     message:
         "Collecting the faces of all shards"
     script:
-        "../../scripts/collect_faces.py"
+        "../../scripts/collect.py"

@@ -1,8 +1,9 @@
-"""What a dry run tells of images: how many would be computed, how many are known."""
+"""What a dry run tells of images: how much would be computed, how much is there."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 
 import yaml
 
@@ -11,9 +12,11 @@ from dtst_flow.cli import settings
 from dtst_flow.cli.home import home
 from dtst_flow.cli.run import Request
 from dtst_flow.images import UnreadableImage
+from dtst_flow.ledger import Ledgers
 from dtst_flow.stages import embed as embed_stage
-from dtst_flow.stages import extract_faces
+from dtst_flow.stages import extract_classes, extract_faces
 from dtst_flow.stages.job import state_of
+from dtst_flow.stems import unique_stems
 
 
 def forecast(request: Request) -> Iterator[str]:
@@ -44,6 +47,8 @@ def _sentence(section: str, values: dict) -> str:
     images = listing.images
     content = inventory.digests(".", listing.files, cache)
     content = {path: content[path] for path in images if path in content}
+    if section == "extract_classes":
+        return f"{len(images)} images, {_crops(values, content)}"
     counting = {"extract_faces": _known_faces, "cluster": _known_embeddings}
     known = counting[section](values, content)
     return (
@@ -52,9 +57,46 @@ def _sentence(section: str, values: dict) -> str:
     )
 
 
+def _options(kind: type, values: dict) -> Any:
+    """The options of a stage among its settings."""
+    return kind(**{field.name: values[field.name] for field in fields(kind)})
+
+
+def _crops(values: dict, content: dict[str, str]) -> str:
+    """How many crops extract-classes would write.
+
+    Of an image of still unknown size each box counts, also those of which it would turn
+    out that they reach outside the image.
+    """
+    options = _options(extract_classes.Options, values)
+    ledgers = Ledgers(values["to"], state_of(values["to"]))
+    owned, sizes = ledgers.owned(), extract_classes.sizes()
+    stems = unique_stems(content)
+    planned, current, unsized = 0, 0, False
+    for path, digest in content.items():
+        try:
+            choice = extract_classes.choose(sidecars.read(path), options)
+        except sidecars.BrokenSidecar:
+            continue
+        size = sizes.get(digest)
+        if size is None:
+            boxes = sum(extract_classes.passes(box, options) for box in choice.wanted)
+            planned += boxes
+            unsized |= boxes > 0
+            continue
+        row = {"path": path, "digest": digest, "stem": stems[path]}
+        for crop in extract_classes.plan(row, choice, *size, options):
+            if isinstance(crop, str):
+                continue
+            planned += 1
+            known = owned.get(crop.name, {})
+            current += known.get("key") == crop.key and ledgers.intact(known)
+    to_write = f"{'at most ' if unsized else ''}{planned - current}"
+    return f"{to_write} crops to write, {current} there already"
+
+
 def _known_faces(values: dict, content: dict[str, str]) -> int:
-    names = (field.name for field in fields(extract_faces.Options))
-    options = extract_faces.Options(**{name: values[name] for name in names})
+    options = _options(extract_faces.Options, values)
     weights = models.resolve(faces.MODELS[options.engine], values["weights"])
     records = extract_faces.records(options, weights.digest)
     return sum(records.get(digest) is not None for digest in content.values())

@@ -151,6 +151,7 @@ def _run(request: Request, unlock_first: bool) -> None:
 
 
 main.add_command(stage_command("extract_faces"))
+main.add_command(stage_command("extract_classes"))
 main.add_command(stage_command("cluster"))
 
 

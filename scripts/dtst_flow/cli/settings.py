@@ -16,6 +16,7 @@ SHORT = {
         "max_faces": "-m",
         "workers": "-w",
     },
+    "extract_classes": {"classes": "-c", "workers": "-w"},
     "cluster": {"model": "-m", "batch_size": "-b"},
 }
 """Short names of options, those of dtst."""

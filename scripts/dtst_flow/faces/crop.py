@@ -1,4 +1,4 @@
-"""Aligned square crops: from five points of a face to a JPEG.
+"""Aligned square crops: from five points of a face to the pixels around them.
 
 Positions are continuous pixels, x right and y down: (0, 0) is the outer corner
 of the top left pixel, whose centre is (0.5, 0.5), and an image covers
@@ -11,10 +11,8 @@ crop instead of on the whole padded photo.
 """
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import numpy as np
-from PIL import Image
 
 # FFHQ, as fractions of the side of the square: the blur of the padding, the margin
 # it pads beyond the square, and the least width it pads on a side.
@@ -24,9 +22,6 @@ PAD_MINIMUM = 0.3
 
 SOFT_SIDE = 120
 """Side in pixels at which the padding is blurred: 2.5 pixels to one sigma, enough for a smooth blur."""
-
-JPEG = {"quality": 95, "subsampling": "4:4:4", "optimize": False, "progressive": False}
-"""Settings of every crop. Full colour resolution, as crops are cut and scaled again downstream."""
 
 
 def quad(points: Sequence[Sequence[float]]) -> np.ndarray:
@@ -115,13 +110,6 @@ def cut(
     else:
         crop[_padding_depth(quad, width, height, size) > 0] = 0
     return crop
-
-
-def encode(crop: np.ndarray) -> bytes:
-    """Return the crop as a JPEG file without metadata; equal pixels give equal bytes."""
-    file = BytesIO()
-    Image.fromarray(crop).save(file, "JPEG", **JPEG)
-    return file.getvalue()
 
 
 def _quarter_turn(vector: np.ndarray) -> np.ndarray:

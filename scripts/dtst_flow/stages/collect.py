@@ -11,6 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def run(
+    stage: str,
     tables: list[str],
     failed: list[str],
     skipped: str,
@@ -21,11 +22,13 @@ def run(
 ) -> None:
     """Settle the bucket on the crops of all shards.
 
-    tables, failed  what extract_faces wrote, shard by shard
+    stage     a key of SENTENCES: the stage that wrote the crops
+    tables, failed  its tables, shard by shard
     skipped   the inventory's list of files passed over
     summary   written: counts, and a digest of all crops, by which the next stage sees
               a change
-    failures  written: {path, reason} of every failed image
+    failures  written: {path, reason} of every failed image and of every box that could
+              not be used
     strict    whether one failed image fails the run
 
     Raises SystemExit, once the bucket is settled, when no image could be processed or
@@ -40,15 +43,20 @@ def run(
     removed = Ledgers(bucket, state_of(bucket)).settle(crops)
     for path in removed:
         log.info("removed %s/%s: its source is gone or changed", bucket, path)
+    rows = [row for rows in shards.values() for row in rows]
     reasons = [row for table in failed for row in read_table(table)]
     reasons.sort(key=lambda row: row["path"])
-    write_table(failures, reasons)
-    rows = [row for rows in shards.values() for row in rows]
+    unusable = [
+        {"path": row["path"], "reason": reason}
+        for row in rows
+        for reason in row.get("unusable", ())
+    ]
+    write_table(failures, sorted(reasons + unusable, key=lambda row: row["path"]))
     keys = sorted(
         [c["path"], c["key"], c["sidecar"]] for cs in crops.values() for c in cs
     )
     passed_over = sum(1 for _ in read_table(skipped))
-    said = sentences(rows, len(keys), len(reasons), passed_over, bucket)
+    said = sentences(stage, rows, len(reasons), passed_over, bucket)
     log.info("\n".join(said))
     if not rows:
         raise SystemExit("; ".join(said))
@@ -62,11 +70,12 @@ def run(
 
 
 def sentences(
-    rows: list[dict], crops: int, failed: int, passed_over: int, bucket: str
+    stage: str, rows: list[dict], failed: int, passed_over: int, bucket: str
 ) -> list[str]:
     """What to tell the user of the result, in plain words."""
-    without = sum(row["faces"] == 0 for row in rows)
-    said = [f"{len(rows)} images: {crops} crops; {without} images show no face"]
+    crops = sum(len(row["crops"]) for row in rows)
+    first, *more = SENTENCES[stage](rows)
+    said = [f"{len(rows)} images: {crops} crops; {first}", *more]
     if failed:
         said.append(f"{failed} images could not be processed")
     if passed_over:
@@ -75,3 +84,34 @@ def sentences(
             f"{state_of(bucket) / 'inventory' / 'skipped.table'}"
         )
     return said
+
+
+def _of_faces(rows: list[dict]) -> list[str]:
+    return [f"{sum(row['found'] == 0 for row in rows)} images show no face"]
+
+
+def _of_classes(rows: list[dict]) -> list[str]:
+    without = sum(row["found"] == 0 for row in rows)
+    said = [f"{without} images have no box to cut"]
+    left_out = sum(row["found"] - len(row["crops"]) for row in rows)
+    if left_out:
+        said.append(f"{left_out} boxes were left out (--min-score, --skip-partial)")
+    unusable = sum(len(row["unusable"]) for row in rows)
+    if unusable:
+        said.append(f"{unusable} boxes could not be used")
+    there = sorted({name for row in rows for name in row["classes"]})
+    if not there:
+        said.append("no image has a sidecar with classes; dtst detect writes them")
+        return said
+    for name in _missing_everywhere(rows):
+        said.append(f"no image has the class {name!r}; there are: {', '.join(there)}")
+    return said
+
+
+def _missing_everywhere(rows: list[dict]) -> list[str]:
+    """The classes asked for that no sidecar has."""
+    return sorted(set.intersection(*(set(row["missing"]) for row in rows)))
+
+
+SENTENCES = {"extract_faces": _of_faces, "extract_classes": _of_classes}
+"""Stage -> what is to be said of the rows of its tables."""

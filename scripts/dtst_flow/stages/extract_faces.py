@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow import code, faces, images, sidecars
+from dtst_flow import code, faces, images, jpeg, sidecars
 from dtst_flow.faces import Face, crop, draw
 from dtst_flow.files import digest_value, read_table, write_atomic, write_table
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
@@ -66,7 +66,7 @@ def run(
 ) -> None:
     """Extract the faces of one shard.
 
-    table   written: {path, faces: how many were found, crops: ledger rows} per image
+    table   written: {path, found: how many faces, crops: ledger rows} per image
     failed  written: {path, reason} per image that could not be processed
     bucket  target folder, relative to the dataset
     """
@@ -80,7 +80,7 @@ def run(
             failures.append(result)
             log.warning("%(path)s: %(reason)s", result)
         else:
-            done.append({key: result[key] for key in ("path", "faces", "crops")})
+            done.append({key: result[key] for key in ("path", "found", "crops")})
             computed += result["computed"]
             written += result["written"]
         progress.tick(result.get("computed", False), "reason" in result)
@@ -151,7 +151,7 @@ class Extractor:
             written += fresh
         return {
             "path": row["path"],
-            "faces": len(found),
+            "found": len(found),
             "crops": crops,
             "computed": computed,
             "written": written,
@@ -218,9 +218,10 @@ class Extractor:
                     options.max_size,
                     options.padding,
                     code.version("faces.crop"),
+                    code.version("jpeg"),
                 ]
             ),
-            lambda: crop.encode(
+            lambda: jpeg.encode(
                 crop.cut(image(), quad, options.max_size, options.padding)
             ),
             sidecar,

@@ -1,10 +1,11 @@
-"""Rule collect_faces."""
+"""Rules collect_faces and collect_classes."""
 
 from dtst_flow.stages import collect
 from dtst_flow.stages.job import logged
 
 with logged(snakemake.log[0]):
     collect.run(
+        snakemake.params.stage,
         snakemake.input.tables,
         snakemake.input.failed,
         f"{snakemake.input.inventory}/skipped.table",

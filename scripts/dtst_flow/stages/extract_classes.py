@@ -1,0 +1,271 @@
+"""Stage extract_classes: the images of a shard in, a crop per box of a class out."""
+
+import functools
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dtst_flow import code, images, jpeg, sidecars
+from dtst_flow.classes import entries, names, window
+from dtst_flow.classes.entries import Entry
+from dtst_flow.files import digest_value, read_table, write_table
+from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.records import Records
+from dtst_flow.stages.job import STATE, Progress, each, state_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The parameters of extract-classes that its results depend on.
+
+    classes       the classes to cut out, a comma list or a list; None for all
+    square        make crops square
+    margin        widen a crop on all sides by this fraction of its longer side
+    skip_partial  drop boxes whose crop reaches outside the image
+    min_score     drop boxes with a lower score or none, None to keep all
+    """
+
+    classes: str | list[str] | None = None
+    square: bool = False
+    margin: float = 0.0
+    skip_partial: bool = False
+    min_score: float | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of an image's sidecar a run is about.
+
+    sidecar   its content
+    every     all its entries that can be used
+    wanted    those of the classes asked for
+    missing   the classes asked for that it has not
+    unusable  why entries of these classes cannot be used
+    """
+
+    sidecar: dict
+    every: list[Entry]
+    wanted: list[Entry]
+    missing: list[str]
+    unusable: list[str]
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that the sidecar has, sorted."""
+        return sorted(self.sidecar.get("classes", {}))
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A crop to be.
+
+    name     its file name
+    key      names all that file and sidecar are made from
+    window   the pixels of the image that it shows
+    sidecar  our keys of its sidecar
+    """
+
+    name: str
+    key: str
+    window: window.Window
+    sidecar: dict
+
+
+def choose(sidecar: dict, options: Options) -> Choice:
+    """Read the classes of a sidecar. Raises BrokenSidecar where they are no object."""
+    try:
+        every, bad = entries.read(sidecar.get("classes", {}))
+    except ValueError as error:
+        raise sidecars.BrokenSidecar(f"its sidecar is of no use: {error}") from error
+    there = sidecar.get("classes", {})
+    asked = entries.asked(options.classes)
+    found = {name: entries.match(name, there) for name in asked or ()}
+    chosen = {match[0] for match in found.values() if len(match) == 1}
+    chosen = set(there) if asked is None else chosen
+    unclear = [
+        f"class {name!r} may mean {' or '.join(map(repr, match))}; spell it like one"
+        for name, match in found.items()
+        if len(match) > 1
+    ]
+    return Choice(
+        sidecar=sidecar,
+        every=every,
+        wanted=[entry for entry in every if entry.name in chosen],
+        missing=[name for name, match in found.items() if not match],
+        unusable=[reason for name, reason in bad if name in chosen] + unclear,
+    )
+
+
+def passes(entry: Entry, options: Options) -> bool:
+    """Whether the score of an entry is high enough."""
+    least = options.min_score
+    return least is None or (entry.score is not None and entry.score >= least)
+
+
+def sizes() -> Records:
+    """The records of images' sizes, by which unchanged crops are known undecoded."""
+    depends = {"code": code.version("images")}
+    return Records(STATE / "records" / "extract_classes", depends)
+
+
+def plan(
+    row: dict, choice: Choice, width: int, height: int, options: Options
+) -> Iterator[Crop | str]:
+    """Yield the crops to make of an image; for a box that gives none, the reason.
+
+    row            of the manifest
+    width, height  of the upright image
+
+    What the options leave out is not among them.
+    """
+    written = names.encoded(choice.classes)
+    for entry in filter(lambda entry: passes(entry, options), choice.wanted):
+        place = f"class {entry.name!r}, entry {entry.place}"
+        if not window.touches(entry.box, width, height):
+            yield f"{place}: its box {list(entry.box)} lies outside the image"
+            continue
+        shown = window.around(entry.box, options.square, options.margin)
+        if options.skip_partial and window.reaches_outside(shown, width, height):
+            continue
+        shown = window.within(shown, width, height, options.square)
+        name = names.file_name(row["stem"], written[entry.name], entry.place, entry.of)
+        if len(os.fsencode(name)) > names.LONGEST:
+            yield f"{place}: its crop's file name would be too long: {name}"
+        elif max(shown[2] - shown[0], shown[3] - shown[1]) > jpeg.MAX_SIDE:
+            yield f"{place}: a JPEG has at most {jpeg.MAX_SIDE} pixels a side"
+        else:
+            yield _crop(row, choice, entry, name, shown)
+
+
+def _crop(
+    row: dict, choice: Choice, entry: Entry, name: str, shown: window.Window
+) -> Crop:
+    provenance = {
+        "image": row["path"],
+        "digest": row["digest"],
+        "class": entry.name,
+        "box": list(entry.box),
+        "score": entry.score,
+        "crop": list(shown),
+    }
+    sidecar = {
+        **sidecars.travelling(choice.sidecar),
+        "provenance": provenance,
+        "classes": entries.moved(choice.every, shown),
+    }
+    versions = [code.version("images"), code.version("jpeg")]
+    return Crop(name, digest_value([sidecar, versions]), shown, sidecar)
+
+
+def run(
+    manifest: str,
+    table: str,
+    failed: str,
+    bucket: str,
+    options: Options,
+    workers: int = 1,
+) -> None:
+    """Cut out the boxes of one shard.
+
+    table   written: {path, found: how many boxes of the classes asked for, crops: ledger
+            rows, classes: those the sidecar has, missing: those asked for that it has
+            not, unusable: why boxes could not be used} per image
+    failed  written: {path, reason} per image that could not be processed
+    bucket  target folder, relative to the dataset
+    """
+    rows = list(read_table(manifest))
+    shard = Path(manifest).stem
+    progress = Progress("extract_classes", shard, len(rows))
+    done, failures = [], []
+    make = functools.partial(Cutter, shard, bucket, options)
+    for result in each(make, rows, workers):
+        written = result.pop("written", 0)
+        if "reason" in result:
+            failures.append(result)
+            log.warning("%(path)s: %(reason)s", result)
+        else:
+            done.append(result)
+            for reason in result["unusable"]:
+                log.warning("%s: %s", result["path"], reason)
+        progress.tick(written > 0, "reason" in result)
+    progress.tell()
+    write_table(failed, failures)
+    write_table(table, done)
+    log.info(
+        "%s: %d images, %d failed; %d crops, of %d images written anew",
+        shard,
+        len(rows),
+        len(failures),
+        sum(len(row["crops"]) for row in done),
+        progress.counts["computed"],
+    )
+
+
+class Cutter:
+    """Works on one image after another."""
+
+    def __init__(self, shard: str, bucket: str, options: Options):
+        self.options = options
+        self.sizes = sizes()
+        self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
+
+    def __call__(self, row: dict) -> dict:
+        """Cut the boxes out of one manifest row's image; a result or a failure."""
+        try:
+            return self._extract(row)
+        except (images.UnreadableImage, sidecars.BrokenSidecar, ForeignFile) as error:
+            return {"path": row["path"], "reason": str(error)}
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+    def _extract(self, row: dict) -> dict:
+        image = functools.cache(lambda: images.read(row["path"]))
+        choice = choose(sidecars.read(row["path"]), self.options)
+        result = {
+            "path": row["path"],
+            "found": len(choice.wanted),
+            "crops": [],
+            "classes": choice.classes,
+            "missing": choice.missing,
+            "unusable": choice.unusable,
+            "written": 0,
+        }
+        if not choice.wanted:
+            return result
+        size = self._size(row["digest"], image)
+        for crop in plan(row, choice, *size, self.options):
+            if isinstance(crop, str):
+                result["unusable"].append(crop)
+                result["found"] -= 1
+                continue
+            entry, fresh = self.part.put(
+                crop.name,
+                crop.key,
+                lambda shown=crop.window: jpeg.encode(_cut(image(), shown)),
+                crop.sidecar,
+            )
+            result["crops"].append(entry)
+            result["written"] += fresh
+        return result
+
+    def _size(self, digest: str, image: Any) -> list[int]:
+        """[width, height] of the upright image."""
+        size = self.sizes.get(digest)
+        if size is None:
+            height, width = image().shape[:2]
+            size = [width, height]
+            self.sizes.put(digest, size)
+        return size
+
+
+def _cut(image: np.ndarray, shown: window.Window) -> np.ndarray:
+    x0, y0, x1, y1 = shown
+    return image[y0:y1, x0:x1]

@@ -1,0 +1,290 @@
+"""Boxes of classes: checking them, cutting by them, naming and describing the crops."""
+
+import json
+import math
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from dtst_flow import inventory, sidecars
+from dtst_flow.classes import entries, names, window
+
+positions = st.floats(-3000, 6000)
+sizes = st.integers(1, 4000)
+whole = st.integers(-3000, 6000)
+
+
+@st.composite
+def boxes(draw, position=positions):
+    x, y = (sorted(draw(st.tuples(position, position))) for _ in "xy")
+    assume(x[0] < x[1] and y[0] < y[1])
+    return x[0], y[0], x[1], y[1]
+
+
+@st.composite
+def touching(draw):
+    """A box and an image that it touches."""
+    box, width, height = draw(boxes()), draw(sizes), draw(sizes)
+    assume(window.touches(box, width, height))
+    return box, width, height
+
+
+class TestAround:
+    @pytest.mark.parametrize(
+        ("box", "square", "margin", "expected"),
+        [
+            ((100, 100, 500, 500), False, 0, (100, 100, 500, 500)),
+            ((100, 100, 500, 500), True, 0.1, (60, 60, 540, 540)),
+            ((100, 100, 500, 300), True, 0, (100, 0, 500, 400)),
+            ((100, 100, 500, 300), False, 0.1, (60, 60, 540, 340)),
+            ((100, 100, 500, 300), True, 0.1, (60, -40, 540, 440)),
+            ((0, 0, 3, 2), True, 0, (0, 0, 3, 3)),
+            ((10.5, 10.2, 10.6, 10.4), False, 0, (10, 10, 11, 11)),
+            ((0.5, 0.5, 3, 3), False, 0, (0, 0, 3, 3)),
+        ],
+    )
+    def test_by_hand(self, box, square, margin, expected):
+        assert window.around(box, square, margin) == expected
+
+    @given(boxes(), st.booleans(), st.floats(0, 2))
+    def test_it_is_the_exact_rectangle_to_the_nearest_pixel(self, box, square, margin):
+        x0, y0, x1, y1 = box
+        pad = margin * max(x1 - x0, y1 - y0)
+        wide, high = x1 - x0 + 2 * pad, y1 - y0 + 2 * pad
+        if square:
+            wide = high = max(wide, high)
+        left, top, right, bottom = window.around(box, square, margin)
+        for start, end, length, middle in (
+            (left, right, wide, (x0 + x1) / 2),
+            (top, bottom, high, (y0 + y1) / 2),
+        ):
+            assert end - start == 1 or abs(end - start - length) <= 0.5 + 1e-6
+            assert abs((start + end) / 2 - middle) <= 0.5 + 1e-6
+        assert not square or right - left == bottom - top
+
+    @given(boxes(whole), st.booleans(), st.sampled_from([0, 0.25, 0.5]), whole, whole)
+    def test_it_moves_with_its_box(self, box, square, margin, dx, dy):
+        moved = (box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy)
+        left, top, right, bottom = window.around(box, square, margin)
+        expected = (left + dx, top + dy, right + dx, bottom + dy)
+        assert window.around(moved, square, margin) == expected
+
+    @given(boxes(whole))
+    def test_whole_pixels_stay(self, box):
+        assert window.around(box) == box
+
+
+class TestWithin:
+    @given(touching(), st.booleans(), st.floats(0, 2))
+    def test_it_lies_inside_and_is_as_large_as_can_be(self, case, square, margin):
+        box, width, height = case
+        asked = window.around(box, square, margin)
+        x0, y0, x1, y1 = window.within(asked, width, height, square)
+        assert 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height
+        if square:
+            side = min(asked[2] - asked[0], width, height)
+            assert x1 - x0 == y1 - y0 == side
+        if not window.reaches_outside(asked, width, height):
+            assert (x0, y0, x1, y1) == asked
+
+    @given(touching(), st.floats(0, 2))
+    def test_a_cut_window_is_the_pixels_that_both_share(self, case, margin):
+        box, width, height = case
+        asked = window.around(box, False, margin)
+        shared = [
+            set(range(max(start, 0), min(end, limit)))
+            for start, end, limit in zip(
+                asked[:2], asked[2:], (width, height), strict=True
+            )
+        ]
+        assume(all(shared))
+        x0, y0, x1, y1 = window.within(asked, width, height)
+        assert shared == [set(range(x0, x1)), set(range(y0, y1))]
+
+    @given(touching(), st.floats(0, 2))
+    def test_no_square_that_fits_shows_more_of_what_was_asked(self, case, margin):
+        box, width, height = case
+        asked = window.around(box, True, margin)
+        found = window.within(asked, width, height, square=True)
+        side = found[2] - found[0]
+        for axis, limit in ((0, width), (1, height)):
+            start, end = asked[axis], asked[axis + 2]
+
+            def shown(at, start=start, end=end):
+                return min(at + side, end) - max(at, start)
+
+            best = shown(found[axis])
+            for other in (0, limit - side, found[axis] - 1, found[axis] + 1):
+                assert not 0 <= other <= limit - side or shown(other) <= best
+
+    def test_a_square_at_the_edge_is_moved_and_a_large_one_shrunk(self):
+        assert window.within((-40, 10, 60, 110), 640, 427, True) == (0, 10, 100, 110)
+        assert window.within((600, 400, 700, 500), 640, 427, True) == (
+            540,
+            327,
+            640,
+            427,
+        )
+        assert window.within((0, -100, 600, 500), 640, 427, True) == (87, 0, 514, 427)
+
+
+class TestRead:
+    @given(
+        st.dictionaries(
+            st.text(),
+            st.lists(
+                st.one_of(
+                    st.fixed_dictionaries(
+                        {"box": st.lists(st.floats() | st.integers(), max_size=5)},
+                        optional={"score": st.none() | st.floats() | st.text()},
+                    ),
+                    st.none() | st.integers(),
+                )
+            )
+            | st.integers(),
+        )
+    )
+    def test_every_entry_is_read_or_reported(self, classes):
+        found, bad = entries.read(classes)
+        listed = [v for v in classes.values() if isinstance(v, list)]
+        assert len(found) + len(bad) == sum(map(len, listed)) + len(classes) - len(
+            listed
+        )
+        for entry in found:
+            assert classes[entry.name][entry.place]["box"] == list(entry.box)
+            x0, y0, x1, y1 = entry.box
+            assert -math.inf < x0 < x1 < math.inf and -math.inf < y0 < y1 < math.inf
+
+    @pytest.mark.parametrize(
+        "box", [[0, 0, True, 9], [0, 0, 10**400, 9], [0, 0, "5", 9], {}, "0 0 9 9"]
+    )
+    def test_what_only_looks_like_a_box_is_none(self, box):
+        assert entries.read({"a": [{"box": box}]})[0] == []
+
+    def test_classes_must_be_an_object(self):
+        with pytest.raises(ValueError, match="no object"):
+            entries.read([1])
+
+
+class TestMatch:
+    def test_exact_spelling_goes_before_any_other(self):
+        there = ["Flower", "flower", "Leaf"]
+        assert entries.match("flower", there) == ["flower"]
+        assert entries.match("LEAF", there) == ["Leaf"]
+        assert entries.match("FLOWER", there) == ["Flower", "flower"]
+        assert entries.match("stem", there) == []
+
+    def test_classes_are_a_comma_list_or_a_list(self):
+        assert entries.asked("flower, leaf,") == ["flower", "leaf"]
+        assert entries.asked(["a, b", ""]) == ["a, b", ""]
+        assert entries.asked(None) is None
+
+
+class TestMoved:
+    @given(st.lists(boxes()), touching())
+    def test_each_box_shows_the_same_pixels_in_the_crop(self, given_boxes, case):
+        crop = window.within(window.around(case[0]), *case[1:])
+        every = [entries.Entry(str(i), 0, 1, box) for i, box in enumerate(given_boxes)]
+        moved = entries.moved(every, crop)
+        for i, box in enumerate(given_boxes):
+            x0, y0 = max(box[0], crop[0]), max(box[1], crop[1])
+            x1, y1 = min(box[2], crop[2]), min(box[3], crop[3])
+            if min(x1 - x0, y1 - y0) <= 0:
+                assert str(i) not in moved
+            elif min(x1 - x0, y1 - y0) > 0.01 or str(i) in moved:
+                shift = (*crop[:2], *crop[:2])
+                (content,) = moved[str(i)]
+                back = [v + by for v, by in zip(content["box"], shift, strict=True)]
+                assert back == pytest.approx((x0, y0, x1, y1), abs=0.0051)
+
+    @given(st.lists(boxes(whole)), boxes(whole))
+    def test_what_is_moved_can_be_read_again(self, given_boxes, crop):
+        every = [entries.Entry("a", i, 9, box) for i, box in enumerate(given_boxes)]
+        again, bad = entries.read(entries.moved(every, crop))
+        assert bad == []
+        width, height = crop[2] - crop[0], crop[3] - crop[1]
+        for entry in again:
+            assert entry.box[:2] >= (0, 0)
+            assert entry.box[2] <= width and entry.box[3] <= height
+
+    def test_plain_keys_stay_and_lists_do_not(self):
+        content = {"box": [10, 10, 30, 30], "by": "Ann", "polygon": [[1, 2]]}
+        found, _ = entries.read({"a": [content], "b": [{"box": [0, 0, 5, 5]}]})
+        assert entries.moved(found, (5, 5, 25, 25)) == {
+            "a": [{"box": [5, 5, 20, 20], "by": "Ann"}]
+        }
+
+
+class TestNames:
+    classes = st.text(
+        st.characters() | st.sampled_from("aAbB_01.%/ -"), max_size=6
+    ) | st.sampled_from(["01", "b_c", "", "_", "b", "B", "b_00"])
+    paths = st.builds(
+        "images/{}/{}.{}".format,
+        st.sampled_from("xyX"),
+        st.text("aAbB_01c", min_size=1, max_size=6),
+        st.sampled_from(["jpg", "png"]),
+    )
+
+    @given(
+        st.dictionaries(
+            paths, st.dictionaries(classes, st.integers(1, 120)), max_size=6
+        )
+    )
+    @example({"images/x/a_b.jpg": {"c": 1}, "images/x/a.jpg": {"b_c": 1}})
+    @example({"images/x/a_b.jpg": {"01": 1}, "images/x/a.jpg": {"b": 2}})
+    @example({"images/x/a.jpg": {"b": 2, "B": 2, "%42": 2, "": 2, "_": 1}})
+    def test_no_two_crops_share_a_name_in_any_case(self, sidecars):
+        stems = inventory.unique_stems(sidecars)
+        made = [
+            names.file_name(stems[path], written[name], place, of)
+            for path, counts in sidecars.items()
+            for written in [names.encoded(counts)]
+            for name, of in counts.items()
+            for place in range(of)
+        ]
+        assert len({name.casefold() for name in made}) == len(made)
+        for name in made:
+            assert "/" not in name and name.isprintable()
+
+    @given(st.sets(classes | st.text(st.characters(categories=["Cs"]))))
+    def test_classes_can_be_read_from_names(self, there):
+        for name, written in names.encoded(there).items():
+            assert unquote(written, errors="surrogatepass") == name
+
+    def test_ordinary_classes_look_ordinary(self):
+        assert names.encoded(["flower", "Person", "T-shirt", "traffic light"]) == {
+            "flower": "flower",
+            "Person": "Person",
+            "T-shirt": "T-shirt",
+            "traffic light": "traffic%20light",
+        }
+        assert names.file_name("a", "flower", 0, 1) == "a_flower.jpg"
+        assert names.file_name("a", "flower", 1, 2) == "a_flower_01.jpg"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+contents = st.dictionaries(
+    st.sampled_from(["classes", "provenance", "source", "x", "y"]), json_values
+)
+
+
+class TestSidecars:
+    @given(contents, contents, contents)
+    def test_merging_never_loses_a_key_of_the_user(self, users, before, now):
+        """However the workflow's keys change, the user's own ones stay as they are."""
+        users.pop("provenance", None)
+        first = sidecars.merge(users, before)
+        edited = json.loads(json.dumps(first))
+        second = sidecars.merge(edited, now, sidecars.signature(before))
+        withdrawn = sidecars.merge(second, {}, sidecars.signature(now))
+        for key, value in users.items():
+            assert first[key] == value
+            ambiguous = value in (before.get(key), now.get(key))
+            assert ambiguous or second[key] == withdrawn[key] == value
