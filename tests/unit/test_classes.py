@@ -1,15 +1,16 @@
-"""Boxes of classes: checking them, cutting by them, naming and describing the crops."""
+"""Boxes of classes: checking them, cutting by them, describing the crops."""
 
 import json
 import math
-from urllib.parse import unquote
 
+import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dtst_flow import inventory, sidecars
-from dtst_flow.classes import entries, names, window
+from dtst_flow import jpeg, sidecars
+from dtst_flow.classes import entries, window
+from dtst_flow.stages import extract_classes
 
 positions = st.floats(-3000, 6000)
 sizes = st.integers(1, 4000)
@@ -29,6 +30,16 @@ def touching(draw):
     box, width, height = draw(boxes()), draw(sizes), draw(sizes)
     assume(window.touches(box, width, height))
     return box, width, height
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+contents = st.dictionaries(
+    st.sampled_from(["classes", "provenance", "source", "x", "y"]), json_values
+)
 
 
 class TestAround:
@@ -217,62 +228,52 @@ class TestMoved:
         }
 
 
-class TestNames:
-    classes = st.text(
-        st.characters() | st.sampled_from("aAbB_01.%/ -"), max_size=6
-    ) | st.sampled_from(["01", "b_c", "", "_", "b", "B", "b_00"])
-    paths = st.builds(
-        "images/{}/{}.{}".format,
-        st.sampled_from("xyX"),
-        st.text("aAbB_01c", min_size=1, max_size=6),
-        st.sampled_from(["jpg", "png"]),
-    )
-
-    @given(
-        st.dictionaries(
-            paths, st.dictionaries(classes, st.integers(1, 120)), max_size=6
-        )
-    )
-    @example({"images/x/a_b.jpg": {"c": 1}, "images/x/a.jpg": {"b_c": 1}})
-    @example({"images/x/a_b.jpg": {"01": 1}, "images/x/a.jpg": {"b": 2}})
-    @example({"images/x/a.jpg": {"b": 2, "B": 2, "%42": 2, "": 2, "_": 1}})
-    def test_no_two_crops_share_a_name_in_any_case(self, sidecars):
-        stems = inventory.unique_stems(sidecars)
-        made = [
-            names.file_name(stems[path], written[name], place, of)
-            for path, counts in sidecars.items()
-            for written in [names.encoded(counts)]
-            for name, of in counts.items()
-            for place in range(of)
-        ]
-        assert len({name.casefold() for name in made}) == len(made)
-        for name in made:
-            assert "/" not in name and name.isprintable()
-
-    @given(st.sets(classes | st.text(st.characters(categories=["Cs"]))))
-    def test_classes_can_be_read_from_names(self, there):
-        for name, written in names.encoded(there).items():
-            assert unquote(written, errors="surrogatepass") == name
-
-    def test_ordinary_classes_look_ordinary(self):
-        assert names.encoded(["flower", "Person", "T-shirt", "traffic light"]) == {
-            "flower": "flower",
-            "Person": "Person",
-            "T-shirt": "T-shirt",
-            "traffic light": "traffic%20light",
-        }
-        assert names.file_name("a", "flower", 0, 1) == "a_flower.jpg"
-        assert names.file_name("a", "flower", 1, 2) == "a_flower_01.jpg"
+ROW = {"path": "images/a.jpg", "digest": "d", "stem": "a"}
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=5,
-)
-contents = st.dictionaries(
-    st.sampled_from(["classes", "provenance", "source", "x", "y"]), json_values
-)
+class TestPlan:
+    def plan(self, box, width, height, **values):
+        options = extract_classes.Options(**values)
+        sidecar = {"classes": {"b": [{"box": box, "score": 0.5}]}}
+        choice = extract_classes.choose(sidecar, options)
+        return list(extract_classes.plan(ROW, choice, width, height, options))
+
+    def test_a_crop_too_large_for_a_jpeg_is_refused(self):
+        (fits,) = self.plan([0, 0, jpeg.MAX_SIDE, 9], 70000, 9)
+        assert jpeg.encode(np.zeros((9, fits.window[2], 3), np.uint8))
+        (reason,) = self.plan([0, 0, jpeg.MAX_SIDE + 1, 9], 70000, 9)
+        assert "65500 pixels a side" in reason
+
+    @given(touching(), st.booleans(), st.floats(0, 2))
+    def test_partial_is_what_would_be_cut_or_moved(self, case, square, margin):
+        box, width, height = case
+        wanted = {"square": square, "margin": margin}
+        (whole,) = self.plan(list(box), width, height, **wanted)
+        inside = self.plan(list(box), width, height, skip_partial=True, **wanted)
+        if inside:
+            assert inside == [whole]
+            assert whole.window == window.around(box, square, margin)
+        else:
+            assert whole.window != window.around(box, square, margin)
+
+    @pytest.mark.parametrize(("least", "crops"), [(None, 1), (0.5, 1), (0.51, 0)])
+    def test_min_score_is_the_least_that_passes(self, least, crops):
+        assert len(self.plan([0, 0, 5, 5], 9, 9, min_score=least)) == crops
+
+    def test_without_a_score_none_passes_a_threshold(self):
+        entry = entries.Entry("b", 0, 1, (0, 0, 1, 1))
+        assert extract_classes.passes(entry, extract_classes.Options())
+        least = extract_classes.Options(min_score=-1)
+        assert not extract_classes.passes(entry, least)
+
+    @given(contents)
+    def test_a_crop_takes_the_keys_of_its_source_along(self, sidecar):
+        sidecar["classes"] = {"b": [{"box": [0, 0, 5, 5]}]}
+        choice = extract_classes.choose(sidecar, extract_classes.Options())
+        (crop,) = extract_classes.plan(ROW, choice, 9, 9, extract_classes.Options())
+        ours = {"classes", "provenance", "metrics"}
+        kept = {k: v for k, v in sidecar.items() if k not in ours}
+        assert kept == {k: v for k, v in crop.sidecar.items() if k not in ours}
 
 
 class TestSidecars:

@@ -3,10 +3,9 @@
 import functools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -256,7 +255,7 @@ class Cutter:
             result["written"] += fresh
         return result
 
-    def _size(self, digest: str, image: Any) -> list[int]:
+    def _size(self, digest: str, image: Callable[[], np.ndarray]) -> list[int]:
         """[width, height] of the upright image."""
         size = self.sizes.get(digest)
         if size is None:
