@@ -22,7 +22,7 @@ def extracted(shard: str, crops: dict[str, list[str]], failed=()) -> None:
     rows = []
     for path, names in crops.items():
         entries = [part.put(n, n, n.encode, {"provenance": path})[0] for n in names]
-        rows.append({"path": path, "faces": len(names), "crops": entries})
+        rows.append({"path": path, "found": len(names), "crops": entries})
     write_table(f"tables/{shard}.jsonl", rows)
     reasons = ({"path": path, "reason": "cannot be decoded"} for path in failed)
     write_table(f"failed/{shard}.jsonl", reasons)
@@ -34,6 +34,7 @@ def run(*shards: str, strict: bool = False, skipped: int = 0) -> dict:
         "skipped.table", ({"path": f"{i}", "reason": ""} for i in range(skipped))
     )
     collect.run(
+        "extract_faces",
         [f"tables/{shard}.jsonl" for shard in shards],
         [f"failed/{shard}.jsonl" for shard in shards],
         "skipped.table",
