@@ -26,6 +26,7 @@ class Kind:
 MODELS = {
     "arcface": Kind("arcface_r50", points=True, same=0.5),
     "dlib": Kind("dlib_resnet", points=True, same=0.09),
+    "efficientnet": Kind("efficientnet_lite0", points=False, same=None),
 }
 """Model -> what it is.
 
@@ -85,8 +86,15 @@ class Embedder(Protocol):
     dimensions: int
     batch_size: int
 
+    def prepare(self, sample: Sample) -> np.ndarray:
+        """Return what the model looks at, (height, width, 3) uint8 RGB; in any thread."""
+
+    def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
+        """Return (prepared, dimensions) float32, rows of length 1."""
+
     def embed(self, samples: list[Sample]) -> np.ndarray:
-        """Return (samples, dimensions) float32, rows of length 1."""
+        """Prepare and compute; (samples, dimensions) float32."""
+        return self.compute([self.prepare(sample) for sample in samples])
 
     def close(self) -> None:
         """Free the model."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dtst_flow.embed import Sample
+from dtst_flow.embed import Embedder, Sample
 from dtst_flow.models.onnx import CUDA, open_session
 
 SIDE = 112
@@ -30,7 +30,7 @@ MAX_SAMPLES = 16
 """How many source pixels in a row a pixel of the crop is averaged from, at most."""
 
 
-class ArcfaceEmbedder:
+class ArcfaceEmbedder(Embedder):
     """Computes one sample at a time on the CPU, `batch_size` at once on a GPU.
 
     On one CPU thread a batch is no faster. One at a time is right for models with
@@ -46,11 +46,15 @@ class ArcfaceEmbedder:
         on_gpu = CUDA in self._session.get_providers()
         self.batch_size = batch_size if on_gpu and not _scales_batches(weights) else 1
 
-    def embed(self, samples: list[Sample]) -> np.ndarray:
-        """Return (samples, dimensions) float32, rows of length 1."""
-        rows = np.empty((len(samples), self.dimensions), np.float32)
-        for start in range(0, len(samples), self.batch_size):
-            batch = samples[start : start + self.batch_size]
+    def prepare(self, sample: Sample) -> np.ndarray:
+        """Return the aligned crop, (SIDE, SIDE, 3) uint8 RGB."""
+        return align(sample.image, sample.face)
+
+    def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
+        """Return (prepared, dimensions) float32, rows of length 1."""
+        rows = np.empty((len(prepared), self.dimensions), np.float32)
+        for start in range(0, len(prepared), self.batch_size):
+            batch = prepared[start : start + self.batch_size]
             rows[start : start + len(batch)] = self._run(batch)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -58,11 +62,10 @@ class ArcfaceEmbedder:
         """Free the model."""
         del self._session
 
-    def _run(self, batch: list[Sample]) -> np.ndarray:
-        """Return the rows of at most `batch_size` samples, as the model gives them."""
+    def _run(self, batch: list[np.ndarray]) -> np.ndarray:
+        """Return the rows of at most `batch_size` crops, as the model gives them."""
         pixels = np.zeros((self.batch_size, 3, SIDE, SIDE), np.float32)
-        for place, sample in zip(pixels, batch, strict=False):
-            crop = align(sample.image, sample.face)
+        for place, crop in zip(pixels, batch, strict=False):
             place[:] = (crop.transpose(2, 0, 1) - np.float32(127.5)) / np.float32(127.5)
         return self._session.run(None, {self._input: pixels})[0][: len(batch)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow.embed import Sample
+from dtst_flow.embed import Embedder, Sample
 
 SIDE = 150
 """Side in pixels of the chip the model takes."""
@@ -30,7 +30,7 @@ apart as well as dlib's own.
 """
 
 
-class DlibEmbedder:
+class DlibEmbedder(Embedder):
     """Computes one sample at a time, as a batch is no faster; `batch_size` is not used."""
 
     dimensions = 128
@@ -41,13 +41,15 @@ class DlibEmbedder:
 
         self._model = dlib.face_recognition_model_v1(str(weights))
 
-    def embed(self, samples: list[Sample]) -> np.ndarray:
-        """Return (samples, 128) float32, rows of length 1."""
-        rows = np.empty((len(samples), self.dimensions), np.float32)
-        for row, sample in zip(rows, samples, strict=True):
-            row[:] = self._model.compute_face_descriptor(
-                align(sample.image, sample.face)
-            )
+    def prepare(self, sample: Sample) -> np.ndarray:
+        """Return the aligned chip, (SIDE, SIDE, 3) uint8 RGB."""
+        return align(sample.image, sample.face)
+
+    def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
+        """Return (prepared, 128) float32, rows of length 1."""
+        rows = np.empty((len(prepared), self.dimensions), np.float32)
+        for row, chip in zip(rows, prepared, strict=True):
+            row[:] = self._model.compute_face_descriptor(chip)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     def close(self) -> None:

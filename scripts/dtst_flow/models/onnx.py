@@ -18,8 +18,8 @@ PROVIDERS = {
 """Where a model may run, the best first, with the options of the provider."""
 
 
-def open_session(weights: Path) -> InferenceSession:
-    """Load a model on a CUDA device where ONNX Runtime has one, else on the CPU.
+def open_session(model: Path | bytes) -> InferenceSession:
+    """Load a model, a file or its content, on a CUDA device or else on the CPU.
 
     It runs on one CPU thread: sums then have one order, and jobs that run side by
     side, not threads, fill the cores.
@@ -32,4 +32,5 @@ def open_session(weights: Path) -> InferenceSession:
     options.log_severity_level = 3
     available = onnxruntime.get_available_providers()
     providers = [(name, PROVIDERS[name]) for name in PROVIDERS if name in available]
-    return onnxruntime.InferenceSession(str(weights), options, providers=providers)
+    source = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(source, options, providers=providers)

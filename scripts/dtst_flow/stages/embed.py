@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def run(
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
     progress = Progress("embed", shard, len(rows))
-    embedder = Lazy(model, weights, batch_size)
+    loaded = Lazy(model, weights, batch_size)
     cache = records(model, weights.digest, fresh)
     known: dict[str, dict] = {}
     failures: list[dict] = []
@@ -97,7 +98,7 @@ def run(
         else:
             known[row["path"]] = record
             progress.tick()
-    for (row, points), result in embed_all(todo, embedder, threads):
+    for (row, points), result in embed_all(todo, loaded, threads):
         if isinstance(result, str):
             failures.append({"path": row["path"], "reason": result})
             log.warning("%s: %s", row["path"], result)
@@ -107,7 +108,7 @@ def run(
             known[row["path"]] = result
             progress.tick(computed=True)
     progress.tell()
-    embedder.close()
+    loaded.close()
     done = [row for row in rows if row["path"] in known]
     vectors = [decode(known[row["path"]]["embedding"]) for row in done]
     write_table(failed, sorted(failures, key=lambda row: row["path"]))
@@ -138,7 +139,10 @@ def run(
 
 
 class Lazy:
-    """An embedder, and a detector for faces without points, loaded when first needed."""
+    """An embedder, and a detector for faces without points, loaded when first needed.
+
+    Threads share it: it loads once, and detects one image at a time.
+    """
 
     def __init__(self, model: str, weights: Weights, batch_size: int):
         self.model = model
@@ -146,83 +150,96 @@ class Lazy:
         self.batch_size = batch_size
         self._embedder: embed.Embedder | None = None
         self._detector = None
+        self._lock = Lock()
 
-    def embed(self, samples: list[Sample]) -> np.ndarray:
-        """Embed samples; (n, d) float32."""
-        if not self._embedder:
-            self._embedder = embed.open_embedder(
-                self.model, self.weights.path, self.batch_size
-            )
-        return self._embedder.embed(samples)
+    @property
+    def embedder(self) -> embed.Embedder:
+        """The embedder."""
+        with self._lock:
+            if not self._embedder:
+                self._embedder = embed.open_embedder(
+                    self.model, self.weights.path, self.batch_size
+                )
+            return self._embedder
 
     def detect(self, image: np.ndarray) -> np.ndarray | None:
         """The five points of the largest face of an image, None when none is found."""
-        if not self._detector:
-            self._detector = open_engine("dlib", models.resolve("dlib_68_points").path)
-        found = self._detector.find(image)
+        with self._lock:
+            if not self._detector:
+                weights = models.resolve("dlib_68_points")
+                self._detector = open_engine("dlib", weights.path)
+            found = self._detector.find(image)
         if not found:
             return None
         return np.array(max(found, key=lambda face: face.area).points, np.float32)
 
     def close(self) -> None:
         """Free what was loaded."""
-        for loaded in (self._embedder, self._detector):
-            if loaded:
-                loaded.close()
+        for model in (self._embedder, self._detector):
+            if model:
+                model.close()
 
 
 def embed_all(
-    todo: list[tuple[dict, list | None]], embedder: Lazy, threads: int
+    todo: list[tuple[dict, list | None]], loaded: Lazy, threads: int
 ) -> Iterator[tuple[tuple[dict, list | None], dict | str]]:
     """Embed images in batches, reading the next batch while one is computed.
 
     Yields each item of `todo` with its record, or with the reason of its failure.
     """
-    for batch in read_ahead(todo, embedder.batch_size, threads):
-        samples, aligned, items = [], [], []
-        for item, image in batch:
+    for batch in read_ahead(todo, loaded, threads):
+        prepared, aligned, items = [], [], []
+        for item, coming in batch:
             try:
-                pixels = image.result()
-                points, how = _points(item[1], pixels, embedder)
-                samples.append(Sample(pixels, points))
+                seen, how = coming.result()
             except (images.UnreadableImage, ValueError) as error:
                 yield item, str(error)
                 continue
+            prepared.append(seen)
             aligned.append(how)
             items.append(item)
-        vectors = embedder.embed(samples) if samples else ()
+        vectors = loaded.embedder.compute(prepared) if prepared else ()
         for item, how, vector in zip(items, aligned, vectors, strict=True):
             yield item, {"embedding": encode(vector), "aligned": how}
 
 
-def _points(
-    stored: list | None, image: np.ndarray, embedder: Lazy
-) -> tuple[np.ndarray | None, str | None]:
-    """Five points of a face and where they came from."""
-    if not embed.MODELS[embedder.model].points:
-        return None, None
-    if stored is not None:
-        return np.array(stored, np.float32), "stored"
-    points = embedder.detect(image)
-    return points, "centre" if points is None else "detected"
-
-
 def read_ahead(
-    todo: list[tuple[dict, list | None]], batch_size: int, threads: int
+    todo: list[tuple[dict, list | None]], loaded: Lazy, threads: int
 ) -> Iterator[list[tuple[tuple, Future]]]:
-    """Yield batches of (item, future image), one batch ahead of the reader."""
+    """Yield batches of (item, future of what `look` gives), one batch ahead of the reader."""
     with ThreadPoolExecutor(threads) as pool:
         ahead: list = []
-        for start in range(0, len(todo), batch_size):
-            coming = [
-                (item, pool.submit(images.read, item[0]["path"]))
-                for item in todo[start : start + batch_size]
-            ]
+        for start in range(0, len(todo), loaded.batch_size):
+            batch = todo[start : start + loaded.batch_size]
+            coming = [(item, pool.submit(look, item, loaded)) for item in batch]
             if ahead:
                 yield ahead
             ahead = coming
         if ahead:
             yield ahead
+
+
+def look(item: tuple[dict, list | None], loaded: Lazy) -> tuple[np.ndarray, str | None]:
+    """What the model sees of an image, and where a face's five points came from.
+
+    Raises UnreadableImage, and ValueError for points that place no face.
+    """
+    row, stored = item
+    image = images.read(row["path"])
+    points, how = _points(stored, image, loaded)
+    return loaded.embedder.prepare(Sample(image, points)), how
+
+
+def _points(
+    stored: list | None, image: np.ndarray, loaded: Lazy
+) -> tuple[np.ndarray | None, str | None]:
+    """Five points of a face and where they came from."""
+    if not embed.MODELS[loaded.model].points:
+        return None, None
+    if stored is not None:
+        return np.array(stored, np.float32), "stored"
+    points = loaded.detect(image)
+    return points, "centre" if points is None else "detected"
 
 
 def encode(vector: np.ndarray) -> str:

@@ -1,0 +1,92 @@
+"""What embedders of whole images have in common: how they look at an image."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dtst_flow.embed import Embedder, Sample
+from dtst_flow.models.onnx import CUDA, open_session
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a model sees of an image, and in which numbers.
+
+    side     of the square it takes from the middle, in pixels
+    shorter  what the image's shorter side is brought to before, in pixels
+    mean     subtracted from the pixels, 0 to 255, red, green, blue
+    spread   what the difference is divided by
+    """
+
+    side: int
+    shorter: int
+    mean: tuple[float, float, float]
+    spread: tuple[float, float, float]
+
+    def square(self, image: np.ndarray) -> np.ndarray:
+        """Return the middle of an image, (side, side, 3) uint8 RGB, by bicubic averaging.
+
+        The same as torchvision's Resize and CenterCrop, without making the parts that
+        are cut off.
+
+        image  (height, width, 3) uint8 RGB
+        """
+        size = np.array(image.shape[1::-1])
+        whole = size * self.shorter // size.min()
+        corner = np.round((whole - self.side) / 2)
+        scale = size / whole
+        box = (*(corner * scale), *((corner + self.side) * scale))
+        return np.asarray(
+            Image.fromarray(image).resize(
+                (self.side, self.side), Image.Resampling.BICUBIC, box
+            )
+        )
+
+    def numbers(self, square: np.ndarray) -> np.ndarray:
+        """Return (3, side, side) float32 of a square."""
+        centred = square - np.array(self.mean, np.float32)
+        return (centred / np.array(self.spread, np.float32)).transpose(2, 0, 1)
+
+
+class SessionEmbedder(Embedder):
+    """Runs a model by ONNX Runtime, one image at a time on the CPU, `batch_size` at
+    once on a GPU.
+
+    On one CPU thread a batch is no faster. On a GPU every batch is filled up to one
+    shape, as the shape decides which algorithm computes it.
+
+    model  a file or its content: (n, 3, side, side) float32 in, (n, dimensions) out
+    """
+
+    def __init__(self, model: Path | bytes, look: Look, batch_size: int):
+        self._session = open_session(model)
+        self._look = look
+        self.dimensions = self._session.get_outputs()[0].shape[1]
+        self.batch_size = batch_size if CUDA in self._session.get_providers() else 1
+
+    def prepare(self, sample: Sample) -> np.ndarray:
+        """Return the square that the model sees, (side, side, 3) uint8 RGB."""
+        return self._look.square(sample.image)
+
+    def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
+        """Return (prepared, dimensions) float32, rows of length 1."""
+        rows = np.empty((len(prepared), self.dimensions), np.float32)
+        for start in range(0, len(prepared), self.batch_size):
+            batch = prepared[start : start + self.batch_size]
+            rows[start : start + len(batch)] = self._run(batch)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def close(self) -> None:
+        """Free the model."""
+        del self._session
+
+    def _run(self, batch: list[np.ndarray]) -> np.ndarray:
+        """Return the rows of at most `batch_size` squares, as the model gives them."""
+        side = self._look.side
+        pixels = np.zeros((self.batch_size, 3, side, side), np.float32)
+        for place, square in zip(pixels, batch, strict=False):
+            place[:] = self._look.numbers(square)
+        name = self._session.get_inputs()[0].name
+        return self._session.run(None, {name: pixels})[0][: len(batch)]
