@@ -12,10 +12,9 @@ with logged(snakemake.log[0]):
         snakemake.output.array,
         snakemake.output.failed,
         snakemake.params.model,
-        models.resolve(
-            embed.MODELS[snakemake.params.model].weights, cluster["weights"]
-        ),
+        models.resolve(embed.registered(cluster), cluster["weights"]),
         snakemake.params.batch_size,
         snakemake.threads,
         fresh=not cluster["cache"],
+        clip_model=snakemake.params.clip_model,
     )

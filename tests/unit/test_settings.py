@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from dtst_flow import embed, faces, images
 from dtst_flow.cli.main import main
+from dtst_flow.cli.settings import choices
 from dtst_flow.stages import cluster, extract_classes, extract_faces
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -25,7 +26,7 @@ def table_row(name: str, prop: dict) -> str:
     shown = default if isinstance(default, str) else json.dumps(default)
     text = prop["description"]
     if "enum" in prop:
-        text += " One of " + ", ".join(f"`{value}`" for value in prop["enum"]) + "."
+        text += " One of " + ", ".join(f"`{value}`" for value in choices(prop)) + "."
     return f"| `{name}` | `{shown}` | {text} |"
 
 
@@ -79,7 +80,7 @@ def test_options_of_stages_are_settings():
 
 def test_choices_are_what_there_is():
     assert set(SECTIONS["extract_faces"]["engine"]["enum"]) == set(faces.MODELS)
-    assert set(SECTIONS["cluster"]["model"]["enum"]) == set(embed.MODELS)
+    assert set(choices(SECTIONS["cluster"]["model"])) == set(embed.MODELS)
 
 
 def test_readme_speaks_of_flags_and_settings_that_exist():

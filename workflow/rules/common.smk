@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from dtst_flow import code, embed, faces, inventory, models
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages.cluster import Options as ClusterOptions
+from dtst_flow.stages.cluster import settle
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
 from dtst_flow.stages.job import PROGRESS, state_of
@@ -22,6 +23,7 @@ from dtst_flow.summary import summary
 
 PATHS = {
     "faces": ["extract_faces", "cluster"],
+    "images": ["cluster"],
     "extract-faces": ["extract_faces"],
     "extract-classes": ["extract_classes"],
     "cluster": ["cluster"],
@@ -35,6 +37,7 @@ OPTIONS = {
 KINDS = {"extract_faces": ("faces", "engine"), "cluster": ("embed", "model")}
 STAGES = PATHS[config["path"]]
 BUCKETS = {stage: config[stage]["to"] for stage in STAGES}
+config["cluster"] = settle(config["cluster"], config["path"])
 DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
 
 for stage in STAGES:
@@ -65,7 +68,7 @@ def registered(stage):
     """The name in the registry of the model that a stage runs."""
     if stage == "extract_faces":
         return faces.MODELS[config[stage]["engine"]]
-    return embed.MODELS[config[stage]["model"]].weights
+    return embed.registered(config[stage])
 
 
 def maker(stage):

@@ -23,6 +23,7 @@ rule embed:
         runtime=lambda w, attempt: 30 * attempt,
     params:
         model=config["cluster"]["model"],
+        clip_model=config["cluster"]["clip_model"],
         batch_size=config["cluster"]["batch_size"],
         weights=main_process(lambda w: version("cluster")["weights"]),
         code=[

@@ -15,6 +15,7 @@ from dtst_flow.images import UnreadableImage
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages import embed as embed_stage
 from dtst_flow.stages import extract_classes, extract_faces
+from dtst_flow.stages.cluster import settle
 from dtst_flow.stages.job import state_of
 from dtst_flow.stems import unique_stems
 
@@ -30,6 +31,8 @@ def forecast(request: Request) -> Iterator[str]:
             properties = settings.schema()[section]["properties"]
             values = {name: p["default"] for name, p in properties.items()}
             values |= base.get(section, {}) | given
+            if section == "cluster":
+                values = settle(values, request.path)
             values["from"] = values["from"] or source
             source = values["to"]
             yield f"{section.replace('_', '-')}: {_sentence(section, values)}"
@@ -104,8 +107,10 @@ def _known_faces(values: dict, content: dict[str, str]) -> int:
 
 def _known_embeddings(values: dict, content: dict[str, str]) -> int:
     model = values["model"]
-    weights = models.resolve(embed.MODELS[model].weights, values["weights"])
-    records = embed_stage.records(model, weights.digest, fresh=not values["cache"])
+    weights = models.resolve(embed.registered(values), values["weights"])
+    records = embed_stage.records(
+        model, weights.digest, not values["cache"], values["clip_model"]
+    )
     return sum(
         records.get(embed_stage.identity({"digest": digest}, points)) is not None
         for digest, points in _with_points(model, content)

@@ -10,7 +10,7 @@ from dtst_flow.cli import settings
 from dtst_flow.cli.models import models
 from dtst_flow.cli.run import Request, run, unlock
 
-PATHS = {"faces": ("extract_faces", "cluster")}
+PATHS = {"faces": ("extract_faces", "cluster"), "images": ("cluster",)}
 """The paths of ``dtst run`` and their stages."""
 
 
@@ -74,14 +74,16 @@ def stage_command(section: str) -> click.Command:
 
 
 def path_command(path: str) -> click.Command:
-    """The command that runs all stages of a path."""
+    """The command that runs all stages of a path, with flags where it is one only."""
+    stages = PATHS[path]
 
     def call(**values: object) -> None:
-        _run(_request(path, PATHS[path], values), values["unlock"])
+        _run(_request(path, stages, values), values["unlock"])
 
-    steps = ", then ".join(stage.replace("_", "-") for stage in PATHS[path])
+    steps = ", then ".join(stage.replace("_", "-") for stage in stages)
     text = f"Run {steps}. Settings come from CONFIG.yaml, one block per command."
-    return _command(path, call, COMMON, text)
+    flags = settings.options(stages[0]) if len(stages) == 1 else []
+    return _command(path, call, [*COMMON, *flags], text)
 
 
 def _command(name: str, call, params: list, text: str) -> click.Command:

@@ -49,8 +49,13 @@ def _option(section: str, name: str, prop: dict) -> click.Option:
         no = "--no-" + name.replace("_", "-")
         help_text += f"  [default: {flag if default else no}]"
         return click.Option([f"{flag}/{no}", name], default=None, help=help_text)
-    kind = click.Choice(prop["enum"]) if "enum" in prop else _type(prop)
+    kind = click.Choice(choices(prop)) if "enum" in prop else _type(prop)
     return click.Option([*short, flag, name], type=kind, help=help_text)
+
+
+def choices(prop: dict) -> list[str]:
+    """The values of a setting that has a fixed set of them; null is for left open."""
+    return [value for value in prop["enum"] if value is not None]
 
 
 def _type(prop: dict) -> type:

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from dtst_flow.models import ModelError
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -26,6 +28,7 @@ class Kind:
 MODELS = {
     "arcface": Kind("arcface_r50", points=True, same=0.5),
     "dlib": Kind("dlib_resnet", points=True, same=0.09),
+    "clip": Kind("clip_vit_b32", points=False, same=None),
     "efficientnet": Kind("efficientnet_lite0", points=False, same=None),
 }
 """Model -> what it is.
@@ -33,6 +36,9 @@ MODELS = {
 `same` of dlib is its author's threshold, a euclidean distance of 0.6, brought to rows
 of length 1: dlib's own are 1.41 long on average.
 """
+
+CLIP = "ViT-B-32/laion2b_s34b_b79k"
+"""The registered one of OpenCLIP's models: architecture and pretrained tag."""
 
 FFHQ_POINTS = np.array(
     [(-0.122, -0.027), (0.122, -0.026), (0, 0.114), (-0.104, 0.238), (0.104, 0.238)]
@@ -87,7 +93,7 @@ class Embedder(Protocol):
     batch_size: int
 
     def prepare(self, sample: Sample) -> np.ndarray:
-        """Return what the model looks at, (height, width, 3) uint8 RGB; in any thread."""
+        """Return the part of the image that the model takes; callable in any thread."""
 
     def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
         """Return (prepared, dimensions) float32, rows of length 1."""
@@ -100,12 +106,31 @@ class Embedder(Protocol):
         """Free the model."""
 
 
-def open_embedder(name: str, weights: Path, batch_size: int) -> Embedder:
+def registered(settings: dict) -> str:
+    """The name in the registry of the model that the settings of cluster choose.
+
+    Raises ModelError for one of OpenCLIP's that has to be brought along.
+    """
+    model, clip_model = settings["model"], settings["clip_model"]
+    if model == "clip" and clip_model != CLIP and settings["weights"] is None:
+        raise ModelError(
+            f"There are no registered weights of {clip_model}: name their file with "
+            f"--weights. Registered is {CLIP}."
+        )
+    return MODELS[model].weights
+
+
+def open_embedder(
+    name: str, weights: Path, batch_size: int, clip_model: str = CLIP
+) -> Embedder:
     """Load an embedder.
 
     name        a key of MODELS
     weights     its model file
     batch_size  how many samples to compute at once, at most
+    clip_model  for clip, which of OpenCLIP's models: "architecture/pretrained tag"
     """
     module = importlib.import_module(f"dtst_flow.embed.{name}")
+    if name == "clip":
+        return module.open_tower(clip_model, weights, batch_size)
     return getattr(module, f"{name.capitalize()}Embedder")(weights, batch_size)

@@ -23,9 +23,7 @@ class Graph:
         from onnx import numpy_helper
 
         name = f"c{len(self._constants)}"
-        self._constants.append(
-            numpy_helper.from_array(np.ascontiguousarray(value), name)
-        )
+        self._constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
     def add(self, operator: str, *inputs: str | np.ndarray, **attributes) -> str:

@@ -23,6 +23,10 @@ _BUFFALO_S = (
 _BUFFALO_S_IMMICH = (
     f"{_HUB}/immich-app/buffalo_s/resolve/0ff1751885575e62e084dff70549ce24a11fa5dc"
 )
+_CLIP = (
+    f"{_HUB}/laion/CLIP-ViT-B-32-laion2B-s34B-b79K/resolve/"
+    "1a25a446712ba5ee05982a381eed697ef9b435cf"
+)
 
 _INSIGHTFACE_LICENCE = "non-commercial research only (InsightFace)"
 """https://github.com/deepinsight/insightface/tree/master/python-package#license"""
@@ -141,6 +145,15 @@ ENTRIES = (
         size=22_466_066,
         licence=_DLIB_LICENCE,
         package="face_recognition_models/models",
+    ),
+    Model(
+        name="clip_vit_b32",
+        purpose="OpenCLIP ViT-B/32 (LAION-2B): what a photo shows, 512-d",
+        file="CLIP-ViT-B-32-laion2B-s34B-b79K.safetensors",
+        sha256="ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6",
+        size=605_143_316,
+        licence="MIT",
+        sources=(f"{_CLIP}/open_clip_model.safetensors",),
     ),
     Model(
         name="efficientnet_lite0",

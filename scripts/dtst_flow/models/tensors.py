@@ -1,6 +1,7 @@
 """Reading PyTorch's weights files without PyTorch: names in, NumPy arrays out."""
 
 import collections
+import json
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ DTYPES = {
     "LongStorage": "<i8",
 }
 """PyTorch's types of storage -> what their bytes are."""
+
+
+SAFE_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
+"""The safetensors format's types -> what their bytes are."""
 
 
 class BadWeights(Exception):
@@ -50,6 +55,32 @@ def read_pth(path: Path) -> dict[str, np.ndarray]:
             return _state_dict(file)
     except (pickle.UnpicklingError, EOFError, TypeError, ValueError) as error:
         raise BadWeights(f"{path} holds no weights that can be read: {error}") from None
+
+
+def read_safetensors(path: Path, prefix: str = "") -> dict[str, np.ndarray]:
+    """Read the tensors of a safetensors file whose names start with `prefix`.
+
+    The format (github.com/huggingface/safetensors): eight bytes for the length of a
+    JSON header, the header, the tensors' bytes. Returns float32 arrays by the rest of
+    their names. Raises BadWeights.
+    """
+    try:
+        content = np.memmap(path, np.uint8, mode="r")
+        start = 8 + int.from_bytes(content[:8].tobytes(), "little")
+        header = json.loads(content[8:start].tobytes())
+        return {
+            name.removeprefix(prefix): _safe_tensor(content[start:], entry)
+            for name, entry in header.items()
+            if name.startswith(prefix) and name != "__metadata__"
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadWeights(f"{path} holds no weights that can be read: {error}") from None
+
+
+def _safe_tensor(content: np.ndarray, entry: dict) -> np.ndarray:
+    begin, end = entry["data_offsets"]
+    flat = content[begin:end].view(SAFE_DTYPES[entry["dtype"]])
+    return flat.reshape(entry["shape"]).astype(np.float32)
 
 
 def _state_dict(file: IO[bytes]) -> dict[str, np.ndarray]:

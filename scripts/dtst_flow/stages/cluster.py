@@ -20,6 +20,18 @@ from dtst_flow.stages.job import Progress, state_of
 
 log = logging.getLogger(__name__)
 
+LEFT_OPEN = {"images": {"from": "images/*", "model": "clip"}}
+"""Path -> the settings it gives where the user gives none."""
+
+DEFAULTS = {"model": "arcface"}
+"""The settings that all other paths give: they compare faces."""
+
+
+def settle(settings: dict, path: str) -> dict:
+    """Fill in the settings of cluster that are left open, as the path has them."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    return settings | DEFAULTS | LEFT_OPEN.get(path, {}) | given
+
 
 @dataclass(frozen=True)
 class Options:
@@ -29,12 +41,14 @@ class Options:
     top               lay out only the largest so many clusters, None for all
     min_cluster_size  fewer images do not make a cluster
     min_samples       HDBSCAN's k: how many neighbours make a place dense
+    clip_model        which of OpenCLIP's models clip is
     """
 
     model: str
     top: int | None = None
     min_cluster_size: int = 5
     min_samples: int = 2
+    clip_model: str = embed.CLIP
 
 
 def run(

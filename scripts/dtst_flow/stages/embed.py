@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 
 from dtst_flow import code, embed, images, models, sidecars
-from dtst_flow.embed import Sample
+from dtst_flow.embed import CLIP, Sample
 from dtst_flow.faces import open_engine
 from dtst_flow.files import read_table, write_atomic, write_table
 from dtst_flow.models import Weights
@@ -24,18 +24,23 @@ DETECTOR = "faces.dlib"
 """What finds the points of faces that come without; its model is always at hand."""
 
 
-def records(model: str, weights: str, fresh: bool = False) -> Records:
+def records(
+    model: str, weights: str, fresh: bool = False, clip_model: str = CLIP
+) -> Records:
     """The records of embeddings.
 
-    model    a key of `embed.MODELS`
-    weights  digest of its weights
-    fresh    overlook what is there (``--no-cache``)
+    model       a key of `embed.MODELS`
+    weights     digest of its weights
+    fresh       overlook what is there (``--no-cache``)
+    clip_model  which of OpenCLIP's models clip is
     """
     used = [f"embed.{model}", "images"]
     if embed.MODELS[model].points:
         used.append(DETECTOR)
     versions = [code.version(name) for name in used]
     depends = {"model": model, "weights": weights, "code": versions}
+    if model == "clip":
+        depends["clip_model"] = clip_model
     return Records(STATE / "records" / "embed", depends, fresh)
 
 
@@ -68,6 +73,7 @@ def run(
     batch_size: int,
     threads: int = 1,
     fresh: bool = False,
+    clip_model: str = CLIP,
 ) -> None:
     """Embed one shard.
 
@@ -80,8 +86,8 @@ def run(
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
     progress = Progress("embed", shard, len(rows))
-    loaded = Lazy(model, weights, batch_size)
-    cache = records(model, weights.digest, fresh)
+    loaded = Lazy(model, weights, batch_size, clip_model)
+    cache = records(model, weights.digest, fresh, clip_model)
     known: dict[str, dict] = {}
     failures: list[dict] = []
     todo: list[tuple[dict, list | None]] = []
@@ -144,10 +150,13 @@ class Lazy:
     Threads share it: it loads once, and detects one image at a time.
     """
 
-    def __init__(self, model: str, weights: Weights, batch_size: int):
+    def __init__(
+        self, model: str, weights: Weights, batch_size: int, clip_model: str = CLIP
+    ):
         self.model = model
         self.weights = weights
         self.batch_size = batch_size
+        self.clip_model = clip_model
         self._embedder: embed.Embedder | None = None
         self._detector = None
         self._lock = Lock()
@@ -158,7 +167,7 @@ class Lazy:
         with self._lock:
             if not self._embedder:
                 self._embedder = embed.open_embedder(
-                    self.model, self.weights.path, self.batch_size
+                    self.model, self.weights.path, self.batch_size, self.clip_model
                 )
             return self._embedder
 

@@ -1,0 +1,128 @@
+"""CLIP: what a photo shows, by any image tower of OpenCLIP.
+
+Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
+2021; Ilharco et al., OpenCLIP, github.com/mlfoundations/open_clip.
+
+The plain vision transformers run on ONNX Runtime, which needs no PyTorch and is about
+twice as fast on a CPU; so does a tower that is an ONNX file. All others, and every one
+where PyTorch sees a GPU, are run by the package open_clip_torch.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dtst_flow.embed import Embedder, Sample, vit
+from dtst_flow.embed.whole import Look, SessionEmbedder
+from dtst_flow.models.onnx import open_session
+from dtst_flow.models.tensors import read_safetensors
+
+MEAN = (0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255)
+SPREAD = (0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255)
+"""Of the pixels CLIP was trained on (open_clip, `constants.py`)."""
+
+PLAIN = frozenset(
+    f"{size}{gelu}"
+    for size in ("ViT-B-32", "ViT-B-16", "ViT-L-14")
+    for gelu in ("", "-quickgelu")
+)
+"""Architectures, by open_clip's names, that `vit` writes down."""
+
+
+def open_tower(name: str, weights: Path, batch_size: int) -> Embedder:
+    """Load a tower with what runs it best here.
+
+    name     open_clip's architecture and pretrained tag, "ViT-B-32/laion2b_s34b_b79k"
+    weights  its checkpoint, or the tower alone as an ONNX model, one square image in
+    """
+    architecture, _, tag = name.partition("/")
+    if weights.suffix == ".onnx":
+        return _session(weights, _side(weights), batch_size)
+    if (
+        architecture in PLAIN
+        and weights.suffix == ".safetensors"
+        and not torch_has_gpu()
+    ):
+        tensors = read_safetensors(weights, "visual.")
+        quick = architecture.endswith("-quickgelu") or tag == "openai"
+        return _session(vit.network(tensors, quick), vit.side(tensors), batch_size)
+    return TorchEmbedder(architecture, tag, weights, batch_size)
+
+
+def torch_has_gpu() -> bool:
+    """Tell whether open_clip is there and PyTorch sees a GPU."""
+    if find_spec("open_clip") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _session(model: Path | bytes, side: int, batch_size: int) -> SessionEmbedder:
+    return SessionEmbedder(model, Look(side, side, MEAN, SPREAD), batch_size)
+
+
+def _side(weights: Path) -> int:
+    """Side in pixels of the square that an ONNX model takes."""
+    return open_session(weights).get_inputs()[0].shape[-1]
+
+
+class TorchEmbedder(Embedder):
+    """Runs a tower by open_clip: one image at a time in single precision on the CPU,
+    `batch_size` at once in half precision on a GPU.
+
+    Images are prepared by open_clip's own transform. As for ONNX Runtime, the CPU gets
+    one thread, and batches on a GPU are filled up to one shape.
+    """
+
+    def __init__(self, architecture: str, tag: str, weights: Path, batch_size: int):
+        import open_clip
+        import torch
+
+        on_gpu = torch.cuda.is_available()
+        if not on_gpu:
+            torch.set_num_threads(1)
+        published = open_clip.get_pretrained_cfg(architecture, tag)
+        looks = ("mean", "std", "interpolation", "resize_mode")
+        self._tower = open_clip.create_model(
+            architecture,
+            pretrained=str(weights),
+            precision="fp16" if on_gpu else "fp32",
+            device="cuda" if on_gpu else "cpu",
+            force_quick_gelu=published.get("quick_gelu", False),
+            force_preprocess_cfg={k: published[k] for k in looks if k in published},
+            weights_only=True,
+        ).visual.eval()
+        look = open_clip.PreprocessCfg(**self._tower.preprocess_cfg)
+        self._transform = open_clip.image_transform_v2(look, is_train=False)
+        self._like = next(self._tower.parameters())
+        self.batch_size = batch_size if on_gpu else 1
+        self.dimensions = self._run([np.zeros((3, *look.size), np.float32)]).shape[1]
+
+    def prepare(self, sample: Sample) -> np.ndarray:
+        """Return what the tower takes, (3, height, width) float32."""
+        return self._transform(Image.fromarray(sample.image)).numpy()
+
+    def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
+        """Return (prepared, dimensions) float32, rows of length 1."""
+        rows = np.empty((len(prepared), self.dimensions), np.float32)
+        for start in range(0, len(prepared), self.batch_size):
+            batch = prepared[start : start + self.batch_size]
+            rows[start : start + len(batch)] = self._run(batch)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def close(self) -> None:
+        """Free the model."""
+        del self._tower, self._like
+
+    def _run(self, batch: list[np.ndarray]) -> np.ndarray:
+        """Return the rows of at most `batch_size` images, as the tower gives them."""
+        import torch
+
+        pixels = np.zeros((self.batch_size, *batch[0].shape), np.float32)
+        pixels[: len(batch)] = batch
+        with torch.inference_mode():
+            rows = self._tower(torch.from_numpy(pixels).to(self._like))
+        return rows.float().cpu().numpy()[: len(batch)]

@@ -1,0 +1,162 @@
+"""Path B: whole images grouped by what they show."""
+
+import csv
+import shutil
+from importlib.metadata import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Dataset
+from PIL import Image, ImageEnhance
+
+from dtst_flow import images
+from dtst_flow.cluster.groups import group
+from dtst_flow.cluster.score import bcubed
+
+MODEL = {"path": "images", "cluster": {"model": "efficientnet"}}
+
+PHOTOS = {
+    "cat": ("scikit-image", "chelsea.png"),
+    "coffee": ("scikit-image", "coffee.png"),
+    "motorcycle": ("scikit-image", "motorcycle_left.png"),
+    "rocket": ("scikit-image", "rocket.jpg"),
+    "temple": ("scikit-learn", "china.jpg"),
+    "flower": ("scikit-learn", "flower.jpg"),
+}
+SHOTS = 7
+
+
+def shots(photo: np.ndarray, chance: np.random.Generator):
+    """Take shots of a photo: other frames, sizes and light, some mirrored."""
+    height, width = photo.shape[:2]
+    for _ in range(SHOTS):
+        share = chance.uniform(0.75, 0.95)
+        frame = np.array([width, height]) * share
+        corner = chance.uniform(0, 1, 2) * ((width, height) - frame)
+        picture = Image.fromarray(photo).resize(
+            tuple((frame * chance.uniform(0.5, 1)).astype(int)),
+            Image.Resampling.BICUBIC,
+            (*corner, *(corner + frame)),
+        )
+        if chance.uniform() < 0.5:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        for kind in (ImageEnhance.Brightness, ImageEnhance.Color):
+            picture = kind(picture).enhance(chance.uniform(0.7, 1.3))
+        yield picture
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory) -> Dataset:
+    """Shots of a few photos that pip brings, with path images run on them."""
+    dataset = Dataset(tmp_path_factory.mktemp("images") / "sights")
+    chance = np.random.default_rng(0)
+    for name, (package, file_name) in PHOTOS.items():
+        path = next(Path(f.locate()) for f in files(package) if f.name == file_name)
+        for i, picture in enumerate(shots(images.read(path), chance)):
+            target = dataset.folder / f"images/roll{i % 2}/{name}_{i}.jpg"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(target)
+    dataset.run(settings=MODEL)
+    return dataset
+
+
+@pytest.fixture
+def sights(grouped, tmp_path) -> Dataset:
+    """A copy of the grouped dataset to change at will."""
+    shutil.copytree(grouped.folder, tmp_path / "sights")
+    return Dataset(tmp_path / "sights")
+
+
+def found_in(dataset: Dataset) -> dict[str, int]:
+    """Image -> its cluster's rank."""
+    return {
+        member["path"]: cluster["rank"]
+        for cluster in dataset.clusters()["clusters"]
+        for member in cluster["members"]
+    }
+
+
+def images_of(dataset: Dataset) -> list[str]:
+    paths = (dataset.folder / "images").rglob("*.jpg")
+    return sorted(path.relative_to(dataset.folder).as_posix() for path in paths)
+
+
+def test_shots_of_a_photo_are_grouped(grouped):
+    found, paths = found_in(grouped), images_of(grouped)
+    assert len(paths) == len(PHOTOS) * SHOTS
+    known = [Path(path).stem.partition("_")[0] for path in paths]
+    assert bcubed([found.get(path) for path in paths], known)[2] > 0.95
+
+
+def test_a_second_run_has_nothing_to_do_and_one_image_more_computes_one(
+    sights, tmp_path
+):
+    assert "Nothing to be done" in sights.run(settings=MODEL)
+    source = Image.open(sights.folder / images_of(sights)[0])
+    source.rotate(4).save(sights.folder / "images/roll1/new.jpg")
+    sights.run(settings=MODEL)
+    assert sights.computed()["embed"] == 1
+    anew = sights.from_nothing(tmp_path / "anew")
+    anew.run(settings=MODEL | {"shard_size": 10})
+    assert anew.results() == sights.results()
+
+
+def test_the_commands_give_what_the_path_gives(sights, tmp_path):
+    folder = str(sights.folder)
+    words = ("run", "images", "-d", folder, "--model", "efficientnet")
+    assert "Nothing to be done" in sights.dtst(*words)
+    printed = sights.dtst(*words, "-n")
+    count = len(images_of(sights))
+    assert f"{count} images, 0 to compute, {count} known from records" in printed
+    anew = sights.from_nothing(tmp_path / "anew")
+    words = ("--from", "images/*", "--to", "cluster", "--model", "efficientnet")
+    anew.dtst("cluster", "-d", str(anew.folder), *words)
+    assert anew.results() == sights.results()
+
+
+def test_clip_is_the_default_and_says_how_to_get_it(sights, monkeypatch, tmp_path):
+    monkeypatch.setenv("DTST_MODELS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = sights.results()
+    printed = sights.run(settings={"path": "images"}, ok=False)
+    assert "dtst models fetch clip_vit_b32" in printed
+    assert sights.results() == before
+
+
+def test_an_unreadable_image_costs_only_itself(sights):
+    broken = sights.folder / images_of(sights)[0]
+    broken.write_bytes(b"no image")
+    sights.run(settings=MODEL)
+    assert len(images_of(sights)) - 1 == sum(
+        len(list((sights.folder / "cluster").rglob(f"*{s}"))) for s in (".jpg",)
+    )
+
+
+def test_labelled_photos_are_grouped_far_better_than_by_their_pixels(shared, tmp_path):
+    dataset = Dataset(tmp_path / "visual")
+    with open(shared / "data/visual_labels.csv", newline="") as file:
+        labels = {row["file"]: row["label"] for row in csv.DictReader(file)}
+    bucket = dataset.folder / "images"
+    bucket.mkdir(parents=True)
+    names = {path: path.replace("/", "__") for path in labels}
+    for path, name in names.items():
+        shutil.copyfile(shared / "data" / path, bucket / name)
+    dataset.run(settings=MODEL)
+    found = found_in(dataset)
+    clusters = [found.get(f"images/{name}") for name in names.values()]
+    f = bcubed(clusters, list(labels.values()))[2]
+    assert f > 0.75
+    assert f > by_pixels([shared / "data" / path for path in labels], labels) + 0.5
+
+
+def by_pixels(paths: list[Path], labels: dict[str, str]) -> float:
+    """BCubed F of the same clustering on the images' pixels, shrunk to 32 x 32."""
+    small = [
+        Image.fromarray(images.read(path)).resize((32, 32), Image.Resampling.BOX)
+        for path in paths
+    ]
+    rows = np.array([np.ravel(image) for image in small], np.float32)
+    groups, _ = group(rows / np.linalg.norm(rows, axis=1, keepdims=True), 5, 2)
+    found = {i: rank for rank, g in enumerate(groups) for i in g.members}
+    return bcubed([found.get(i) for i in range(len(paths))], list(labels.values()))[2]
