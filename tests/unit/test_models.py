@@ -79,19 +79,22 @@ def test_registered_content_is_that_of_the_real_file(name, shared, monkeypatch):
     assert weights.path.stat().st_size == MODELS[name].size
 
 
-@pytest.mark.parametrize("name", ["dlib_68_points", "dlib_5_points", "dlib_resnet"])
-def test_models_of_the_pip_package_are_found_without_importing_it(
+@pytest.mark.parametrize(
+    "name", ["dlib_68_points", "dlib_5_points", "dlib_resnet", "efficientnet_lite0"]
+)
+def test_models_of_pip_packages_are_found_without_importing_them(
     name, tmp_path, monkeypatch
 ):
-    if find_spec("face_recognition_models") is None:
-        pytest.skip("needs face_recognition_models")
+    package = MODELS[name].package.partition("/")[0]
+    if find_spec(package) is None:
+        pytest.skip(f"needs {package}")
     monkeypatch.delenv("DTST_MODELS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delitem(sys.modules, "face_recognition_models", raising=False)
+    monkeypatch.delitem(sys.modules, package, raising=False)
     weights = resolve(name)
     assert weights.digest == MODELS[name].sha256
     assert weights.path.stat().st_size == MODELS[name].size
-    assert "face_recognition_models" not in sys.modules
+    assert package not in sys.modules
 
 
 def test_the_first_place_that_has_the_file_counts(places):

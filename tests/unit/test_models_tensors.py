@@ -53,7 +53,7 @@ def test_safetensors_are_read_by_prefix(tmp_path, name, dtype):
 def test_broken_safetensors_are_refused(tmp_path, content):
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
-    with pytest.raises(BadWeights, match="x.safetensors"):
+    with pytest.raises(BadWeights, match="can be read"):
         read_safetensors(path)
 
 
@@ -86,7 +86,7 @@ def test_a_file_of_anything_else_is_refused_and_nothing_in_it_is_called(
 ):
     path = tmp_path / "x.pth"
     path.write_bytes(content)
-    with pytest.raises(BadWeights, match="x.pth"):
+    with pytest.raises(BadWeights, match="can be read"):
         read_pth(path)
     assert capsys.readouterr().out == ""
 

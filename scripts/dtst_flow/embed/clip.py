@@ -16,6 +16,7 @@ from PIL import Image
 
 from dtst_flow.embed import Embedder, Sample, vit
 from dtst_flow.embed.whole import Look, SessionEmbedder
+from dtst_flow.models import ModelError
 from dtst_flow.models.onnx import open_session
 from dtst_flow.models.tensors import read_safetensors
 
@@ -36,6 +37,8 @@ def open_tower(name: str, weights: Path, batch_size: int) -> Embedder:
 
     name     open_clip's architecture and pretrained tag, "ViT-B-32/laion2b_s34b_b79k"
     weights  its checkpoint, or the tower alone as an ONNX model, one square image in
+
+    Raises ModelError where open_clip is needed and not installed.
     """
     architecture, _, tag = name.partition("/")
     if weights.suffix == ".onnx":
@@ -48,6 +51,10 @@ def open_tower(name: str, weights: Path, batch_size: int) -> Embedder:
         tensors = read_safetensors(weights, "visual.")
         quick = architecture.endswith("-quickgelu") or tag == "openai"
         return _session(vit.network(tensors, quick), vit.side(tensors), batch_size)
+    if find_spec("open_clip") is None:
+        raise ModelError(
+            f"{weights} as {name} is run by open_clip: pip install open_clip_torch"
+        )
     return TorchEmbedder(architecture, tag, weights, batch_size)
 
 
@@ -80,6 +87,7 @@ class TorchEmbedder(Embedder):
     def __init__(self, architecture: str, tag: str, weights: Path, batch_size: int):
         import open_clip
         import torch
+        from open_clip.transform import PreprocessCfg, image_transform_v2
 
         on_gpu = torch.cuda.is_available()
         if not on_gpu:
@@ -95,8 +103,8 @@ class TorchEmbedder(Embedder):
             force_preprocess_cfg={k: published[k] for k in looks if k in published},
             weights_only=True,
         ).visual.eval()
-        look = open_clip.PreprocessCfg(**self._tower.preprocess_cfg)
-        self._transform = open_clip.image_transform_v2(look, is_train=False)
+        look = PreprocessCfg(**self._tower.preprocess_cfg)
+        self._transform = image_transform_v2(look, is_train=False)
         self._like = next(self._tower.parameters())
         self.batch_size = batch_size if on_gpu else 1
         self.dimensions = self._run([np.zeros((3, *look.size), np.float32)]).shape[1]

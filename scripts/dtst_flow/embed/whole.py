@@ -9,6 +9,9 @@ from PIL import Image
 from dtst_flow.embed import Embedder, Sample
 from dtst_flow.models.onnx import CUDA, open_session
 
+LONGEST = 16
+"""Times its shorter side, what counts of a longer image: its middle."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -28,19 +31,17 @@ class Look:
     def square(self, image: np.ndarray) -> np.ndarray:
         """Return the middle of an image, (side, side, 3) uint8 RGB, by bicubic averaging.
 
-        The same as torchvision's Resize and CenterCrop, without making the parts that
-        are cut off.
+        The same as torchvision's Resize and CenterCrop.
 
         image  (height, width, 3) uint8 RGB
         """
-        size = np.array(image.shape[1::-1])
+        middle = Image.fromarray(_without_far_ends(image))
+        size = np.array(middle.size)
         whole = size * self.shorter // size.min()
-        corner = np.round((whole - self.side) / 2)
-        scale = size / whole
-        box = (*(corner * scale), *((corner + self.side) * scale))
+        left, top = np.round((whole - self.side) / 2).astype(int).tolist()
         return np.asarray(
-            Image.fromarray(image).resize(
-                (self.side, self.side), Image.Resampling.BICUBIC, box
+            middle.resize(whole.tolist(), Image.Resampling.BICUBIC).crop(
+                (left, top, left + self.side, top + self.side)
             )
         )
 
@@ -48,6 +49,14 @@ class Look:
         """Return (3, side, side) float32 of a square."""
         centred = square - np.array(self.mean, np.float32)
         return (centred / np.array(self.spread, np.float32)).transpose(2, 0, 1)
+
+
+def _without_far_ends(image: np.ndarray) -> np.ndarray:
+    """The middle of an image that is so long that to resize all of it would not fit."""
+    height, width = image.shape[:2]
+    kept = LONGEST * min(height, width)
+    top, left = max(0, height - kept) // 2, max(0, width - kept) // 2
+    return image[top : top + kept, left : left + kept]
 
 
 class SessionEmbedder(Embedder):
