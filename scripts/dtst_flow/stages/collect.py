@@ -101,7 +101,7 @@ def _of_classes(rows: list[dict]) -> list[str]:
         said.append(f"{unusable} boxes could not be used")
     there = sorted({name for row in rows for name in row["classes"]})
     if not there:
-        said.append("no image has a sidecar with classes; dtst detect writes them")
+        said.append("no image has a sidecar with classes")
         return said
     for name in _missing_everywhere(rows):
         said.append(f"no image has the class {name!r}; there are: {', '.join(there)}")
