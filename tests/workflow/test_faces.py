@@ -177,13 +177,15 @@ def test_max_faces_keeps_the_largest(dataset, group_photo):
     assert sizes[0] >= sizes[1] * 0.9
 
 
-def test_damaged_results_are_restored(dataset):
+@pytest.mark.parametrize("clusters_too", [False, True])
+def test_damaged_results_are_restored(dataset, clusters_too):
     before = dataset.results()
     crops = sorted((dataset.folder / "faces").glob("*.jpg"))
     crops[0].unlink()
     crops[1].write_bytes(b"scribble")
     sidecars.path_of(crops[2]).unlink()
-    shutil.rmtree(dataset.folder / "cluster/000")
+    if clusters_too:
+        shutil.rmtree(dataset.folder / "cluster/000")
     dataset.run()
     assert dataset.results() == before
     assert dataset.computed()["extract_faces"] == 0

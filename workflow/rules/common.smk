@@ -167,7 +167,8 @@ def withdraw(stage, table=None):
     """Delete what vouches for files that were since edited or deleted.
 
     Snakemake sees then which jobs have to restore them: those that make the stage's
-    summary, the damaged shard's table where it has one, and what comes after.
+    summary, the damaged shard's table where it has one, and what comes after; of that,
+    the inventory alone would not do, as a missing file between others is not missed.
     """
     locks = Path(".snakemake/locks")
     if stage not in STAGES or not workflow.is_main_process or not DATASET.is_dir():
@@ -179,6 +180,7 @@ def withdraw(stage, table=None):
         if table:
             Path(table.format(part=part)).unlink(missing_ok=True)
         for later in STAGES[STAGES.index(stage) + 1 :]:
+            Path(summary_of(later)).unlink(missing_ok=True)
             shutil.rmtree(state(later) / "inventory", ignore_errors=True)
 
 
