@@ -27,6 +27,7 @@ if DATASET.is_dir():
 
 include: "workflow/rules/inventory.smk"
 include: "workflow/rules/extract_faces.smk"
+include: "workflow/rules/detect.smk"
 include: "workflow/rules/extract_classes.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/cluster.smk"

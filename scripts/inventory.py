@@ -10,4 +10,5 @@ with logged(snakemake.log[0]):
         snakemake.output.folder,
         snakemake.params.cache,
         snakemake.params.shard_size,
+        snakemake.params.sidecars,
     )

@@ -1,6 +1,7 @@
 from importlib.metadata import files
 from pathlib import Path
 
+import colour_detector
 import pytest
 from hypothesis import settings
 
@@ -28,3 +29,9 @@ def group_photo() -> Path:
         for f in files("insightface")
         if f.name == "t1.jpg" and "images" in f.parts
     )
+
+
+@pytest.fixture(scope="session")
+def colours(tmp_path_factory) -> Path:
+    """A detector that finds red, green and blue things."""
+    return colour_detector.write(tmp_path_factory.mktemp("detector") / "colours.onnx")

@@ -271,13 +271,17 @@ def write(
     folder: str | Path,
     cache: str | Path,
     shard_size: int,
+    with_sidecars: bool = True,
 ) -> Listing:
     """Scan a bucket and write a manifest per shard, plus ``skipped`` with reasons.
 
     A manifest is a table of `path` (relative to the dataset), `digest` of the content,
-    `stem` (unique in the bucket) and `sidecar` (its digest, None without one).
+    `stem` (unique in the bucket) and `sidecar` (its digest, None without one, or where
+    sidecars are to be left out of account).
     """
     listing = scan(dataset, specs)
+    if not with_sidecars:
+        listing.files = {path: listing.files[path] for path in listing.images}
     content = digests(dataset, listing.files, cache)
     for path in set(listing.files) - set(content):
         del listing.files[path]

@@ -44,10 +44,10 @@ def _broken(path: Path, fault: str) -> BrokenSidecar:
     return BrokenSidecar(f"sidecar {str(path)!r} {fault}")
 
 
-def write(image: str | Path, content: dict) -> None:
-    """Replace an image's sidecar; an empty one is removed."""
+def write(image: str | Path, content: dict, remove_empty: bool = True) -> None:
+    """Replace an image's sidecar; an empty one is removed, unless that is not wanted."""
     path = path_of(image)
-    if content:
+    if content or not remove_empty:
         write_atomic(path, to_json(content, indent=2) + b"\n")
     else:
         path.unlink(missing_ok=True)

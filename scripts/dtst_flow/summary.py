@@ -13,14 +13,16 @@ SHOWN = 3
 def summary(buckets: dict[str, str]) -> str:
     """Sum up a run from what its jobs left.
 
-    buckets  stage -> the bucket it makes, in order
+    buckets  stage -> the bucket it makes, in order; a hidden one is no folder, that stage
+             writes sidecars
     """
     lines = []
     for stage, bucket in buckets.items():
         path = state_of(bucket) / "summary.json"
         if not path.exists():
             continue
-        lines.append(f"{stage.replace('_', '-')} -> {Path(bucket).resolve()}")
+        place = "sidecars" if bucket.startswith(".") else Path(bucket).resolve()
+        lines.append(f"{stage.replace('_', '-')} -> {place}")
         lines += [f"  {sentence}" for sentence in read_json(path)["said"]]
         lines += [f"  {line}" for line in _failures(state_of(bucket) / "failed.jsonl")]
     counts = _computed()

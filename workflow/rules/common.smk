@@ -12,32 +12,28 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from dtst_flow import code, embed, faces, inventory, models
+from dtst_flow import code, detect, embed, faces, inventory, models
+from dtst_flow.classes.entries import asked
 from dtst_flow.ledger import Ledgers
+from dtst_flow.paths import PATHS, settle
 from dtst_flow.stages.cluster import Options as ClusterOptions
-from dtst_flow.stages.cluster import settle
+from dtst_flow.stages.detect import Options as DetectOptions
+from dtst_flow.stages.detect import damaged_parts
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
 from dtst_flow.stages.job import PROGRESS, state_of
 from dtst_flow.summary import summary
 
-PATHS = {
-    "faces": ["extract_faces", "cluster"],
-    "images": ["cluster"],
-    "extract-faces": ["extract_faces"],
-    "extract-classes": ["extract_classes"],
-    "cluster": ["cluster"],
-}
 OPTIONS = {
     "extract_faces": FacesOptions,
+    "detect": DetectOptions,
     "extract_classes": ClassesOptions,
     "cluster": ClusterOptions,
 }
-# Of the stages that run a model: the room it is in, the setting that chooses it.
-KINDS = {"extract_faces": ("faces", "engine"), "cluster": ("embed", "model")}
 STAGES = PATHS[config["path"]]
-BUCKETS = {stage: config[stage]["to"] for stage in STAGES}
-config["cluster"] = settle(config["cluster"], config["path"])
+config.update(settle(config["path"], config))
+# detect makes no bucket, it writes sidecars; no folder can bear that name.
+BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
 DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
 
 for stage in STAGES:
@@ -64,11 +60,22 @@ def options(stage):
     return {field.name: config[stage][field.name] for field in fields(OPTIONS[stage])}
 
 
-def registered(stage):
-    """The name in the registry of the model that a stage runs."""
+def runs(stage):
+    """What a stage runs: a module of the package and, by their names in the registry,
+    the models, each with the file to use instead. None where it runs none.
+    """
+    settings = config[stage]
+    own = settings.get("weights")
     if stage == "extract_faces":
-        return faces.MODELS[config[stage]["engine"]]
-    return embed.registered(config[stage])
+        engine = settings["engine"]
+        return f"faces.{engine}", {faces.MODELS[engine]: own}
+    if stage == "cluster":
+        return f"embed.{settings['model']}", {embed.registered(settings): own}
+    if stage == "detect" and not settings["clear"]:
+        kind = detect.MODELS[settings["model"]]
+        text = {} if own or kind.text is None else {kind.text: None}
+        return "detect", {kind.weights: own} | text
+    return None
 
 
 def maker(stage):
@@ -79,14 +86,12 @@ def maker(stage):
 
 def specs(stage):
     """The source of a stage, as bucket specs."""
-    given = config[stage]["from"]
-    if given is None:
-        if maker(stage) is None:
-            raise WorkflowError(f"{stage} needs a source: --from, or {stage}: from")
-        given = bucket(maker(stage))
+    if config[stage]["from"] is None:
+        raise WorkflowError(f"{stage} needs a source: --from, or {stage}: from")
     try:
-        parsed = inventory.parse_specs(given)
-        inventory.check_apart(parsed, bucket(stage))
+        parsed = inventory.parse_specs(config[stage]["from"])
+        if "to" in config[stage]:
+            inventory.check_apart(parsed, bucket(stage))
     except inventory.BadBucket as error:
         raise WorkflowError(str(error)) from error
     return parsed
@@ -101,15 +106,14 @@ def main_process(value):
 def version(stage):
     """All that a stage's results depend on besides its source."""
     depends = {"options": options(stage), "code": [code.version(f"stages.{stage}")]}
-    if stage not in KINDS:
-        return depends
-    kind, chosen = KINDS[stage]
     try:
-        weights = models.resolve(registered(stage), config[stage]["weights"])
+        room, wanted = runs(stage) or (None, {})
+        found = models.resolve_all(wanted)
     except models.ModelError as error:
         raise WorkflowError(str(error)) from error
-    depends["weights"] = weights.digest
-    depends["code"].append(code.version(f"{kind}.{config[stage][chosen]}"))
+    if room:
+        depends["code"].append(code.version(room))
+        depends["weights"] = [weights.digest for weights in found]
     return depends
 
 
@@ -122,12 +126,8 @@ def fingerprint(stage):
     """
     if not DATASET.is_dir():
         raise WorkflowError(f"there is no dataset folder {DATASET}")
-    ours, before = frozenset(), None
+    before = None
     if maker(stage):
-        # The files that the stage before writes are announced by its summary.
-        made = bucket(maker(stage))
-        owned = Ledgers(made, state_of(made)).owned()
-        ours = frozenset(f"{made}/{path}{x}" for path in owned for x in ("", ".json"))
         before = [fingerprint(maker(stage)), version(maker(stage)), config["strict"]]
     try:
         listing = inventory.scan(".", [s for s in specs(stage) if exists(s, stage)])
@@ -135,7 +135,18 @@ def fingerprint(stage):
         raise WorkflowError(str(error)) from error
     for each in STAGES:
         version(each)  # a missing model is told before any job runs
-    return [inventory.fingerprint(listing, ours), before]
+    return [inventory.fingerprint(listing, announced(stage, listing)), before]
+
+
+def announced(stage, listing):
+    """Files in a stage's source of which a summary tells when they change."""
+    if "detect" in (stage, maker(stage)):
+        return frozenset(path for path in listing.files if path.endswith(".json"))
+    if maker(stage) is None:
+        return frozenset()
+    made = bucket(maker(stage))
+    owned = Ledgers(made, state_of(made)).owned()
+    return frozenset(f"{made}/{path}{x}" for path in owned for x in ("", ".json"))
 
 
 def exists(spec, stage):
@@ -175,13 +186,20 @@ def withdraw(stage, table=None):
         return
     if locks.is_dir() and any(locks.iterdir()):
         return  # a run is at work; its files are no damage
-    for part in Ledgers(bucket(stage), state(stage)).damaged_parts():
+    for part in damaged(stage):
         Path(summary_of(stage)).unlink(missing_ok=True)
         if table:
             Path(table.format(part=part)).unlink(missing_ok=True)
         for later in STAGES[STAGES.index(stage) + 1 :]:
             Path(summary_of(later)).unlink(missing_ok=True)
             shutil.rmtree(state(later) / "inventory", ignore_errors=True)
+
+
+def damaged(stage):
+    """The parts of a stage's results that were edited or deleted since."""
+    if stage == "detect":
+        return damaged_parts(state(stage))
+    return Ledgers(bucket(stage), state(stage)).damaged_parts()
 
 
 wildcard_constraints:

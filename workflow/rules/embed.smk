@@ -26,10 +26,7 @@ rule embed:
         clip_model=config["cluster"]["clip_model"],
         batch_size=config["cluster"]["batch_size"],
         weights=main_process(lambda w: version("cluster")["weights"]),
-        code=[
-            code.version("stages.embed"),
-            code.version(f"embed.{config['cluster']['model']}"),
-        ],
+        code=lambda w: [code.version("stages.embed"), code.version(runs("cluster")[0])],
     message:
         "Embedding images, shard {wildcards.shard}"
     script:

@@ -22,6 +22,7 @@ checkpoint inventory:
         fingerprint=main_process(lambda w: fingerprint(stage_of(w.bucket))),
         cache=lambda w: str(state_of(w.bucket) / "digests.jsonl"),
         shard_size=config["shard_size"],
+        sidecars=lambda w: stage_of(w.bucket) != "detect",
         code=code.version("inventory"),
     message:
         "Listing the images for {wildcards.bucket}"

@@ -7,15 +7,18 @@ from typing import Any
 
 import yaml
 
-from dtst_flow import embed, faces, inventory, models, sidecars
+from dtst_flow import detect, embed, faces, inventory, models, sidecars
+from dtst_flow.classes.entries import asked
 from dtst_flow.cli import settings
 from dtst_flow.cli.home import home
 from dtst_flow.cli.run import Request
+from dtst_flow.detect import vocabulary
 from dtst_flow.images import UnreadableImage
 from dtst_flow.ledger import Ledgers
+from dtst_flow.paths import PATHS, settle
+from dtst_flow.stages import detect as detect_stage
 from dtst_flow.stages import embed as embed_stage
 from dtst_flow.stages import extract_classes, extract_faces
-from dtst_flow.stages.cluster import settle
 from dtst_flow.stages.job import state_of
 from dtst_flow.stems import unique_stems
 
@@ -26,15 +29,13 @@ def forecast(request: Request) -> Iterator[str]:
     here = os.getcwd()
     os.chdir(request.dataset)
     try:
-        source = None
-        for section, given in request.settings.items():
+        every = {}
+        for section in PATHS[request.path]:
             properties = settings.schema()[section]["properties"]
             values = {name: p["default"] for name, p in properties.items()}
-            values |= base.get(section, {}) | given
-            if section == "cluster":
-                values = settle(values, request.path)
-            values["from"] = values["from"] or source
-            source = values["to"]
+            given = request.settings.get(section, {})
+            every[section] = values | base.get(section, {}) | given
+        for section, values in settle(request.path, every).items():
             yield f"{section.replace('_', '-')}: {_sentence(section, values)}"
     finally:
         os.chdir(here)
@@ -46,13 +47,19 @@ def _sentence(section: str, values: dict) -> str:
         listing = inventory.scan(".", specs)
     except inventory.BadBucket:
         return f"{values['from']} is not there yet; its images will all be new"
-    cache = state_of(values["to"]) / "digests.jsonl"
+    cache = state_of(values.get("to", f".{section}")) / "digests.jsonl"
     images = listing.images
     content = inventory.digests(".", listing.files, cache)
     content = {path: content[path] for path in images if path in content}
+    if section == "detect" and values["clear"]:
+        return f"{len(images)} images, {_to_clear(values, images)} sidecars to clear"
     if section == "extract_classes":
         return f"{len(images)} images, {_crops(values, content)}"
-    counting = {"extract_faces": _known_faces, "cluster": _known_embeddings}
+    counting = {
+        "extract_faces": _known_faces,
+        "detect": _known_detections,
+        "cluster": _known_embeddings,
+    }
     known = counting[section](values, content)
     return (
         f"{len(images)} images, {len(content) - known} to compute, "
@@ -103,6 +110,22 @@ def _known_faces(values: dict, content: dict[str, str]) -> int:
     weights = models.resolve(faces.MODELS[options.engine], values["weights"])
     records = extract_faces.records(options, weights.digest)
     return sum(records.get(digest) is not None for digest in content.values())
+
+
+def _known_detections(values: dict, content: dict[str, str]) -> int:
+    options = _options(detect_stage.Options, values)
+    kind = detect.MODELS[values["model"]]
+    weights = models.resolve(kind.weights, values["weights"])
+    learnt = vocabulary.learn(weights, asked(options.classes))
+    records = detect_stage.records(options, weights.digest, learnt)
+    return sum(records.get(digest) is not None for digest in content.values())
+
+
+def _to_clear(values: dict, images: list[str]) -> int:
+    """How many sidecars hold something that detect would take out."""
+    wanted = detect_stage.clears(_options(detect_stage.Options, values))
+    written = detect_stage.written()
+    return sum(any(map(wanted, written.classes(path))) for path in images)
 
 
 def _known_embeddings(values: dict, content: dict[str, str]) -> int:

@@ -9,9 +9,13 @@ from dtst_flow import __version__
 from dtst_flow.cli import settings
 from dtst_flow.cli.models import models
 from dtst_flow.cli.run import Request, run, unlock
+from dtst_flow.paths import PATHS
 
-PATHS = {"faces": ("extract_faces", "cluster"), "images": ("cluster",)}
-"""The paths of ``dtst run`` and their stages."""
+WHOLE = ("faces", "images", "classes")
+"""The paths of ``dtst run``."""
+
+ASKED = ("from", "classes")
+"""Settings of its first stage that a path of several has flags for."""
 
 
 class Commands(click.Group):
@@ -74,7 +78,11 @@ def stage_command(section: str) -> click.Command:
 
 
 def path_command(path: str) -> click.Command:
-    """The command that runs all stages of a path, with flags where it is one only."""
+    """The command that runs all stages of a path.
+
+    It has flags for all settings of a single stage; of several stages for what is asked
+    of the first, as more would be ambiguous.
+    """
     stages = PATHS[path]
 
     def call(**values: object) -> None:
@@ -82,7 +90,9 @@ def path_command(path: str) -> click.Command:
 
     steps = ", then ".join(stage.replace("_", "-") for stage in stages)
     text = f"Run {steps}. Settings come from CONFIG.yaml, one block per command."
-    flags = settings.options(stages[0]) if len(stages) == 1 else []
+    flags = settings.options(stages[0])
+    if len(stages) > 1:
+        flags = [flag for flag in flags if flag.name in ASKED]
     return _command(path, call, [*COMMON, *flags], text)
 
 
@@ -96,14 +106,11 @@ def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
     config_file, passed_on = _positional(values)
     if config_file:
         working_dir, blocks = settings.read_yaml(config_file, list(stages))
-    if len(stages) == 1:
-        section = stages[0]
-        given = {
-            name: values[name]
-            for name in settings.schema()[section]["properties"]
-            if values[name] is not None
-        }
-        blocks = {section: {**blocks[section], **given}}
+    blocks[stages[0]] |= {
+        name: values[name]
+        for name in settings.schema()[stages[0]]["properties"]
+        if values.get(name) is not None
+    }
     for block in blocks.values():
         if block.get("weights") is not None:
             block["weights"] = str(Path(block["weights"]).expanduser().resolve())
@@ -146,13 +153,18 @@ def _run(request: Request, unlock_first: bool) -> None:
     code = run(request)
     if request.dry_run and code == 0:
         from dtst_flow.cli.forecast import forecast
+        from dtst_flow.models import ModelError
 
-        for sentence in forecast(request):
-            click.echo(sentence)
+        try:
+            for sentence in forecast(request):
+                click.echo(sentence)
+        except ModelError as error:
+            raise click.ClickException(str(error)) from error
     sys.exit(code)
 
 
 main.add_command(stage_command("extract_faces"))
+main.add_command(stage_command("detect"))
 main.add_command(stage_command("extract_classes"))
 main.add_command(stage_command("cluster"))
 
@@ -162,6 +174,6 @@ def run_group() -> None:
     """Run a whole path: every stage it takes, in order."""
 
 
-for _path in PATHS:
+for _path in WHOLE:
     run_group.add_command(path_command(_path))
 main.add_command(models)

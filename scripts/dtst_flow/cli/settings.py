@@ -16,6 +16,7 @@ SHORT = {
         "max_faces": "-m",
         "workers": "-w",
     },
+    "detect": {"classes": "-c", "model": "-m", "workers": "-w"},
     "extract_classes": {"classes": "-c", "workers": "-w"},
     "cluster": {"model": "-m", "batch_size": "-b"},
 }

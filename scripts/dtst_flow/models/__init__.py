@@ -61,6 +61,22 @@ def resolve(name: str, weights: str | Path | None = None) -> Weights:
     raise ModelMissing(_advice(model))
 
 
+def resolve_all(wanted: dict[str, str | Path | None]) -> list[Weights]:
+    """`resolve` several models: name -> the file to use instead, or None.
+
+    Raises ModelError, which tells of all that cannot be had.
+    """
+    found, faults = [], []
+    for name, weights in wanted.items():
+        try:
+            found.append(resolve(name, weights))
+        except ModelError as error:
+            faults.append(str(error))
+    if faults:
+        raise ModelError("\n".join(faults))
+    return found
+
+
 def find(name: str) -> Model:
     """Look a model up by name. Raises ModelError, which lists the names there are."""
     if name not in MODELS:

@@ -28,6 +28,18 @@ _CLIP = (
     "1a25a446712ba5ee05982a381eed697ef9b435cf"
 )
 
+_CLIP_IMMICH = (
+    f"{_HUB}/immich-app/ViT-B-32__laion2b-s34b-b79k/resolve/"
+    "19a057a0fb927cf239541300e74237cd56c7ffe2"
+)
+_ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download"
+
+_ULTRALYTICS_LICENCE = "AGPL-3.0 (Ultralytics)"
+"""https://www.ultralytics.com/license"""
+
+_APPLE_LICENCE = "research only (Apple)"
+"""https://github.com/apple/ml-mobileclip/blob/main/LICENSE_MODELS"""
+
 _INSIGHTFACE_LICENCE = "non-commercial research only (InsightFace)"
 """https://github.com/deepinsight/insightface/tree/master/python-package#license"""
 
@@ -154,6 +166,90 @@ ENTRIES = (
         size=605_143_316,
         licence="MIT",
         sources=(f"{_CLIP}/open_clip_model.safetensors",),
+    ),
+    Model(
+        name="clip_vit_b32_onnx",
+        purpose="the image tower of clip_vit_b32, exported to ONNX: the smaller download",
+        file="CLIP-ViT-B-32-laion2B-s34B-b79K.visual.onnx",
+        sha256="b9ce24b91a8c62ef8d40ea786051709c93140104cbf2b6b4a2cc270df3838f9c",
+        size=351_613_724,
+        licence="MIT",
+        sources=(f"{_CLIP_IMMICH}/visual/model.onnx",),
+    ),
+    Model(
+        name="yoloe-26s-seg",
+        purpose="YOLOE-26s: boxes of any class by its name, which mobileclip2_b reads",
+        file="yoloe-26s-seg.pt",
+        sha256="48f24206bc8680d60cbbfa296b0140da849669b9515058b72f5a945142df0654",
+        size=31_072_171,
+        licence=_ULTRALYTICS_LICENCE,
+        sources=(f"{_ULTRALYTICS}/v8.4.0/yoloe-26s-seg.pt",),
+    ),
+    Model(
+        name="mobileclip2_b",
+        purpose="MobileCLIP2-B, text: reads the names of classes for yoloe-26s-seg",
+        file="mobileclip2_b.ts",
+        sha256="35d7f213e4d75f38514e4656ad3cb91158bd33e3805d8ac349f23b186f66982f",
+        size=253_794_476,
+        licence=_APPLE_LICENCE,
+        sources=(f"{_ULTRALYTICS}/v8.4.0/mobileclip2_b.ts",),
+    ),
+    Model(
+        name="mobileclip_blt",
+        purpose="MobileCLIP-B (LT), text: reads the names of classes for YOLOE 11 and v8",
+        file="mobileclip_blt.ts",
+        sha256="a67804d1b0f07b8b9a20c1761ec0847f34660f5fa338ec70e8f3fce68ed95e54",
+        size=599_764_649,
+        licence=_APPLE_LICENCE,
+        sources=(f"{_ULTRALYTICS}/v8.4.0/mobileclip_blt.ts",),
+    ),
+    Model(
+        name="yolov8s-worldv2",
+        purpose="YOLO-Worldv2-s: boxes of any class by its name, which clip_vit_b32_openai reads",
+        file="yolov8s-worldv2.pt",
+        sha256="9b2c17ab6124a913e9b3a5c170617920d91b0f01111a8479da69f00e2cf27792",
+        size=25_923_032,
+        licence=_ULTRALYTICS_LICENCE,
+        sources=(f"{_ULTRALYTICS}/v8.3.0/yolov8s-worldv2.pt",),
+    ),
+    Model(
+        name="clip_vit_b32_openai",
+        purpose="CLIP ViT-B/32 (OpenAI): reads the names of classes for yolov8s-worldv2",
+        file="ViT-B-32.pt",
+        sha256="40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
+        size=353_976_522,
+        licence="MIT",
+        sources=(
+            "https://openaipublic.azureedge.net/clip/models/"
+            "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt",
+        ),
+    ),
+    Model(
+        name="yolo26n",
+        purpose="YOLO26n (COCO): boxes of 80 classes, small and fast",
+        file="yolo26n.pt",
+        sha256="9b09cc8bf347f0fc8a5f7657480587f25db09b34bf33b0652110fb03a8ad4fef",
+        size=5_544_453,
+        licence=_ULTRALYTICS_LICENCE,
+        sources=(f"{_ULTRALYTICS}/v8.4.0/yolo26n.pt",),
+    ),
+    Model(
+        name="yolo26s",
+        purpose="YOLO26s (COCO): boxes of 80 classes",
+        file="yolo26s.pt",
+        sha256="646f8bc3fe0a656803d95c294f7852321748cb29d13466a1af8862e2db384a1b",
+        size=20_422_725,
+        licence=_ULTRALYTICS_LICENCE,
+        sources=(f"{_ULTRALYTICS}/v8.4.0/yolo26s.pt",),
+    ),
+    Model(
+        name="yolo26m",
+        purpose="YOLO26m (COCO): boxes of 80 classes, larger and surer",
+        file="yolo26m.pt",
+        sha256="401cea9ab23ad19246ff7744859816bc599f350e93c9dd30367b6f0a0745d0b7",
+        size=44_255_705,
+        licence=_ULTRALYTICS_LICENCE,
+        sources=(f"{_ULTRALYTICS}/v8.4.0/yolo26m.pt",),
     ),
     Model(
         name="efficientnet_lite0",

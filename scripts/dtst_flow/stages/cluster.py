@@ -20,18 +20,6 @@ from dtst_flow.stages.job import Progress, state_of
 
 log = logging.getLogger(__name__)
 
-LEFT_OPEN = {"images": {"from": "images/*", "model": "clip"}}
-"""Path -> the settings it gives where the user gives none."""
-
-DEFAULTS = {"model": "arcface"}
-"""The settings that all other paths give: they compare faces."""
-
-
-def settle(settings: dict, path: str) -> dict:
-    """Fill in the settings of cluster that are left open, as the path has them."""
-    given = {name: value for name, value in settings.items() if value is not None}
-    return settings | DEFAULTS | LEFT_OPEN.get(path, {}) | given
-
 
 @dataclass(frozen=True)
 class Options:

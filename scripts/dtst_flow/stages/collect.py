@@ -1,10 +1,13 @@
 """Stage collect: when all shards are done, settle the bucket and sum up."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 
+from dtst_flow import sidecars
 from dtst_flow.files import digest_value, read_table, to_json, write_atomic, write_table
 from dtst_flow.ledger import Ledgers
+from dtst_flow.stages.detect import written
 from dtst_flow.stages.job import state_of
 
 log = logging.getLogger(__name__)
@@ -20,13 +23,13 @@ def run(
     failures: str,
     strict: bool,
 ) -> None:
-    """Settle the bucket on the crops of all shards.
+    """Settle the bucket on what all shards wrote.
 
-    stage     a key of SENTENCES: the stage that wrote the crops
+    stage     a key of SENTENCES: the stage that wrote it
     tables, failed  its tables, shard by shard
     skipped   the inventory's list of files passed over
-    summary   written: counts, and a digest of all crops, by which the next stage sees
-              a change
+    summary   written: counts, and a digest of all that was written, by which the next
+              stage sees a change
     failures  written: {path, reason} of every failed image and of every box that could
               not be used
     strict    whether one failed image fails the run
@@ -35,16 +38,13 @@ def run(
     one failed and that was not to be.
     """
     shards = {Path(table).stem: list(read_table(table)) for table in tables}
-    crops = {
-        shard: [crop for row in rows for crop in row["crops"]]
-        for shard, rows in shards.items()
-    }
-    Path(bucket).mkdir(parents=True, exist_ok=True)  # also when nothing was found
-    removed = Ledgers(bucket, state_of(bucket)).settle(crops)
-    for path in removed:
-        log.info("removed %s/%s: its source is gone or changed", bucket, path)
     rows = [row for rows in shards.values() for row in rows]
     reasons = [row for table in failed for row in read_table(table)]
+    if stage == "detect":
+        content = _settle_sidecars([*rows, *reasons], bucket)
+    else:
+        content = _settle_crops(shards, bucket)
+    reasons = [{"path": row["path"], "reason": row["reason"]} for row in reasons]
     reasons.sort(key=lambda row: row["path"])
     unusable = [
         {"path": row["path"], "reason": reason}
@@ -52,9 +52,6 @@ def run(
         for reason in row.get("unusable", ())
     ]
     write_table(failures, sorted(reasons + unusable, key=lambda row: row["path"]))
-    keys = sorted(
-        [c["path"], c["key"], c["sidecar"]] for cs in crops.values() for c in cs
-    )
     passed_over = sum(1 for _ in read_table(skipped))
     said = sentences(stage, rows, len(reasons), passed_over, bucket)
     log.info("\n".join(said))
@@ -65,17 +62,50 @@ def run(
             f"{len(reasons)} images failed and --strict was given; "
             f"first: {reasons[0]['path']}: {reasons[0]['reason']}"
         )
-    content = {"said": said, "digest": digest_value(keys)}
-    write_atomic(summary, to_json(content, indent=2) + b"\n")
+    told = {"said": said, "digest": digest_value(content)}
+    write_atomic(summary, to_json(told, indent=2) + b"\n")
+
+
+def _settle_crops(shards: dict[str, list[dict]], bucket: str) -> list:
+    """Remove our crops that are no longer wanted; returns what names all others."""
+    crops = {
+        shard: [crop for row in rows for crop in row["crops"]]
+        for shard, rows in shards.items()
+    }
+    Path(bucket).mkdir(parents=True, exist_ok=True)  # also when nothing was found
+    removed = Ledgers(bucket, state_of(bucket)).settle(crops)
+    for path in removed:
+        log.info("removed %s/%s: its source is gone or changed", bucket, path)
+    return sorted(
+        [c["path"], c["key"], c["sidecar"]] for cs in crops.values() for c in cs
+    )
+
+
+def _settle_sidecars(rows: list[dict], bucket: str) -> list:
+    """Clear the sidecars of images that are gone; returns what names all others."""
+    now = {row["path"]: row["sidecar"] for row in rows}
+    table = state_of(bucket) / "images.jsonl"
+    before = {row["path"] for row in read_table(table)} if table.exists() else set()
+    for path in sorted(before - now.keys()):
+        if not Path(path).exists():
+            _clear(path)
+    write_table(table, ({"path": path} for path in sorted(now)))
+    return sorted(now.items())
+
+
+def _clear(path: str) -> None:
+    try:
+        written().clear(path, lambda name: True)
+    except sidecars.BrokenSidecar as error:
+        log.warning("%s", error)
 
 
 def sentences(
     stage: str, rows: list[dict], failed: int, passed_over: int, bucket: str
 ) -> list[str]:
     """What to tell the user of the result, in plain words."""
-    crops = sum(len(row["crops"]) for row in rows)
     first, *more = SENTENCES[stage](rows)
-    said = [f"{len(rows)} images: {crops} crops; {first}", *more]
+    said = [f"{len(rows)} images: {first}", *more]
     if failed:
         said.append(f"{failed} images could not be processed")
     if passed_over:
@@ -87,12 +117,41 @@ def sentences(
 
 
 def _of_faces(rows: list[dict]) -> list[str]:
-    return [f"{sum(row['found'] == 0 for row in rows)} images show no face"]
+    faceless = sum(row["found"] == 0 for row in rows)
+    return [f"{_crops(rows)} crops; {faceless} images show no face"]
+
+
+def _crops(rows: list[dict]) -> int:
+    return sum(len(row["crops"]) for row in rows)
+
+
+def _of_detections(rows: list[dict]) -> list[str]:
+    cleared = Counter(name for row in rows for name in row["cleared"])
+    if not any(row["found"] for row in rows):
+        told = [
+            f"{name} from {count} sidecars" for name, count in sorted(cleared.items())
+        ]
+        return [f"cleared {', '.join(told) or 'nothing'}"]
+    boxes, found_in = Counter(), Counter()
+    for row in rows:
+        boxes.update(row["found"])
+        found_in.update(name for name, count in row["found"].items() if count)
+    told = [
+        f"{name} in {found_in[name]} ({count} boxes)"
+        for name, count in sorted(boxes.items())
+    ]
+    said = [", ".join(told)]
+    users = Counter(name for row in rows for name in row["users"])
+    for name, count in sorted(users.items()):
+        said.append(
+            f"{count} sidecars have a {name!r} that detect did not write; they keep it"
+        )
+    return said
 
 
 def _of_classes(rows: list[dict]) -> list[str]:
     without = sum(row["found"] == 0 for row in rows)
-    said = [f"{without} images have no box to cut"]
+    said = [f"{_crops(rows)} crops; {without} images have no box to cut"]
     left_out = sum(row["found"] - len(row["crops"]) for row in rows)
     if left_out:
         said.append(f"{left_out} boxes were left out (--min-score, --skip-partial)")
@@ -113,5 +172,9 @@ def _missing_everywhere(rows: list[dict]) -> list[str]:
     return sorted(set.intersection(*(set(row["missing"]) for row in rows)))
 
 
-SENTENCES = {"extract_faces": _of_faces, "extract_classes": _of_classes}
+SENTENCES = {
+    "extract_faces": _of_faces,
+    "detect": _of_detections,
+    "extract_classes": _of_classes,
+}
 """Stage -> what is to be said of the rows of its tables."""

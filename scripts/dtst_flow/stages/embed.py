@@ -1,6 +1,5 @@
 """Stage embed: the images of a shard in, one row-aligned table and array out."""
 
-import base64
 import io
 import logging
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from threading import Lock
 import numpy as np
 
 from dtst_flow import code, embed, images, models, sidecars
+from dtst_flow.arrays import decode, encode
 from dtst_flow.embed import CLIP, Sample
 from dtst_flow.faces import open_engine
 from dtst_flow.files import read_table, write_atomic, write_table
@@ -249,13 +249,3 @@ def _points(
         return np.array(stored, np.float32), "stored"
     points = loaded.detect(image)
     return points, "centre" if points is None else "detected"
-
-
-def encode(vector: np.ndarray) -> str:
-    """A float32 vector as base64 of its little-endian bytes."""
-    return base64.b64encode(vector.astype("<f4").tobytes()).decode()
-
-
-def decode(text: str) -> np.ndarray:
-    """The vector that `encode` wrote."""
-    return np.frombuffer(base64.b64decode(text), "<f4")

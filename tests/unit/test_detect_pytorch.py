@@ -1,0 +1,196 @@
+"""Ultralytics' published weights cannot be had everywhere: models here have random ones."""
+
+import os
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from dtst_flow.detect import NotADetector, Prompt, open_detector, pytorch
+from dtst_flow.models import ModelError, Weights, sha256
+
+KINDS = {
+    "closed": "yolo26n.yaml",
+    "world": "yolov8s-worldv2.yaml",
+    "yoloe11": "yoloe-11s-seg.yaml",
+    "yoloe26": "yoloe-26s-seg.yaml",
+}
+OPEN = [kind for kind in KINDS if kind != "closed"]
+
+
+@pytest.mark.skipif(find_spec("ultralytics") is not None, reason="ultralytics is there")
+def test_what_needs_ultralytics_says_so(tmp_path):
+    with pytest.raises(ModelError, match=r"pip install 'dtst-flow\[detect\]'"):
+        open_detector(Weights(tmp_path / "yolo26n.pt", "digest"), 0.1)
+
+
+@pytest.fixture(scope="module")
+def ultralytics(tmp_path_factory):
+    reason = "needs ultralytics (pip install 'dtst-flow[detect]')"
+    os.environ["YOLO_CONFIG_DIR"] = str(tmp_path_factory.mktemp("settings"))
+    os.environ |= {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
+    os.environ["ULTRALYTICS_SAFE_LOAD"] = "1"
+    return pytest.importorskip("ultralytics", reason=reason)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(ultralytics, tmp_path_factory, group_photo):
+    """A checkpoint of each kind, its weights random but for their scale."""
+    import torch
+
+    from dtst_flow import images
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    photo = images.read(group_photo)[:640, :640]
+    pixels = torch.from_numpy(photo.transpose(2, 0, 1)[None] / np.float32(255))
+    made = {}
+    for kind, config in KINDS.items():
+        torch.manual_seed(0)
+        model = ultralytics.YOLO(config)
+        _calibrate(model.model, torch.cat([pixels, pixels.flip(3)]))
+        path = folder / f"{kind}.pt"
+        model.save(path)
+        made[kind] = Weights(path, sha256(path))
+    return made
+
+
+def _calibrate(net, pixels) -> None:
+    """Let the layers see numbers of the scale they would after training."""
+    import torch
+
+    norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    if hasattr(net, "txt_feats"):
+        net.txt_feats = torch.nn.functional.normalize(torch.randn(1, 80, 512), dim=-1)
+    net.train()
+    with torch.no_grad():
+        net(pixels)
+    net.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    for contrast in getattr(net.model[-1], "cv4", None) or ():
+        if hasattr(contrast, "logit_scale"):
+            contrast.bias.data.fill_(-2.0)
+            contrast.logit_scale.data.fill_(0.5)
+
+
+def prompts(*names: str) -> list[Prompt]:
+    chance = np.random.default_rng(0)
+    vectors = {n: chance.normal(size=512).astype(np.float32) for n in "abcd"}
+    return [Prompt(n, vectors[n] / np.linalg.norm(vectors[n])) for n in names]
+
+
+@pytest.fixture(scope="module")
+def image(group_photo):
+    from dtst_flow import images
+
+    return images.read(group_photo)
+
+
+def boxes(found, name: str) -> np.ndarray:
+    return np.array([(f.score, *f.box) for f in found if f.name == name][:50])
+
+
+@pytest.mark.parametrize("kind", OPEN)
+def test_any_class_is_looked_for(checkpoints, image, kind):
+    detector = open_detector(checkpoints[kind], 0.001, prompts("a", "b"))
+    found = detector.find(image)
+    assert detector.names == ["a", "b"] and {f.name for f in found} <= {"a", "b"}
+    height, width = image.shape[:2]
+    assert found
+    for one in found:
+        x0, y0, x1, y1 = one.box
+        assert 0 <= x0 <= x1 <= width and 0 <= y0 <= y1 <= height
+    again = open_detector(checkpoints[kind], 0.001, prompts("a", "b")).find(image)
+    assert again == found
+
+
+@pytest.mark.parametrize("kind", ["yoloe11", "yoloe26"])
+def test_what_else_is_looked_for_does_not_matter_to_yoloe(checkpoints, image, kind):
+    alone = open_detector(checkpoints[kind], 0.001, prompts("a")).find(image)
+    among = open_detector(checkpoints[kind], 0.001, prompts("b", "a")).find(image)
+    ours, theirs = boxes(alone, "a"), boxes(among, "a")
+    shared = min(len(ours), len(theirs))
+    assert shared > 10
+    assert ours[:shared, 0] == pytest.approx(theirs[:shared, 0], abs=1e-5)
+
+
+def test_a_closed_vocabulary_gives_what_ultralytics_gives(
+    ultralytics, checkpoints, image
+):
+    weights = checkpoints["closed"]
+    detector = open_detector(weights, 0.001)
+    assert len(detector.names) == 80
+    ours = sorted(detector.find(image), key=lambda f: -f.score)
+    theirs = ultralytics.YOLO(weights.path).predict(
+        np.ascontiguousarray(image[..., ::-1]),
+        conf=0.001,
+        iou=0.7,
+        rect=False,
+        verbose=False,
+        device="cpu",
+    )[0]
+    best = theirs.boxes.data.numpy()
+    mine = {(f.name, round(f.score, 4)): f.box for f in ours}
+    known = [
+        (mine.get((theirs.names[int(row[5])], round(float(row[4]), 4))), row[:4])
+        for row in best[:20]
+    ]
+    # Theirs shows the best class of every box only: all of those are among ours.
+    assert all(box is not None for box, _ in known)
+    for box, expected in known:
+        assert np.array(box) == pytest.approx(expected, abs=0.5)
+
+
+def test_texts_are_read_once_and_by_the_right_model(checkpoints, tmp_path, monkeypatch):
+    """The published encoders' own code, on random weights: tokens in, unit vectors out."""
+    import torch
+
+    class Reader(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = torch.nn.Embedding(49408, 512)
+
+        def forward(self, tokens):
+            return torch.nn.functional.normalize(self.table(tokens).mean(1), dim=-1)
+
+    torch.manual_seed(0)
+    traced = torch.jit.trace(Reader().eval(), torch.zeros(2, 77, dtype=torch.long))
+    asked = []
+
+    def resolve(name):
+        asked.append(name)
+        traced.save(str(tmp_path / "reader.ts"))
+        return Weights(tmp_path / "reader.ts", "digest")
+
+    monkeypatch.setattr(pytorch, "resolve", resolve)
+    for kind, reader in (("yoloe11", "mobileclip_blt"), ("yoloe26", "mobileclip2_b")):
+        model = pytorch.load(checkpoints[kind])
+        assert pytorch.is_open(model)
+        vectors = pytorch.read_texts(model, ["leaf", "a red flower"])
+        assert vectors.shape == (2, 512) and vectors.dtype == np.float32
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1], abs=1e-4)
+        assert model.get_text_pe is not None and asked[-1] == reader
+        assert not np.allclose(*vectors)
+    assert not pytorch.is_open(pytorch.load(checkpoints["closed"]))
+
+
+def test_a_checkpoint_that_runs_code_is_refused(ultralytics, tmp_path):
+    import torch
+
+    class Hostile:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "hacked"),)
+
+    torch.save({"model": Hostile()}, tmp_path / "hostile.pt")
+    with pytest.raises(NotADetector, match=r"hostile\.pt cannot be loaded"):
+        open_detector(Weights(tmp_path / "hostile.pt", "unknown"), 0.1)
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_a_model_of_another_task_is_refused(ultralytics, tmp_path):
+    ultralytics.YOLO("yolo26n-cls.yaml").save(tmp_path / "x.pt")
+    with pytest.raises(NotADetector, match="no detector but for: classify"):
+        open_detector(Weights(tmp_path / "x.pt", "unknown"), 0.1)
