@@ -1,12 +1,19 @@
-# make demo   set up .venv and run faces -> clusters on a small dataset made from photos
-#             that Python packages bring
-# make test   set up .venv with the test extras and run all tests
+# make demo        set up .venv and run faces -> clusters on a small dataset made from
+#                  photos that Python packages bring
+# make test        set up .venv with the test extras and run all tests but those of what
+#                  runs on PyTorch
+# make test-torch  set up .venv-torch, gigabytes, and run these
 
 PYTHON ?= python3
 VENV := .venv
-PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
+TORCH := .venv-torch
+PIP = $(@D)/bin/pip --disable-pip-version-check --quiet
+INSTALL = $(PIP) install --constraint constraints.txt
+# The OpenCV builds that mediapipe, insightface and ultralytics ask for need a desktop's
+# libraries; the headless one must be the last to write the module they share.
+HEADLESS = $(INSTALL) --force-reinstall --no-deps opencv-python-headless
 
-.PHONY: demo test clean
+.PHONY: demo test test-torch clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/python demo/run.py
@@ -15,19 +22,26 @@ test: $(VENV)/installed-test
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/snakefmt --check Snakefile workflow
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -m "not torch"
+
+test-torch: $(TORCH)/installed
+	$(TORCH)/bin/pytest -m torch
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable .
-	# The OpenCV builds that mediapipe and insightface ask for need a desktop's
-	# libraries; the headless one must be the last to write the module they share.
-	$(PIP) install --constraint constraints.txt --force-reinstall --no-deps opencv-python-headless
+	$(PYTHON) -m venv $(@D)
+	$(INSTALL) --editable .
+	$(HEADLESS)
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(PIP) install --constraint constraints.txt --editable '.[test]'
+	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(TORCH)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(@D)
+	$(INSTALL) --editable '.[test,test-torch,clip,detect]'
+	$(HEADLESS)
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(TORCH)

@@ -93,6 +93,7 @@ def boxes(found, name: str) -> np.ndarray:
     return np.array([(f.score, *f.box) for f in found if f.name == name][:50])
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("kind", OPEN)
 def test_any_class_is_looked_for(checkpoints, image, kind):
     detector = open_detector(checkpoints[kind], 0.001, prompts("a", "b"))
@@ -107,6 +108,7 @@ def test_any_class_is_looked_for(checkpoints, image, kind):
     assert again == found
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("kind", ["yoloe11", "yoloe26"])
 def test_what_else_is_looked_for_does_not_matter_to_yoloe(checkpoints, image, kind):
     alone = open_detector(checkpoints[kind], 0.001, prompts("a")).find(image)
@@ -117,33 +119,33 @@ def test_what_else_is_looked_for_does_not_matter_to_yoloe(checkpoints, image, ki
     assert ours[:shared, 0] == pytest.approx(theirs[:shared, 0], abs=1e-5)
 
 
-def test_a_closed_vocabulary_gives_what_ultralytics_gives(
-    ultralytics, checkpoints, image
-):
-    weights = checkpoints["closed"]
-    detector = open_detector(weights, 0.001)
+@pytest.mark.torch
+def test_boxes_are_those_that_ultralytics_decodes(ultralytics, checkpoints, image):
+    """By its own letterbox, suppression and scaling, each class looked for by itself."""
+    import torch
+    from ultralytics.data.augment import LetterBox
+    from ultralytics.utils.nms import non_max_suppression
+    from ultralytics.utils.ops import scale_boxes
+
+    detector = open_detector(checkpoints["closed"], 0.001)
     assert len(detector.names) == 80
-    ours = sorted(detector.find(image), key=lambda f: -f.score)
-    theirs = ultralytics.YOLO(weights.path).predict(
-        np.ascontiguousarray(image[..., ::-1]),
-        conf=0.001,
-        iou=0.7,
-        rect=False,
-        verbose=False,
-        device="cpu",
-    )[0]
-    best = theirs.boxes.data.numpy()
-    mine = {(f.name, round(f.score, 4)): f.box for f in ours}
-    known = [
-        (mine.get((theirs.names[int(row[5])], round(float(row[4]), 4))), row[:4])
-        for row in best[:20]
-    ]
-    # Theirs shows the best class of every box only: all of those are among ours.
-    assert all(box is not None for box, _ in known)
-    for box, expected in known:
-        assert np.array(box) == pytest.approx(expected, abs=0.5)
+    field = LetterBox((640, 640), auto=False)(image=image)
+    pixels = field.transpose(2, 0, 1)[None] / np.float32(255)
+    raw = torch.from_numpy(detector.run(pixels))[None]
+    raw[:, 4:] *= (raw[:, 2:4] > 0).all(dim=1, keepdim=True)  # trained ones have area
+    expected = non_max_suppression(raw, 0.001, 0.7, multi_label=True, max_det=9999)[0]
+    scale_boxes((640, 640), expected[:, :4], image.shape[:2])
+    expected = expected[(expected[:, 2:4] > expected[:, :2]).all(dim=1)][:300]
+    found = detector.find(image)
+    assert len(found) == len(expected) == 300
+    for one, row in zip(found, expected.tolist(), strict=True):
+        assert one.score == pytest.approx(row[4], abs=1e-6)
+    boxes = {(f.name, round(v, 1)) for f in found for v in f.box}
+    theirs = {(str(int(r[5])), round(v, 1)) for r in expected.tolist() for v in r[:4]}
+    assert len(boxes & theirs) > 0.99 * len(theirs)
 
 
+@pytest.mark.torch
 def test_texts_are_read_once_and_by_the_right_model(checkpoints, tmp_path, monkeypatch):
     """The published encoders' own code, on random weights: tokens in, unit vectors out."""
     import torch
@@ -177,6 +179,28 @@ def test_texts_are_read_once_and_by_the_right_model(checkpoints, tmp_path, monke
     assert not pytorch.is_open(pytorch.load(checkpoints["closed"]))
 
 
+@pytest.mark.torch
+def test_yolo_world_has_its_texts_read_by_clip(checkpoints, tmp_path, monkeypatch):
+    import open_clip
+    import torch
+    from open_clip.tokenizer import SimpleTokenizer
+
+    torch.manual_seed(0)
+    # OpenAI published its weights in half precision.
+    clip = open_clip.create_model("ViT-B-32-quickgelu").eval().half().float()
+    kept = {k: v for k, v in clip.state_dict().items() if k != "attn_mask"}
+    torch.save(kept, tmp_path / "clip.pt")
+    weights = {"clip_vit_b32_openai": Weights(tmp_path / "clip.pt", "digest")}
+    monkeypatch.setattr(pytorch, "resolve", weights.get)
+    model = pytorch.load(checkpoints["world"])
+    texts = ["leaf", "a red flower"]
+    with torch.no_grad():
+        expected = clip.encode_text(SimpleTokenizer()(texts), normalize=True).numpy()
+    assert pytorch.is_open(model)
+    assert pytorch.read_texts(model, texts) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.torch
 def test_a_checkpoint_that_runs_code_is_refused(ultralytics, tmp_path):
     import torch
 
@@ -190,6 +214,7 @@ def test_a_checkpoint_that_runs_code_is_refused(ultralytics, tmp_path):
     assert not (tmp_path / "hacked").exists()
 
 
+@pytest.mark.torch
 def test_a_model_of_another_task_is_refused(ultralytics, tmp_path):
     ultralytics.YOLO("yolo26n-cls.yaml").save(tmp_path / "x.pt")
     with pytest.raises(NotADetector, match="no detector but for: classify"):

@@ -210,6 +210,7 @@ def theirs(published, samples) -> np.ndarray:
         return model.encode_image(pixels, normalize=True).numpy()
 
 
+@pytest.mark.torch
 def test_images_are_prepared_as_open_clip_does(published, samples):
     look = Look(224, 224, MEAN, SPREAD)
     for sample in samples:
@@ -218,6 +219,7 @@ def test_images_are_prepared_as_open_clip_does(published, samples):
         assert np.abs(ours - expected).max() * min(SPREAD) <= 1.001
 
 
+@pytest.mark.torch
 def test_onnx_runtime_gives_what_open_clip_gives(published, samples, without_gpu):
     embedder = open_tower(NAME, published[1], 32)
     assert isinstance(embedder, SessionEmbedder)
@@ -226,6 +228,7 @@ def test_onnx_runtime_gives_what_open_clip_gives(published, samples, without_gpu
     )
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
 def test_torch_gives_what_open_clip_gives(published, samples, tmp_path, suffix):
     import torch
@@ -243,6 +246,7 @@ def test_torch_gives_what_open_clip_gives(published, samples, tmp_path, suffix):
     embedder.close()
 
 
+@pytest.mark.torch
 def test_the_exported_tower_gives_what_torch_gives(published, samples, tmp_path):
     import torch
 

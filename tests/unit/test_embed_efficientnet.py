@@ -66,6 +66,7 @@ def test_the_models_own_classifier_tells_from_the_rows_what_photos_show(weights,
         assert found in fitting
 
 
+@pytest.mark.torch
 def test_the_network_is_that_of_its_package(weights, embedder):
     torch = pytest.importorskip("torch", reason="needs torch, to compare with")
     package = pytest.importorskip(

@@ -1,12 +1,14 @@
 """The versions in envs/ are those that are tested, and cover what the package imports."""
 
 import re
+import tomllib
 from importlib.metadata import version
 
 import pytest
 import yaml
 from conftest import ROOT
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PINS = dict(
     re.findall(r"(?m)^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text())
 )
@@ -37,3 +39,9 @@ def test_every_rule_has_its_environment():
 def test_tested_versions_are_the_installed_ones():
     for name in ("snakemake", "numpy", "mediapipe", "insightface", "hdbscan"):
         assert version(name) == TESTED[name]
+
+
+def test_an_installed_package_brings_every_script():
+    carried = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    scripts = {f"scripts/{path.name}" for path in (ROOT / "scripts").glob("*.py")}
+    assert {name for name in carried if name.startswith("scripts/")} == scripts

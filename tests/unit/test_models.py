@@ -68,7 +68,13 @@ def test_registry_is_consistent():
 @pytest.mark.parametrize("url", [url for model in ENTRIES for url in model.sources])
 def test_addresses_name_a_fixed_revision(url):
     assert url.startswith("https://")
-    assert re.search(r"/resolve/[0-9a-f]{40}/|/float16/\d+/", url)
+    fixed = (
+        r"/resolve/[0-9a-f]{40}/",
+        r"/float16/\d+/",
+        r"/releases/download/v[\d.]+/",
+        r"/[0-9a-f]{64}/",
+    )
+    assert re.search("|".join(fixed), url)
 
 
 @pytest.mark.parametrize("name", ["face_landmarker", "scrfd_500m"])

@@ -66,6 +66,7 @@ def test_a_state_dict_of_pytorch_is_read_without_it():
     assert all(np.isfinite(w).all() for w in weights.values())
 
 
+@pytest.mark.torch
 def test_a_state_dict_is_read_as_pytorch_reads_it():
     torch = pytest.importorskip("torch", reason="needs torch, to compare with")
     path = models.resolve("efficientnet_lite0").path

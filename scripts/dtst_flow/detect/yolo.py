@@ -98,7 +98,8 @@ def decode(
     if output.shape[1] in CHOSEN:
         chosen = output[output[:, 4] >= least]
         return chosen[:, :4], chosen[:, 4], chosen[:, 5].astype(int)
-    classes, places = np.nonzero(output[4 : 4 + count] >= least)
+    has_area = (output[2:4] > 0).all(axis=0)
+    classes, places = np.nonzero((output[4 : 4 + count] >= least) & has_area)
     scores = output[4 + classes, places]
     x, y, width, height = output[:4, places]
     boxes = np.stack([x - width / 2, y - height / 2, width, height], axis=1)

@@ -60,20 +60,25 @@ def _without_far_ends(image: np.ndarray) -> np.ndarray:
 
 
 class SessionEmbedder(Embedder):
-    """Runs a model by ONNX Runtime, one image at a time on the CPU, `batch_size` at
-    once on a GPU.
+    """Runs a model by ONNX Runtime, `batch_size` images at once on a GPU.
 
-    On one CPU thread a batch is no faster. On a GPU every batch is filled up to one
-    shape, as the shape decides which algorithm computes it.
+    Every batch is filled up to one shape, as the shape decides which algorithm computes
+    it.
 
-    model  a file or its content: (n, 3, side, side) float32 in, (n, dimensions) out
+    model   a file or its content: (n, 3, side, side) float32 in, (n, dimensions) out
+    on_cpu  images at once on one CPU thread, where more are no faster
     """
 
-    def __init__(self, model: Path | bytes, look: Look, batch_size: int):
+    def __init__(
+        self, model: Path | bytes, look: Look, batch_size: int, on_cpu: int = 1
+    ):
         self._session = open_session(model)
         self._look = look
         self.dimensions = self._session.get_outputs()[0].shape[1]
-        self.batch_size = batch_size if CUDA in self._session.get_providers() else 1
+        on_gpu = CUDA in self._session.get_providers()
+        fixed = self._session.get_inputs()[0].shape[0]
+        wanted = batch_size if on_gpu else min(batch_size, on_cpu)
+        self.batch_size = fixed if isinstance(fixed, int) else wanted
 
     def prepare(self, sample: Sample) -> np.ndarray:
         """Return the square that the model sees, (side, side, 3) uint8 RGB."""

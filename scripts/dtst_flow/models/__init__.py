@@ -47,7 +47,8 @@ def resolve(name: str, weights: str | Path | None = None) -> Weights:
 
     1. the folder that the environment variable DTST_MODELS names,
     2. ``~/.cache/dtst-flow/models`` (below XDG_CACHE_HOME where that is set),
-    3. the installed Python package that carries it.
+    3. the installed Python package that carries it,
+    4. these places again for the same model in another form, if there is one.
 
     Raises ModelMissing, WrongContent, or ModelError for a name that is not
     registered or a file that cannot be read.
@@ -55,9 +56,10 @@ def resolve(name: str, weights: str | Path | None = None) -> Weights:
     model = find(name)
     if weights is not None:
         return _chosen(model, Path(weights).expanduser())
-    for path in _places(model):
-        if path.is_file():
-            return check(model, path)
+    for form in _forms(model):
+        for path in _places(form):
+            if path.is_file():
+                return check(form, path)
     raise ModelMissing(_advice(model))
 
 
@@ -127,6 +129,11 @@ def _chosen(model: Model, path: Path) -> Weights:
     return Weights(path, sha256(path))
 
 
+def _forms(model: Model) -> list[Model]:
+    """A model and the form of it that may stand in for it."""
+    return [model, MODELS[model.other]] if model.other else [model]
+
+
 def _places(model: Model) -> list[Path]:
     """Where a model's file may lie, in order."""
     folders = [models_folder(), cache_folder(), _package_folder(model)]
@@ -154,7 +161,7 @@ def _package_folder(model: Model) -> Path | None:
 
 def _advice(model: Model) -> str:
     """Say what is missing, where it was looked for, and how to get it."""
-    places = [str(path) for path in _places(model)]
+    places = [str(path) for form in _forms(model) for path in _places(form)]
     if models_folder() is None:
         places.insert(0, "the folder that DTST_MODELS names (not set)")
     if model.package and _package_folder(model) is None:
@@ -169,5 +176,6 @@ def _advice(model: Model) -> str:
 def _remedy(model: Model) -> str:
     """The command that brings a model's weights to this machine."""
     if model.sources:
-        return f"dtst models fetch {model.name}"
+        names = " or ".join(form.name for form in _forms(model))
+        return f"dtst models fetch {names}"
     return f"pip install {_package(model)[0]}"

@@ -59,6 +59,7 @@ class Model:
     licence   of the weights, with what they were trained on where that restricts their use
     sources   download addresses, tried in order
     package   folder of an installed Python package that carries the file ("package/folder")
+    other     name of the same model in another form, used where this file is missing
     """
 
     name: str
@@ -69,6 +70,7 @@ class Model:
     licence: str
     sources: tuple[str, ...] = ()
     package: str = ""
+    other: str = ""
 
 
 ENTRIES = (
@@ -166,10 +168,11 @@ ENTRIES = (
         size=605_143_316,
         licence="MIT",
         sources=(f"{_CLIP}/open_clip_model.safetensors",),
+        other="clip_vit_b32_onnx",
     ),
     Model(
         name="clip_vit_b32_onnx",
-        purpose="the image tower of clip_vit_b32, exported to ONNX: the smaller download",
+        purpose="the image tower of clip_vit_b32 as ONNX: the smaller download, for CPUs",
         file="CLIP-ViT-B-32-laion2B-s34B-b79K.visual.onnx",
         sha256="b9ce24b91a8c62ef8d40ea786051709c93140104cbf2b6b4a2cc270df3838f9c",
         size=351_613_724,

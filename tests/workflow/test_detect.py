@@ -1,0 +1,312 @@
+"""detect and path classes as a user lives with them, on photos of coloured things."""
+
+import shutil
+from pathlib import Path
+
+import colour_detector
+import pytest
+from conftest import Dataset
+from PIL import Image
+
+from dtst_flow import images, sidecars
+from dtst_flow.files import read_table
+
+NOTHING = "Nothing to be done"
+
+THINGS = {
+    "left.png": {(20, 40, 60, 80): "red"},
+    "both.png": {(20, 40, 60, 80): "red", (160, 8, 240, 120): "red"},
+    "mixed.png": {(20, 40, 60, 80): "green", (160, 8, 240, 120): "blue thing"},
+    "bare.png": {},
+}
+SIDECAR = {"source": "flickr", "license": "CC0"}
+
+
+@pytest.fixture
+def settings(colours):
+    def chosen(path: str = "detect", **values) -> dict:
+        found = {"from": "images", "classes": "Red,blue_thing", "weights": str(colours)}
+        return {"path": path, "detect": found | values}
+
+    return chosen
+
+
+@pytest.fixture
+def things(tmp_path) -> Dataset:
+    """Four photos, one with a sidecar of the user's."""
+    dataset = Dataset(tmp_path / "things")
+    (dataset.folder / "images").mkdir(parents=True)
+    for name, found in THINGS.items():
+        photo = Image.fromarray(colour_detector.photo(256, 128, found))
+        photo.save(dataset.folder / "images" / name)
+    sidecars.write(dataset.folder / "images/both.png", SIDECAR)
+    return dataset
+
+
+def sidecar(dataset: Dataset, name: str) -> dict:
+    return sidecars.read(dataset.folder / "images" / name)
+
+
+def classes(dataset: Dataset) -> dict[str, dict]:
+    """Photo -> its classes with the number of boxes of each."""
+    return {
+        name: {c: len(boxes) for c, boxes in sidecar(dataset, name)["classes"].items()}
+        for name in THINGS
+    }
+
+
+def assert_as_from_nothing(dataset: Dataset, tmp_path: Path, settings: dict) -> None:
+    anew = dataset.from_nothing(tmp_path / "anew")
+    for path in (anew.folder / "images").glob("*.json"):
+        content = sidecars.read(path.with_suffix(""))
+        content.pop("classes")
+        sidecars.write(path.with_suffix(""), content)
+    anew.run(settings=settings)
+    assert dataset.results() == anew.results()
+
+
+def test_sidecars_tell_what_is_where(things, settings):
+    printed = things.run(settings=settings())
+    assert "4 images: Red in 2 (3 boxes), blue_thing in 1 (1 boxes)" in printed
+    assert sidecar(things, "both.png") == {
+        **SIDECAR,
+        "classes": {
+            "Red": [
+                {"score": 0.9, "box": [20.0, 40.0, 60.0, 80.0]},
+                {"score": 0.6, "box": [160.0, 8.0, 240.0, 120.0]},
+            ],
+            "blue_thing": [],
+        },
+    }
+    assert sidecar(things, "bare.png") == {"classes": {"Red": [], "blue_thing": []}}
+
+
+def test_a_second_run_loads_no_model(things, settings, tmp_path):
+    model = tmp_path / "mine.onnx"
+    shutil.copy(settings()["detect"]["weights"], model)
+    chosen = settings(weights=str(model))
+    things.run(settings=chosen)
+    before = things.results()
+    assert NOTHING in things.run(settings=chosen)
+    # Even where jobs run, there is nothing to load a model for.
+    shutil.rmtree(things.folder / ".dtst/buckets")
+    things.run(settings=chosen)
+    assert things.computed() == {"detect": 0}
+    log = (things.folder / ".dtst/logs/detect/s.log").read_text()
+    assert "4 images, 0 computed, 0 failed" in log
+    assert things.results() == before
+
+
+def test_threshold_and_number_compute_nothing_anew(things, settings, tmp_path):
+    things.run(settings=settings())
+    strict = settings(threshold=0.7)
+    things.run(settings=strict)
+    assert things.computed() == {"detect": 0}
+    assert classes(things)["both.png"] == {"Red": 1, "blue_thing": 0}
+    assert_as_from_nothing(things, tmp_path, strict)
+    things.run(settings=settings(max_instances=1))
+    assert [e["score"] for e in sidecar(things, "both.png")["classes"]["Red"]] == [0.9]
+    things.run(settings=settings())
+    assert classes(things)["both.png"] == {"Red": 2, "blue_thing": 0}
+    assert things.computed() == {"detect": 0}
+
+
+def test_another_class_is_added_and_the_first_kept(things, settings):
+    things.run(settings=settings(classes="red"))
+    things.run(settings=settings(classes=["green"]))
+    assert things.computed() == {"detect": 0}
+    assert classes(things)["mixed.png"] == {"green": 1, "red": 0}
+    assert classes(things)["left.png"] == {"green": 0, "red": 1}
+
+
+def test_only_what_changed_is_looked_at(things, settings, tmp_path):
+    things.run(settings=settings())
+    folder = things.folder / "images"
+    for photo in folder.iterdir():
+        photo.touch()
+    things.run(settings=settings())
+    assert things.computed().get("detect", 0) == 0
+    shutil.copy(folder / "left.png", folder / "copy.png")
+    Image.fromarray(colour_detector.photo(256, 128, {(9, 9, 70, 70): "red"})).save(
+        folder / "mixed.png"
+    )
+    things.run(settings=settings())
+    assert things.computed() == {"detect": 1}
+    assert classes(things)["mixed.png"] == {"Red": 1, "blue_thing": 0}
+    assert_as_from_nothing(things, tmp_path, settings())
+
+
+def test_what_was_found_goes_with_its_photo(things, settings):
+    things.run(settings=settings())
+    folder = things.folder / "images"
+    (folder / "left.png").unlink()
+    (folder / "both.png").unlink()
+    things.run(settings=settings())
+    assert not (folder / "left.png.json").exists()
+    assert sidecar(things, "both.png") == SIDECAR
+
+
+def test_edited_and_deleted_sidecars(things, settings):
+    things.run(settings=settings())
+    (things.folder / "images/left.png.json").unlink()
+    edited = sidecar(things, "both.png")
+    edited["classes"]["Red"][0]["box"] = [21, 41, 61, 81]
+    sidecars.write(things.folder / "images/both.png", edited | {"rating": 5})
+    printed = things.run(settings=settings())
+    assert things.computed() == {"detect": 0}
+    assert classes(things)["left.png"] == {"Red": 1, "blue_thing": 0}
+    assert sidecar(things, "both.png") == edited | {"rating": 5}
+    assert "1 sidecars have a 'Red' that detect did not write" in printed
+    assert NOTHING in things.run(settings=settings())
+
+
+def test_clearing_removes_what_detect_wrote_and_nothing_else(things, settings):
+    mine = {"classes": {"cat": [{"box": [1, 2, 3, 4]}]}, "tags": ["x"]}
+    sidecars.write(things.folder / "images/bare.png", mine)
+    before = things.results()
+    things.run(settings=settings())
+    printed = things.run(settings=settings(clear=True, classes="Red", weights="/no.pt"))
+    assert "cleared Red from 4 sidecars" in printed
+    assert classes(things)["left.png"] == {"blue_thing": 0}
+    printed = things.run(settings=settings(clear=True, classes=None))
+    assert "cleared blue_thing from 4 sidecars" in printed
+    after = things.results()
+    assert after.keys() == before.keys()
+    for name in ("both.png", "bare.png"):
+        assert sidecar(things, name) in (SIDECAR, mine)
+    things.run(settings=settings())
+    assert classes(things)["bare.png"] == {"Red": 0, "blue_thing": 0, "cat": 1}
+
+
+def test_broken_photos_and_sidecars_cost_only_themselves(things, settings):
+    (things.folder / "images/left.png").write_bytes(b"no photo")
+    (things.folder / "images/bare.png.json").write_text("{broken")
+    printed = things.run(settings=settings())
+    assert "2 images: Red in 1 (2 boxes)" in printed
+    failed = read_table(things.folder / ".dtst/buckets/.detect/failed.jsonl")
+    reasons = {Path(row["path"]).name: row["reason"] for row in failed}
+    assert "cannot be decoded" in reasons["left.png"]
+    assert "bare.png.json" in reasons["bare.png"]
+    assert (things.folder / "images/bare.png.json").read_text() == "{broken"
+    (things.folder / "images/bare.png.json").unlink()
+    things.run(settings=settings())
+    assert sidecar(things, "bare.png") == {"classes": {"Red": [], "blue_thing": []}}
+    things.run(settings=settings() | {"strict": True}, ok=False)
+
+
+def test_boxes_are_in_pixels_of_the_upright_photo(things, settings):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned clockwise by a quarter
+    photo = colour_detector.photo(256, 128, {(20, 80, 60, 120): "red"})
+    path = things.folder / "images/turned.png"
+    Image.fromarray(photo).save(path, exif=exif)
+    things.run(settings=settings(classes="red"))
+    (found,) = sidecar(things, "turned.png")["classes"]["red"]
+    x0, y0, x1, y1 = map(round, found["box"])
+    upright = images.read(path)
+    assert upright.shape == (256, 128, 3)
+    assert (upright[y0:y1, x0:x1, 0] == 230).mean() > 0.9
+
+
+def test_shards_and_workers_leave_no_trace(things, settings, tmp_path):
+    anew = things.from_nothing(tmp_path / "anew")
+    things.run(settings=settings())
+    anew.run(settings=settings(workers=2) | {"shard_size": 1})
+    assert anew.results() == things.results()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"classes": None}, "detect needs classes"),
+        ({"classes": "yellow, greens"}, "'greens', near is 'green'"),
+        ({"weights": "/nowhere/x.onnx"}, "/nowhere/x.onnx"),
+        ({"weights": None, "model": "yolo26n"}, "dtst models fetch yolo26n"),
+        ({"max_instances": 301}, "301 is greater than the maximum"),
+    ],
+)
+def test_mistakes_are_told_and_nothing_is_written(things, settings, values, sentence):
+    before = things.results()
+    assert sentence in things.run(settings=settings(**values), ok=False)
+    assert things.results() == before
+
+
+def test_dry_run_counts_and_writes_nothing(things, settings, colours):
+    words = ("detect", "-d", str(things.folder), "--from", "images", "-n")
+    words += ("--weights", str(colours))
+    before = things.results()
+    printed = things.dtst(*words, "-c", "red")
+    assert "detect: 4 images, 4 to compute, 0 known from records" in printed
+    assert "cannot find" in things.dtst(*words, "-c", "yellow", ok=False)
+    assert things.results() == before
+    things.run(settings=settings(classes="red"))
+    before = things.results()
+    printed = things.dtst(*words, "-c", "green")
+    assert "detect: 4 images, 0 to compute, 4 known from records" in printed
+    printed = things.dtst(*words, "--clear")
+    assert "detect: 4 images, 4 sidecars to clear" in printed
+    assert things.results() == before
+
+
+class TestPathClasses:
+    """detect, then extract-classes, then cluster."""
+
+    @pytest.fixture
+    def chosen(self, settings):
+        cluster = {"model": "efficientnet", "min_cluster_size": 2}
+        return settings("classes", classes="red") | {"cluster": cluster}
+
+    def crops(self, dataset: Dataset) -> list[str]:
+        return sorted(path.name for path in (dataset.folder / "crops").glob("*.jpg"))
+
+    def test_all_stages_run_and_then_none(self, things, chosen):
+        sidecars.write(
+            things.folder / "images/bare.png",
+            {"classes": {"cat": [{"box": [1, 2, 30, 40]}]}},
+        )
+        things.run(settings=chosen)
+        made = ["both_red_00.jpg", "both_red_01.jpg", "left_red.jpg"]
+        assert self.crops(things) == made  # the class asked for, not all there are
+        assert sum(c["size"] for c in things.clusters()["clusters"]) <= 3
+        assert NOTHING in things.run(settings=chosen)
+
+    def test_an_edit_goes_all_the_way(self, things, chosen, tmp_path):
+        things.run(settings=chosen)
+        Image.fromarray(colour_detector.photo(256, 128, {(9, 9, 70, 70): "red"})).save(
+            things.folder / "images/mixed.png"
+        )
+        (things.folder / "images/left.png").unlink()
+        things.run(settings=chosen)
+        counts = things.computed()
+        assert [counts[r] for r in ("detect", "extract_classes", "embed")] == [1, 1, 1]
+        assert "mixed_red.jpg" in self.crops(things)
+        assert "left_red.jpg" not in self.crops(things)
+        assert_as_from_nothing(things, tmp_path, chosen)
+
+    def test_what_the_user_writes_travels(self, things, chosen):
+        things.run(settings=chosen)
+        photo = things.folder / "images/left.png"
+        sidecars.write(photo, sidecars.read(photo) | {"author": "Ann"})
+        things.run(settings=chosen)
+        assert sidecars.read(things.folder / "crops/left_red.jpg")["author"] == "Ann"
+        assert things.computed()["detect"] == 0
+        assert NOTHING in things.run(settings=chosen)
+
+    def test_damaged_crops_are_restored(self, things, chosen):
+        things.run(settings=chosen)
+        before = things.results()
+        (things.folder / "crops/left_red.jpg").unlink()
+        things.run(settings=chosen)
+        assert things.results() == before
+
+    def test_the_wrapper_gives_the_same(self, things, chosen, colours, tmp_path):
+        anew = things.from_nothing(tmp_path / "anew")
+        things.run(settings=chosen)
+        config = tmp_path / "things.yaml"
+        config.write_text(
+            f"working_dir: {anew.folder}\n"
+            f"detect: {{weights: {colours}}}\n"
+            "cluster: {model: efficientnet, min_cluster_size: 2}\n"
+        )
+        anew.dtst("run", "classes", str(config), "--from", "images", "-c", "red")
+        assert anew.results() == things.results()
