@@ -1,0 +1,124 @@
+"""Path C with a detector trained on COCO, on its labelled photos."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+from average_precision import Boxes, average_precision, labelled
+from conftest import Dataset
+
+from dtst_flow import images, sidecars
+from dtst_flow.detect import coco, open_detector
+from dtst_flow.models import Weights
+
+CLASSES = ["person", "car", "chair", "dining table"]
+SIDE = 640
+
+
+@pytest.fixture(scope="module")
+def weights(shared) -> Path:
+    return shared / "models/yolo26n_int8.onnx"
+
+
+@pytest.fixture(scope="module")
+def street(shared, tmp_path_factory) -> Dataset:
+    """The photos of COCO, nothing run on them yet."""
+    dataset = Dataset(tmp_path_factory.mktemp("coco") / "street")
+    shutil.copytree(shared / "data/objects/coco", dataset.folder / "images")
+    return dataset
+
+
+def plain_loop(weights: Path, photos: list[Path]) -> dict[str, Boxes]:
+    """What the model finds when it is simply run, photo in the middle of a square.
+
+    The place matters: in the corner of the square, cars have an AP50 8 points higher.
+    """
+    session = onnxruntime.InferenceSession(weights)
+    classes: dict[str, Boxes] = {name: {} for name in CLASSES}
+    for photo in photos:
+        image = images.read(photo)
+        scale = SIDE / max(image.shape)
+        small = cv2.resize(image, None, fx=scale, fy=scale)
+        height, width = SIDE - small.shape[0], SIDE - small.shape[1]
+        top, left = height // 2, width // 2
+        sides = (top, height - top, left, width - left)
+        square = cv2.copyMakeBorder(small, *sides, cv2.BORDER_CONSTANT, None, [114] * 3)
+        pixels = np.float32(square.transpose(2, 0, 1)[None]) / 255
+        corner = np.array([left, top, left, top])
+        for *box, score, number in session.run(None, {"images": pixels})[0][0]:
+            name = coco.NAMES[int(number)]
+            if name in CLASSES and score >= 0.001:
+                found = (score, *(np.array(box) - corner) / scale)
+                classes[name].setdefault(photo.name, []).append(found)
+    return classes
+
+
+def written(dataset: Dataset) -> dict[str, Boxes]:
+    """What the sidecars say."""
+    classes: dict[str, Boxes] = {name: {} for name in CLASSES}
+    for photo in (dataset.folder / "images").glob("*.jpg"):
+        for name, entries in sidecars.read(photo)["classes"].items():
+            classes[name][photo.name] = [(e["score"], *e["box"]) for e in entries]
+    return classes
+
+
+def test_boxes_are_as_good_as_the_model_gives(street, weights, shared):
+    chosen = {"from": "images", "classes": CLASSES, "weights": str(weights)}
+    chosen |= {"threshold": 0.001, "max_instances": 300}
+    street.run(settings={"path": "detect", "detect": chosen})
+    known = labelled(shared / "data/object_boxes.csv", "objects/coco/")
+    photos = sorted((street.folder / "images").glob("*.jpg"))
+    plain = plain_loop(weights, photos)
+    ours = written(street)
+    for name in CLASSES:
+        there = average_precision(plain[name], known[name])
+        here = average_precision(ours[name], known[name])
+        print(f"{name}: AP50 {here:.3f}, by a plain loop {there:.3f}")
+        assert here == pytest.approx(there, abs=0.02)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["yolo26n_int8.onnx", "yolov8n_int8.onnx"])
+def test_boxes_are_as_good_as_ultralytics_finds_them(name, shared):
+    ultralytics = pytest.importorskip("ultralytics", reason="needs ultralytics")
+    theirs: dict[str, Boxes] = {name: {} for name in CLASSES}
+    ours: dict[str, Boxes] = {name: {} for name in CLASSES}
+    weights = shared / "models" / name
+    model = ultralytics.YOLO(weights, task="detect")
+    detector = open_detector(Weights(weights, "digest"), 0.001)
+    for photo in sorted((shared / "data/objects/coco").glob("*.jpg")):
+        image = images.read(photo)
+        bgr = np.ascontiguousarray(image[..., ::-1])
+        (result,) = model.predict(bgr, conf=0.001, iou=0.7, verbose=False, device="cpu")
+        for *box, score, number in result.boxes.data.tolist():
+            if (label := coco.NAMES[int(number)]) in CLASSES:
+                theirs[label].setdefault(photo.name, []).append((score, *box))
+        for found in detector.find(image):
+            if found.name in CLASSES:
+                box = (found.score, *found.box)
+                ours[found.name].setdefault(photo.name, []).append(box)
+    known = labelled(shared / "data/object_boxes.csv", "objects/coco/")
+    for label in CLASSES:
+        there = average_precision(theirs[label], known[label])
+        here = average_precision(ours[label], known[label])
+        print(f"{name}, {label}: AP50 {here:.3f}, Ultralytics {there:.3f}")
+        assert here == pytest.approx(there, abs=0.02)
+
+
+def test_crops_of_what_was_found_are_clustered(street, weights):
+    chosen = {"from": "images", "classes": "person,car", "weights": str(weights)}
+    settings = {
+        "path": "classes",
+        "detect": chosen,
+        "extract_classes": {"square": True, "margin": 0.1, "min_score": 0.4},
+        "cluster": {"model": "efficientnet"},
+    }
+    street.run(settings=settings)
+    assert street.computed()["detect"] <= len(coco.NAMES)
+    crops = sorted((street.folder / "crops").glob("*.jpg"))
+    assert len(crops) > 20
+    listed = [m for c in street.clusters()["clusters"] for m in c["members"]]
+    assert len(listed) + len(street.clusters()["noise"]) == len(crops)
