@@ -11,10 +11,8 @@ with logged(snakemake.log[0]):
         snakemake.output.table,
         snakemake.output.array,
         snakemake.output.failed,
-        snakemake.params.model,
+        stage.Options(**snakemake.params.options),
         models.resolve(embed.registered(cluster), cluster["weights"]),
-        snakemake.params.batch_size,
         snakemake.threads,
         fresh=not cluster["cache"],
-        clip_model=snakemake.params.clip_model,
     )

@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageColor, ImageOps
 from pillow_heif import register_heif_opener
 
 SUFFIXES = frozenset(
@@ -24,6 +24,9 @@ SUFFIXES = frozenset(
 )
 """File types taken for images (compared in lower case)."""
 
+WHITE = "#ffffff"
+"""What shows through transparent pixels unless another colour is chosen."""
+
 register_heif_opener()
 
 
@@ -31,13 +34,11 @@ class UnreadableImage(Exception):
     """A file that is not an image we can decode; the message says why."""
 
 
-def read(
-    path: str | Path, background: tuple[int, int, int] = (255, 255, 255)
-) -> np.ndarray:
+def read(path: str | Path, background: str = WHITE) -> np.ndarray:
     """Decode an image file, turned upright by its EXIF orientation.
 
-    Animations give their first frame; transparent pixels show `background`;
-    16-bit and floating-point grey is scaled to 8 bits. Images of more than
+    Animations give their first frame; transparent pixels show `background`, a colour as
+    "#rrggbb"; 16-bit and floating-point grey is scaled to 8 bits. Images of more than
     Pillow's limit of 179 million pixels are refused.
 
     Returns (height, width, 3) uint8 RGB. Raises UnreadableImage.
@@ -62,7 +63,7 @@ def size(path: str | Path) -> tuple[int, int]:
         raise UnreadableImage(f"cannot be decoded: {error}") from error
 
 
-def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+def _flatten(image: Image.Image, background: str) -> Image.Image:
     """Bring any Pillow mode to RGB."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
@@ -70,7 +71,7 @@ def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Imag
         return _grey_to_8_bit(image)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        flat = Image.new("RGBA", rgba.size, (*background, 255))
+        flat = Image.new("RGBA", rgba.size, ImageColor.getcolor(background, "RGBA"))
         return Image.alpha_composite(flat, rgba).convert("RGB")
     return image.convert("RGB")
 

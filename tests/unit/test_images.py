@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageColor, ImageOps
 
 from dtst_flow import images
 from dtst_flow.images import UnreadableImage
@@ -119,7 +119,7 @@ class TestOrientation:
 
 
 class TestTransparency:
-    @pytest.mark.parametrize("background", [WHITE, (0, 0, 0), (10, 120, 250)])
+    @pytest.mark.parametrize("background", ["#ffffff", "#000000", "#0a78fa"])
     def test_hidden_colours_stay_hidden(self, tmp_path, background):
         alpha = Image.fromarray(np.tile(np.uint8([0, 51, 255]), (4, 1)))
         image = Image.new("RGB", (3, 4), RED)
@@ -127,7 +127,9 @@ class TestTransparency:
         image.save(tmp_path / "x.png")
         found = images.read(tmp_path / "x.png", background)
         expected = [
-            np.add(np.multiply(background, 1 - a), np.multiply(RED, a))
+            np.add(
+                np.multiply(ImageColor.getrgb(background), 1 - a), np.multiply(RED, a)
+            )
             for a in (0, 0.2, 1)
         ]
         np.testing.assert_allclose(found, np.tile(expected, (4, 1, 1)), atol=1)
@@ -140,7 +142,7 @@ class TestTransparency:
         image = Image.new("LA", (2, 1))
         image.putdata([(40, 255), (40, 0)])
         image.save(tmp_path / "x.png")
-        found = images.read(tmp_path / "x.png", (1, 2, 3))
+        found = images.read(tmp_path / "x.png", "#010203")
         assert found.tolist() == [[[40, 40, 40], [1, 2, 3]]]
 
     @pytest.mark.parametrize("suffix", [".png", ".gif"])
@@ -149,16 +151,16 @@ class TestTransparency:
         image.putpalette([255, 0, 0, 0, 0, 255])
         image.putdata([0, 1])
         image.save(tmp_path / f"x{suffix}", transparency=1)
-        found = images.read(tmp_path / f"x{suffix}", (1, 2, 3))
+        found = images.read(tmp_path / f"x{suffix}", "#010203")
         assert found.tolist() == [[[255, 0, 0], [1, 2, 3]]]
 
     @pytest.mark.parametrize(
         ("mode", "colour", "key", "shown"),
-        [("RGB", RED, RED, (1, 2, 3)), ("L", 7, 7, (1, 2, 3)), ("L", 7, 8, (7, 7, 7))],
+        [("RGB", RED, RED, "#010203"), ("L", 7, 7, "#010203"), ("L", 7, 8, (7, 7, 7))],
     )
     def test_a_colour_declared_transparent(self, tmp_path, mode, colour, key, shown):
         Image.new(mode, (2, 2), colour).save(tmp_path / "x.png", transparency=key)
-        assert (images.read(tmp_path / "x.png", (1, 2, 3)) == shown).all()
+        assert (images.read(tmp_path / "x.png", "#010203") == shown).all()
 
 
 class TestGrey:

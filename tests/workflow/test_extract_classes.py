@@ -325,8 +325,10 @@ def test_boxes_are_in_pixels_of_the_upright_image(dahlias):
     upright = images.read(turned)[500:640]
     assert cut.shape == upright.shape == (140, 427, 3)
     assert np.abs(cut.astype(int) - upright).mean() < 3
-    white = images.read(dahlias.folder / "flowers/clear_roof.jpg")
-    assert (white == 255).all()
+    clear = dahlias.folder / "flowers/clear_roof.jpg"
+    assert (images.read(clear) == 255).all()
+    dahlias.run(settings=settings(classes="roof", background="#000000"))
+    assert (images.read(clear) == 0).all()
 
 
 def test_shards_and_workers_leave_no_trace(dahlias, tmp_path):

@@ -13,6 +13,7 @@ from PIL import Image, ImageEnhance
 from dtst_flow import images
 from dtst_flow.cluster.groups import group
 from dtst_flow.cluster.score import bcubed
+from dtst_flow.files import read_table
 
 MODEL = {"path": "images", "cluster": {"model": "efficientnet"}}
 
@@ -160,3 +161,25 @@ def by_pixels(paths: list[Path], labels: dict[str, str]) -> float:
     groups, _ = group(rows / np.linalg.norm(rows, axis=1, keepdims=True), 5, 2)
     found = {i: rank for rank, g in enumerate(groups) for i in g.members}
     return bcubed([found.get(i) for i in range(len(paths))], list(labels.values()))[2]
+
+
+def test_transparent_pixels_show_the_background(grouped, tmp_path):
+    """The colour counts for what an image is like; changed back, nothing is computed."""
+    dataset = grouped.from_nothing(tmp_path)
+    clear = Image.new("RGBA", (64, 64), (255, 0, 0, 0))
+    clear.save(dataset.folder / "images/clear.png")
+    dataset.run(settings=MODEL)
+    black = {"path": "images", "cluster": MODEL["cluster"] | {"background": "#000000"}}
+    before = embedding_of(dataset)
+    dataset.run(settings=black)
+    assert embedding_of(dataset) != before
+    dataset.run(settings=MODEL)
+    assert dataset.computed()["embed"] == 0
+    assert embedding_of(dataset) == before
+
+
+def embedding_of(dataset: Dataset) -> bytes:
+    state = dataset.folder / ".dtst/buckets/cluster/embeddings"
+    rows = list(read_table(state / "s.jsonl"))
+    place = [row["path"] for row in rows].index("images/clear.png")
+    return np.load(state / "s.npy")[place].tobytes()

@@ -19,6 +19,7 @@ from dtst_flow.paths import PATHS, settle
 from dtst_flow.stages.cluster import Options as ClusterOptions
 from dtst_flow.stages.detect import Options as DetectOptions
 from dtst_flow.stages.detect import damaged_parts
+from dtst_flow.stages.embed import Options as EmbedOptions
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
 from dtst_flow.stages.job import PROGRESS, state_of
@@ -55,9 +56,10 @@ def summary_of(stage):
     return str(state(stage) / "summary.json") if stage else []
 
 
-def options(stage):
-    """The settings of a stage that its results depend on."""
-    return {field.name: config[stage][field.name] for field in fields(OPTIONS[stage])}
+def options(stage, kind=None):
+    """The settings of a stage that its results depend on; or of a kind of its own."""
+    names = [field.name for field in fields(kind or OPTIONS[stage])]
+    return {name: config[stage][name] for name in names}
 
 
 def runs(stage):

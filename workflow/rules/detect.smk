@@ -37,7 +37,9 @@ rule vocabulary:
 rule detect:
     input:
         manifest=manifest("detect"),
-        vocabulary=[] if config["detect"]["clear"] else rules.vocabulary.output.vocabulary,
+        vocabulary=(
+            [] if config["detect"]["clear"] else rules.vocabulary.output.vocabulary
+        ),
     output:
         table=state("detect") / "detections/{shard}.jsonl",
         failed=state("detect") / "failed/{shard}.jsonl",

@@ -22,9 +22,7 @@ rule embed:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        model=config["cluster"]["model"],
-        clip_model=config["cluster"]["clip_model"],
-        batch_size=config["cluster"]["batch_size"],
+        options=options("cluster", EmbedOptions),
         weights=main_process(lambda w: version("cluster")["weights"]),
         code=lambda w: [code.version("stages.embed"), code.version(runs("cluster")[0])],
     message:

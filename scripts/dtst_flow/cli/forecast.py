@@ -131,9 +131,8 @@ def _to_clear(values: dict, images: list[str]) -> int:
 def _known_embeddings(values: dict, content: dict[str, str]) -> int:
     model = values["model"]
     weights = models.resolve(embed.registered(values), values["weights"])
-    records = embed_stage.records(
-        model, weights.digest, not values["cache"], values["clip_model"]
-    )
+    options = _options(embed_stage.Options, values)
+    records = embed_stage.records(options, weights.digest, not values["cache"])
     return sum(
         records.get(embed_stage.identity({"digest": digest}, points)) is not None
         for digest, points in _with_points(model, content)

@@ -31,6 +31,7 @@ class Options:
     classes        what to look for, a comma list or a list
     threshold      lowest score of a box
     max_instances  most boxes of a class in one image, the best ones
+    background     colour that shows through transparent pixels, "#rrggbb"
     clear          look for nothing; take out what was written of these classes, None
                    for all
     """
@@ -38,6 +39,7 @@ class Options:
     classes: str | list[str] | None = None
     threshold: float = 0.2
     max_instances: int = 100
+    background: str = images.WHITE
     clear: bool = False
 
 
@@ -55,6 +57,7 @@ def records(options: Options, model: str, vocabulary: Vocabulary) -> Records:
         "model": model,
         "prompts": vocabulary.to_value()["prompts"],
         "least": _least(options),
+        "background": options.background,
         "code": [code.version("detect"), code.version("images")],
     }
     return Records(STATE / "records" / "detect", depends)
@@ -183,7 +186,7 @@ class Finder:
 
     def _look(self, path: str) -> dict[str, list]:
         """The record of an image: the model's class -> its boxes, best first."""
-        image = images.read(path)
+        image = images.read(path, self.options.background)
         if not self._detector:
             self._detector = detect.open_detector(
                 self.weights, _least(self.options), self.vocabulary.prompts

@@ -4,6 +4,7 @@ import io
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -24,23 +25,37 @@ DETECTOR = "faces.dlib"
 """What finds the points of faces that come without; its model is always at hand."""
 
 
-def records(
-    model: str, weights: str, fresh: bool = False, clip_model: str = CLIP
-) -> Records:
-    """The records of embeddings.
+@dataclass(frozen=True)
+class Options:
+    """The parameters of embed.
 
     model       a key of `embed.MODELS`
-    weights     digest of its weights
-    fresh       overlook what is there (``--no-cache``)
     clip_model  which of OpenCLIP's models clip is
+    background  colour that shows through transparent pixels, "#rrggbb"
+    batch_size  images computed at once, at most; of no effect on the results
     """
+
+    model: str
+    clip_model: str = CLIP
+    background: str = images.WHITE
+    batch_size: int = 32
+
+
+def records(options: Options, weights: str, fresh: bool = False) -> Records:
+    """The records of embeddings.
+
+    weights  digest of the model's weights
+    fresh    overlook what is there (``--no-cache``)
+    """
+    model = options.model
     used = [f"embed.{model}", "images"]
     if embed.MODELS[model].points:
         used.append(DETECTOR)
     versions = [code.version(name) for name in used]
     depends = {"model": model, "weights": weights, "code": versions}
+    depends["background"] = options.background
     if model == "clip":
-        depends["clip_model"] = clip_model
+        depends["clip_model"] = options.clip_model
     return Records(STATE / "records" / "embed", depends, fresh)
 
 
@@ -68,12 +83,10 @@ def run(
     table: str,
     array: str,
     failed: str,
-    model: str,
+    options: Options,
     weights: Weights,
-    batch_size: int,
     threads: int = 1,
     fresh: bool = False,
-    clip_model: str = CLIP,
 ) -> None:
     """Embed one shard.
 
@@ -86,14 +99,15 @@ def run(
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
     progress = Progress("embed", shard, len(rows))
-    loaded = Lazy(model, weights, batch_size, clip_model)
-    cache = records(model, weights.digest, fresh, clip_model)
+    loaded = Lazy(options, weights)
+    cache = records(options, weights.digest, fresh)
     known: dict[str, dict] = {}
     failures: list[dict] = []
     todo: list[tuple[dict, list | None]] = []
+    wants_points = embed.MODELS[options.model].points
     for row in rows:
         try:
-            points = stored_points(row["path"]) if embed.MODELS[model].points else None
+            points = stored_points(row["path"]) if wants_points else None
         except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
             failures.append({"path": row["path"], "reason": str(error)})
             progress.tick(failed=True)
@@ -150,13 +164,9 @@ class Lazy:
     Threads share it: it loads once, and detects one image at a time.
     """
 
-    def __init__(
-        self, model: str, weights: Weights, batch_size: int, clip_model: str = CLIP
-    ):
-        self.model = model
+    def __init__(self, options: Options, weights: Weights):
+        self.options = options
         self.weights = weights
-        self.batch_size = batch_size
-        self.clip_model = clip_model
         self._embedder: embed.Embedder | None = None
         self._detector = None
         self._lock = Lock()
@@ -166,8 +176,12 @@ class Lazy:
         """The embedder."""
         with self._lock:
             if not self._embedder:
+                options = self.options
                 self._embedder = embed.open_embedder(
-                    self.model, self.weights.path, self.batch_size, self.clip_model
+                    options.model,
+                    self.weights.path,
+                    options.batch_size,
+                    options.clip_model,
                 )
             return self._embedder
 
@@ -218,8 +232,8 @@ def read_ahead(
     """Yield batches of (item, future of what `look` gives), one batch ahead of the reader."""
     with ThreadPoolExecutor(threads) as pool:
         ahead: list = []
-        for start in range(0, len(todo), loaded.batch_size):
-            batch = todo[start : start + loaded.batch_size]
+        for start in range(0, len(todo), loaded.options.batch_size):
+            batch = todo[start : start + loaded.options.batch_size]
             coming = [(item, pool.submit(look, item, loaded)) for item in batch]
             if ahead:
                 yield ahead
@@ -234,7 +248,7 @@ def look(item: tuple[dict, list | None], loaded: Lazy) -> tuple[np.ndarray, str 
     Raises UnreadableImage, and ValueError for points that place no face.
     """
     row, stored = item
-    image = images.read(row["path"])
+    image = images.read(row["path"], loaded.options.background)
     points, how = _points(stored, image, loaded)
     return loaded.embedder.prepare(Sample(image, points)), how
 
@@ -243,7 +257,7 @@ def _points(
     stored: list | None, image: np.ndarray, loaded: Lazy
 ) -> tuple[np.ndarray | None, str | None]:
     """Five points of a face and where they came from."""
-    if not embed.MODELS[loaded.model].points:
+    if not embed.MODELS[loaded.options.model].points:
         return None, None
     if stored is not None:
         return np.array(stored, np.float32), "stored"

@@ -29,6 +29,7 @@ class Options:
     margin        widen a crop on all sides by this fraction of its longer side
     skip_partial  drop boxes whose crop reaches outside the image
     min_score     drop boxes with a lower score or none, None to keep all
+    background    colour that shows through transparent pixels, "#rrggbb"
     """
 
     classes: str | list[str] | None = None
@@ -36,6 +37,7 @@ class Options:
     margin: float = 0.0
     skip_partial: bool = False
     min_score: float | None = None
+    background: str = images.WHITE
 
 
 @dataclass(frozen=True)
@@ -140,11 +142,16 @@ def plan(
         elif max(shown[2] - shown[0], shown[3] - shown[1]) > jpeg.MAX_SIDE:
             yield f"{place}: a JPEG has at most {jpeg.MAX_SIDE} pixels a side"
         else:
-            yield _crop(row, choice, entry, name, shown)
+            yield _crop(row, choice, entry, name, shown, options.background)
 
 
 def _crop(
-    row: dict, choice: Choice, entry: Entry, name: str, shown: window.Window
+    row: dict,
+    choice: Choice,
+    entry: Entry,
+    name: str,
+    shown: window.Window,
+    background: str,
 ) -> Crop:
     provenance = {
         "image": row["path"],
@@ -160,7 +167,7 @@ def _crop(
         "classes": entries.moved(choice.every, shown),
     }
     versions = [code.version("images"), code.version("jpeg")]
-    return Crop(name, digest_value([sidecar, versions]), shown, sidecar)
+    return Crop(name, digest_value([sidecar, background, versions]), shown, sidecar)
 
 
 def run(
@@ -226,7 +233,9 @@ class Cutter:
         """There is nothing to free."""
 
     def _extract(self, row: dict) -> dict:
-        image = functools.cache(lambda: images.read(row["path"]))
+        image = functools.cache(
+            lambda: images.read(row["path"], self.options.background)
+        )
         choice = choose(sidecars.read(row["path"]), self.options)
         result = {
             "path": row["path"],

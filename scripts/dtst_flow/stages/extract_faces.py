@@ -30,6 +30,7 @@ class Options:
     padding       fill what lies outside the image with its reflection, else black
     skip_partial  drop faces whose crop reaches outside the image
     debug         draw the faces into a copy of each image under .dtst/debug
+    background    colour that shows through transparent pixels, "#rrggbb"
     """
 
     engine: str = "mediapipe"
@@ -39,6 +40,7 @@ class Options:
     padding: bool = True
     skip_partial: bool = False
     debug: bool = False
+    background: str = images.WHITE
 
 
 def records(options: Options, model: str) -> Records:
@@ -49,6 +51,7 @@ def records(options: Options, model: str) -> Records:
     depends = {
         "engine": options.engine,
         "search": options.search and options.engine == "mediapipe",
+        "background": options.background,
         "model": model,
         "code": [code.version(f"faces.{options.engine}"), code.version("images")],
     }
@@ -133,7 +136,9 @@ class Extractor:
         return self._engine
 
     def _extract(self, row: dict) -> dict:
-        image = functools.cache(lambda: images.read(row["path"]))
+        image = functools.cache(
+            lambda: images.read(row["path"], self.options.background)
+        )
         record = self.records.get(row["digest"])
         computed = record is None
         if record is None:
@@ -217,6 +222,7 @@ class Extractor:
                     face.points,
                     options.max_size,
                     options.padding,
+                    options.background,
                     code.version("faces.crop"),
                     code.version("jpeg"),
                 ]
