@@ -156,7 +156,7 @@ class TestTransparency:
 
     @pytest.mark.parametrize(
         ("mode", "colour", "key", "shown"),
-        [("RGB", RED, RED, "#010203"), ("L", 7, 7, "#010203"), ("L", 7, 8, (7, 7, 7))],
+        [("RGB", RED, RED, (1, 2, 3)), ("L", 7, 7, (1, 2, 3)), ("L", 7, 8, (7, 7, 7))],
     )
     def test_a_colour_declared_transparent(self, tmp_path, mode, colour, key, shown):
         Image.new(mode, (2, 2), colour).save(tmp_path / "x.png", transparency=key)
