@@ -1,0 +1,18 @@
+"""Loops that numpy cannot express, compiled by numba."""
+
+from collections.abc import Callable
+
+from numba import njit
+
+
+def compiled(function: Callable) -> Callable:
+    """Compile a function at its first call, without Python's global lock.
+
+    The machine code is kept beside the source, else in the user's cache folder, so that
+    only the first run waits for it, a second or two for all. Where neither folder can be
+    written, every process compiles anew.
+    """
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        return njit(nogil=True)(function)
