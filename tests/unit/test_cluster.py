@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dtst_flow.cluster.density import labels
-from dtst_flow.cluster.groups import Group, group
+from dtst_flow.cluster import groups as grouping
+from dtst_flow.cluster.groups import Group
 
 SAME = 0.4
 """A cosine distance that the blobs below stay within and strangers never come near."""
@@ -26,6 +26,12 @@ def strangers(size: int, seed: int = 0) -> np.ndarray:
     return unit(np.linalg.qr(np.random.default_rng(seed).normal(size=(32, 32)))[0])[
         :size
     ]
+
+
+def group(*words, **more) -> tuple[list[Group], np.ndarray]:
+    """The groups and the noise."""
+    found = grouping.group(*words, **more)
+    return found.groups, found.noise
 
 
 def members(groups: list[Group]) -> list[list[int]]:
@@ -182,9 +188,3 @@ def test_what_is_no_number_is_noise(bad):
     assert noise.tolist() == [3, 12]
     assert [len(g.members) for g in groups] == [8, 7]
     assert all(np.isfinite(g.distances).all() for g in groups)
-
-
-def test_a_label_for_every_row():
-    found = labels(np.concatenate([blob(8, 0), blob(9, 1)]), 5, 2)
-    assert sorted([(*found[:8],), (*found[8:],)]) == [(0,) * 8, (1,) * 9]
-    assert labels(blob(4, 0), 5, 2).tolist() == [-1] * 4

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -69,9 +70,12 @@ class Dataset:
         return {rule: rules.count(rule) for rule in set(rules)}
 
     def results(self) -> dict[str, bytes]:
-        """Path -> content of everything the user sees, below the dataset."""
+        """Path -> content of everything the user sees, below the dataset.
+
+        But for the ids of clusters, in which a history shows.
+        """
         return {
-            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            path.relative_to(self.folder).as_posix(): without_ids(path)
             for path in sorted(self.folder.rglob("*"))
             if path.is_file()
             and path.relative_to(self.folder).parts[0] not in (".dtst", ".snakemake")
@@ -85,6 +89,14 @@ class Dataset:
         folder = folder / self.folder.name
         shutil.copytree(self.folder / "images", folder / "images")
         return Dataset(folder)
+
+
+def without_ids(path: Path) -> bytes:
+    """Content of a file; of clusters.json without the ids."""
+    content = path.read_bytes()
+    if path.name != "clusters.json":
+        return content
+    return re.sub(rb'\n *"id": "\w+",', b"", content)
 
 
 def environment() -> dict[str, str]:

@@ -158,7 +158,7 @@ def by_pixels(paths: list[Path], labels: dict[str, str]) -> float:
         for path in paths
     ]
     rows = np.array([np.ravel(image) for image in small], np.float32)
-    groups, _ = group(rows / np.linalg.norm(rows, axis=1, keepdims=True), 5, 2)
+    groups = group(rows / np.linalg.norm(rows, axis=1, keepdims=True), 5, 2).groups
     found = {i: rank for rank, g in enumerate(groups) for i in g.members}
     return bcubed([found.get(i) for i in range(len(paths))], list(labels.values()))[2]
 

@@ -1,10 +1,17 @@
 # Cluster: groups the images by their embeddings.
 #
-# needs  the tables and arrays of all shards
+# needs  the tables and arrays of all shards; labels.csv in the target bucket, if the user
+#        put one there
 # makes  in the target bucket a folder for every cluster, the largest first, noise for
 #        the rest, and clusters.json
 
 withdraw("cluster")
+
+
+def labels_file():
+    """What the user knows of the clusters, if anything."""
+    path = Path(bucket("cluster")) / constraints.FILE
+    return [str(path)] if path.exists() else []
 
 
 rule cluster:
@@ -12,6 +19,7 @@ rule cluster:
         tables=per_shard("cluster", rules.embed.output.table),
         arrays=per_shard("cluster", rules.embed.output.array),
         failed=per_shard("cluster", rules.embed.output.failed),
+        labels=lambda w: labels_file(),
     output:
         summary=summary_of("cluster"),
         failures=state("cluster") / "failed.jsonl",

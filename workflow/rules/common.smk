@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from dtst_flow import code, detect, embed, faces, inventory, models
 from dtst_flow.classes.entries import asked
+from dtst_flow.cluster import constraints
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.stages.cluster import Options as ClusterOptions

@@ -1,10 +1,13 @@
 """Groups: clusters in order of size, each with its medoid."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from dtst_flow.cluster.density import labels
+from dtst_flow.cluster import hdbscan
+from dtst_flow.cluster.ceiling import within
+from dtst_flow.cluster.constraints import Constraints, merge, split
 
 
 @dataclass(frozen=True)
@@ -19,38 +22,78 @@ class Group:
     distances: np.ndarray
 
 
+@dataclass(frozen=True)
+class Grouping:
+    """What became of n rows.
+
+    groups    the largest first
+    noise     (k,) int, rows that are in none
+    unusable  rows that could not be compared: zero or not finite; among the noise
+    refused   pairs that were to be linked and could not
+    """
+
+    groups: list[Group]
+    noise: np.ndarray
+    unusable: np.ndarray
+    refused: list[tuple[int, int]] = field(default_factory=list)
+
+
 def group(
     vectors: np.ndarray,
     min_cluster_size: int,
     min_samples: int,
     same: float | None = None,
-) -> tuple[list[Group], np.ndarray]:
+    max_distance: float | None = None,
+    alike: Sequence[np.ndarray] = (),
+    constraints: Constraints | None = None,
+) -> Grouping:
     """Cluster unit vectors; equal input gives equal output, ties go by row number.
 
-    vectors  (n, d) float32, rows of length 1
-    same     cosine distance within which two images show the same thing; with it,
-             images of one single identity, in which HDBSCAN sees no cluster, make one
-
-    Returns the groups, the largest first, and (k,) int rows that are noise.
+    vectors       (n, d) float32, rows of length 1
+    same          cosine distance within which two images show the same thing; with it,
+                  images of one single identity, in which HDBSCAN sees no cluster, make
+                  one
+    max_distance  cosine distance above which parts of a cluster are taken apart
+    alike         rows of near-duplicates: of each group only the first row is clustered,
+                  the others follow it. HDBSCAN knows no weights, and were a burst
+                  counted by its size, it would make a cluster all by itself
+    constraints   what the user knows better
     """
-    assigned = labels(vectors, min_cluster_size, min_samples)
-    groups = _groups(vectors, assigned)
-    if not groups and same is not None:
-        # As a euclidean distance of unit vectors.
-        within = float(np.sqrt(2 * same))
-        assigned = labels(vectors, min_cluster_size, min_samples, within)
-        single = _groups(vectors, assigned)
-        if len(single) == 1 and np.median(single[0].distances) <= same:
-            groups = single
+    constraints = constraints or Constraints()
+    leader = np.arange(len(vectors))
+    for rows in alike:
+        leader[rows] = rows[0]
+    kept = np.flatnonzero(leader == np.arange(len(vectors)))
+    found = hdbscan.cluster(vectors[kept], min_cluster_size, min_samples)
+    clusters = found.clusters
+    if max_distance is not None:
+        clusters = within(vectors[kept], found, max_distance, min_cluster_size)
+    if not found.clusters and same is not None:
+        clusters = _single(vectors[kept], min_cluster_size, min_samples, same)
+    clusters = [np.flatnonzero(np.isin(leader, kept[rows])) for rows in clusters]
+    clusters = split(vectors, clusters, constraints.cannot, min_cluster_size)
+    clusters, refused = merge(clusters, constraints.must, constraints.cannot)
+    groups = _groups(vectors, clusters)
     grouped = np.concatenate([g.members for g in groups]) if groups else []
-    return groups, np.setdiff1d(np.arange(len(vectors)), grouped)
+    noise = np.setdiff1d(np.arange(len(vectors)), grouped)
+    return Grouping(groups, noise, kept[found.unusable], refused)
 
 
-def _groups(vectors: np.ndarray, assigned: np.ndarray) -> list[Group]:
-    groups = [
-        _around_medoid(vectors, np.flatnonzero(assigned == label))
-        for label in np.unique(assigned[assigned >= 0])
-    ]
+def _single(
+    vectors: np.ndarray, min_cluster_size: int, min_samples: int, same: float
+) -> list[np.ndarray]:
+    """The one cluster of images of one single identity, if that is what they are."""
+    reach = float(np.sqrt(2 * same))  # as a euclidean distance of unit vectors
+    found = hdbscan.cluster(vectors, min_cluster_size, min_samples, single=reach)
+    if len(found.clusters) != 1:
+        return []
+    (rows,) = found.clusters
+    distances = _around_medoid(vectors, rows).distances
+    return [rows] if np.median(distances) <= same else []
+
+
+def _groups(vectors: np.ndarray, clusters: Iterable[np.ndarray]) -> list[Group]:
+    groups = [_around_medoid(vectors, rows) for rows in clusters]
     return sorted(groups, key=lambda g: (-len(g.members), g.members[0]))
 
 

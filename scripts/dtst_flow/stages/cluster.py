@@ -1,15 +1,19 @@
 """Stage cluster: all embeddings in, numbered folders and clusters.json out."""
 
+from __future__ import annotations
+
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dtst_flow import embed, sidecars
-from dtst_flow.cluster.groups import Group, group
+from dtst_flow.cluster import constraints
 from dtst_flow.files import (
     digest_value,
+    read_json,
     read_table,
     to_json,
     write_atomic,
@@ -18,7 +22,14 @@ from dtst_flow.files import (
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.stages.job import Progress, state_of
 
+if TYPE_CHECKING:
+    from dtst_flow.cluster.groups import Group, Grouping
+    from dtst_flow.cluster.history import Members
+
 log = logging.getLogger(__name__)
+
+LARGE = 0.3
+"""The share of all images from which on a cluster looks suspicious."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,8 @@ class Options:
     min_cluster_size  fewer images do not make a cluster
     min_samples       HDBSCAN's k: how many neighbours make a place dense
     clip_model        which of OpenCLIP's models clip is
+    max_distance      cosine distance above which parts of a cluster are taken apart,
+                      None for that of the model
     """
 
     model: str
@@ -37,6 +50,7 @@ class Options:
     min_cluster_size: int = 5
     min_samples: int = 2
     clip_model: str = embed.CLIP
+    max_distance: float | None = None
 
 
 def run(
@@ -57,25 +71,37 @@ def run(
     failures  written: {path, reason} of every image that could not be embedded
     clean     remove what earlier runs wrote there before writing
     """
+    # Numba takes a second to import; whoever wants the options only does not wait for it.
+    from dtst_flow.cluster.groups import group
+
     rows, vectors = gather(tables, arrays)
-    groups, noise = group(
+    kind = embed.MODELS[options.model]
+    if options.max_distance is None:
+        options = replace(options, max_distance=kind.ceiling)
+    paths = [row["path"] for row in rows]
+    known = constraints.read(Path(bucket) / constraints.FILE, paths)
+    found = group(
         vectors,
         options.min_cluster_size,
         options.min_samples,
-        embed.MODELS[options.model].same,
+        kind.same,
+        options.max_distance,
+        constraints=known,
     )
+    ids = identify(rows, found, state_of(bucket) / "history")
+    names = [_name(members, known) for members in found.groups]
     ledgers = Ledgers(bucket, state_of(bucket))
     if clean:
         ledgers.settle({})
-    placed = _lay_out(rows, groups[: options.top], noise, ledgers)
-    content = to_json(describe(rows, groups, noise, options), indent=2) + b"\n"
+    placed = _lay_out(rows, found.groups[: options.top], found.noise, ledgers)
+    content = to_json(describe(rows, found, ids, names, options), indent=2) + b"\n"
     entry, _ = Part(ledgers, "all").put(
         "clusters.json", digest_value(content.decode()), lambda: content, reserved=True
     )
     ledgers.settle({"all": [*placed, entry]})
     reasons = [row for table in failed for row in read_table(table)]
     write_table(failures, sorted(reasons, key=lambda row: row["path"]))
-    said = sentences(rows, groups, noise, options, len(reasons))
+    said = sentences(rows, found, known, options, len(reasons))
     log.info("\n".join(said))
     write_atomic(summary, to_json({"said": said}, indent=2) + b"\n")
 
@@ -94,15 +120,51 @@ def gather(tables: list[str], arrays: list[str]) -> tuple[list[dict], np.ndarray
     return [rows[i] for i in order], np.concatenate(filled)[order]
 
 
+def identify(rows: list[dict], found: Grouping, folder: Path) -> list[str]:
+    """Give each cluster an id, that of the cluster it was in the run before.
+
+    folder  the states of the last two runs that differ, ``before.json`` and ``now.json``:
+            id -> members, noise among them
+    """
+    from dtst_flow.cluster import history
+
+    now = folder / "now.json"
+    known = read_json(now) if now.exists() else {}
+    members = [_members(rows, g.members) for g in found.groups]
+    before = {id_: m for id_, m in known.items() if id_ != history.NOISE}
+    ids = history.carry_over(before, members)
+    state = dict(zip(ids, members, strict=True))
+    state[history.NOISE] = _members(rows, found.noise)
+    if state != known:
+        write_atomic(folder / "before.json", to_json(known))
+        write_atomic(now, to_json(state))
+    return ids
+
+
+def _members(rows: list[dict], which: np.ndarray) -> Members:
+    return {rows[i]["path"]: rows[i]["digest"] for i in sorted(which)}
+
+
+def _name(group: Group, known: constraints.Constraints) -> str | None:
+    """The name that the user gave a cluster, by one of its images."""
+    return next((known.names[i] for i in group.members if i in known.names), None)
+
+
 def describe(
-    rows: list[dict], groups: list[Group], noise: np.ndarray, options: Options
+    rows: list[dict],
+    found: Grouping,
+    ids: list[str],
+    names: list[str | None],
+    options: Options,
 ) -> dict:
     """The content of clusters.json."""
-    shown = len(groups[: options.top])
+    shown = len(found.groups[: options.top])
     return {
         "parameters": asdict(options),
         "clusters": [
             {
+                "id": ids[rank],
+                "name": names[rank],
                 "rank": rank,
                 "folder": f"{rank:03d}" if rank < shown else None,
                 "size": len(members.members),
@@ -112,9 +174,9 @@ def describe(
                     for i, d in zip(members.members, members.distances, strict=True)
                 ],
             }
-            for rank, members in enumerate(groups)
+            for rank, members in enumerate(found.groups)
         ],
-        "noise": [{"path": rows[i]["path"]} for i in noise],
+        "noise": [{"path": rows[i]["path"]} for i in found.noise],
     }
 
 
@@ -155,12 +217,13 @@ def _copy(part: Part, name: str, row: dict) -> tuple[dict, bool]:
 
 def sentences(
     rows: list[dict],
-    groups: list[Group],
-    noise: np.ndarray,
+    found: Grouping,
+    known: constraints.Constraints,
     options: Options,
     failures: int,
 ) -> list[str]:
     """What to tell the user of the result, in plain words."""
+    groups, noise = found.groups, found.noise
     said = [
         f"{len(rows)} images: {len(groups)} clusters with "
         f"{sum(len(g.members) for g in groups)} images, {len(noise)} in noise"
@@ -184,6 +247,23 @@ def sentences(
         )
     elif len(groups) == 1 and not len(noise):
         said.append("all images form one single cluster")
+    if groups and len(groups[0].members) > LARGE * len(rows) and len(groups) > 1:
+        share = len(groups[0].members) / len(rows)
+        said.append(
+            f"cluster 000 holds {share:.0%} of all images; if it mixes different things, "
+            "a smaller --max-distance takes it apart"
+        )
+    if len(found.unusable):
+        said.append(
+            f"{len(found.unusable)} images have an embedding that cannot be compared "
+            "(zero or not finite) and are noise"
+        )
+    said += known.faults
+    said += [
+        f"{rows[a]['path']} and {rows[b]['path']} are not linked: that would bring "
+        "images together that must not be"
+        for a, b in found.refused
+    ]
     left = groups[options.top :] if options.top is not None else []
     if left:
         said.append(

@@ -1,0 +1,90 @@
+"""``dtst diff``: what became of the clusters from the run before to the last one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from dtst_flow.files import read_json, to_json
+from dtst_flow.stages.job import state_of
+
+SHOWN = 10
+"""Images of each kind named; --json names them all."""
+
+
+@click.command()
+@click.option(
+    "-d",
+    "--working-dir",
+    default=".",
+    help="Dataset folder, such as scratch/crowd.  [default: the current folder]",
+)
+@click.option("--to", default="cluster", help="Bucket of clusters.  [default: cluster]")
+@click.option("--json", "as_json", is_flag=True, help="Print all as JSON.")
+def diff(working_dir: str, to: str, as_json: bool) -> None:
+    """Tell what became of the clusters since the run before.
+
+    Clusters are called by their ids, which they keep from run to run; the folder that
+    one is in now stands beside.
+    """
+    from dataclasses import asdict
+
+    from dtst_flow.cluster.history import compare
+
+    dataset = Path(working_dir)
+    history = dataset / state_of(to) / "history"
+    if not (history / "now.json").exists():
+        raise click.ClickException(
+            f"no run has clustered into {dataset / to} yet; dtst cluster does"
+        )
+    before, now = (read_json(history / f"{name}.json") for name in ("before", "now"))
+    changes = compare(before, now)
+    if as_json:
+        click.echo(to_json(asdict(changes), indent=2))
+        return
+    for line in tell(changes, labels(dataset / to / "clusters.json")):
+        click.echo(line)
+
+
+def labels(clusters: Path) -> dict[str, str]:
+    """Id -> what a cluster is called: id, folder and name."""
+    if not clusters.exists():
+        return {}
+    called = {}
+    for cluster in read_json(clusters)["clusters"]:
+        more = (cluster["folder"], cluster["name"])
+        called[cluster["id"]] = " ".join([cluster["id"], *filter(None, more)])
+    return called
+
+
+def tell(changes, called: dict[str, str]) -> Iterator[str]:
+    """Yield what changed (`history.Changes`) in plain words, line by line."""
+
+    def name(id_: str) -> str:
+        return called.get(id_, id_) if id_ else "noise"
+
+    def names(ids: list[str]) -> str:
+        return ", ".join(map(name, ids))
+
+    images = len(changes.added) + len(changes.removed) + len(changes.moved)
+    if not images and not changes.born and not changes.died:
+        yield "nothing changed since the run before"
+        return
+    yield (
+        f"{len(changes.added)} images added, {len(changes.removed)} removed, "
+        f"{len(changes.moved)} moved"
+    )
+    for id_ in changes.born:
+        yield f"born: {name(id_)}"
+    for id_ in changes.died:
+        yield f"died: {id_}"
+    for id_, parts in changes.split.items():
+        yield f"split: {name(id_)} into {names(parts)}"
+    for id_, parts in changes.merged.items():
+        yield f"merged: {names(parts)} into {name(id_)}"
+    for id_, (was, is_) in changes.sizes.items():
+        yield f"{'grew' if is_ > was else 'shrank'}: {name(id_)} from {was} to {is_}"
+    for image, was, is_ in changes.moved[:SHOWN]:
+        yield f"moved: {image!r} from {name(was)} to {name(is_)}"
+    if len(changes.moved) > SHOWN:
+        yield f"... and {len(changes.moved) - SHOWN} more; --json names them all"

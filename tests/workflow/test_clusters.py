@@ -1,0 +1,112 @@
+"""Clusters over many runs: ids that stay, what the user knows, what changed."""
+
+import shutil
+
+from conftest import DLIB, Dataset
+from PIL import Image, ImageOps
+
+from dtst_flow import sidecars
+
+NOTHING = "Nothing to be done"
+
+
+def ids(dataset: Dataset) -> dict[str, str]:
+    """Image -> the id of its cluster."""
+    return {
+        member["path"]: cluster["id"]
+        for cluster in dataset.clusters()["clusters"]
+        for member in cluster["members"]
+    }
+
+
+def crops_of(dataset: Dataset, person: str) -> list[str]:
+    """The crops of one person's photos, as clusters.json calls them."""
+    return sorted(
+        f"faces/{path.name}"
+        for path in (dataset.folder / "faces").glob(f"{person}_*.jpg")
+    )
+
+
+def test_ids_stay_when_photos_come_and_go(dataset):
+    before = ids(dataset)
+    photos = sorted((dataset.folder / "images").rglob("*.jpg"))
+    for photo in photos[:2]:
+        photo.unlink()
+    ImageOps.mirror(Image.open(photos[5])).save(dataset.folder / "images/added.jpg")
+    photos[8].rename(photos[8].with_name("renamed.jpg"))
+    dataset.run()
+    after = ids(dataset)
+    shared = before.keys() & after.keys()
+    assert len(shared) > 60
+    kept = sum(before[path] == after[path] for path in shared)
+    assert kept >= 0.99 * len(shared)
+
+
+def test_ids_do_not_depend_on_how_often_it_runs(dataset):
+    before = ids(dataset)
+    dataset.run("--forceall")
+    assert ids(dataset) == before
+
+
+def test_diff_tells_what_became_of_clusters(dataset):
+    printed = dataset.dtst("diff", "-d", str(dataset.folder))
+    assert "born: " in printed  # before the first run there was nothing
+    person = ids(dataset)[crops_of(dataset, "hopper")[0]]
+    for photo in (dataset.folder / "images").rglob("hopper_*.jpg"):
+        photo.unlink()
+    dataset.run()
+    printed = dataset.dtst("diff", "-d", str(dataset.folder))
+    assert f"died: {person}" in printed
+    assert "removed" in printed
+    dataset.run("--forceall")
+    assert dataset.dtst("diff", "-d", str(dataset.folder)) == printed
+    printed = dataset.dtst("diff", "-d", str(dataset.folder), "--to", "x", ok=False)
+    assert "no run has clustered into" in printed
+
+
+def test_what_the_user_knows_holds_in_every_run(dataset):
+    hanks, hopper = (crops_of(dataset, name) for name in ("hanks", "hopper"))
+    text = (
+        "relation,image,other\n"
+        f"must-link,{hanks[0]},{hopper[0]}\n"
+        f"name,{hanks[1]},Tom & Grace\n"
+        "must-link,faces/nobody.jpg,faces/none.jpg\n"
+    )
+    labels = dataset.folder / "cluster/labels.csv"
+    labels.write_text(text)
+    printed = dataset.run()
+    assert "line 4: no image is called 'faces/nobody.jpg'" in printed
+    together = ids(dataset)
+    assert together[hanks[0]] == together[hopper[0]]
+    named = [c for c in dataset.clusters()["clusters"] if c["name"]]
+    assert [c["name"] for c in named] == ["Tom & Grace"]
+    assert NOTHING in dataset.run()
+    dataset.run(settings=DLIB | {"cluster": DLIB["cluster"] | {"clean": True}})
+    assert labels.read_text() == text
+    labels.write_text(f"cannot-link,{hanks[0]},{hanks[1]}\n")
+    dataset.run()
+    apart = ids(dataset)
+    assert apart.get(hanks[0], 0) != apart.get(hanks[1], 1)
+    labels.unlink()
+    dataset.run()
+    assert ids(dataset)[hanks[0]] == ids(dataset)[hanks[1]]
+
+
+def test_a_low_ceiling_takes_clusters_apart(dataset):
+    low = DLIB | {"cluster": DLIB["cluster"] | {"max_distance": 0.001}}
+    printed = dataset.run(settings=low)
+    assert "0 clusters" in printed
+    assert dataset.clusters()["parameters"]["max_distance"] == 0.001
+    dataset.run()
+    assert dataset.clusters()["parameters"]["max_distance"] == 0.06
+
+
+def test_a_lost_history_costs_only_the_ids(dataset):
+    before = dataset.results()
+    shutil.rmtree(dataset.folder / ".dtst/buckets/cluster")
+    dataset.run()
+    assert dataset.results() == before
+    assert all(
+        "provenance" in sidecars.read(path)
+        for path in (dataset.folder / "cluster").rglob("*.jpg")
+    )
