@@ -2,13 +2,14 @@
 
 The rooms, lowest first; a room never imports one above it:
 
-files, images, jpeg, sidecars  what lies on disk
+files, arrays, images, jpeg, sidecars  what lies on disk
 code, records, ledger          what is known of images, which files are ours
 stems, inventory               which images there are, and in which shards
+paths                          which stages follow each other
 models                         where weights come from
-faces, embed                   the models themselves, each kind behind one interface
+faces, embed, detect           the models themselves, each kind behind one interface
 classes                        boxes in sidecars and the crops cut by them
-cluster                        grouping embeddings and telling how well
+cluster                        grouping embeddings, and what becomes of the groups
 stages                         one module a rule: shard manifest in, shard table out
 summary                        what a run did, in plain words
 cli                            the ``dtst`` command
