@@ -79,6 +79,31 @@ def test_one_photo_more_is_one_image_in_one_shard(people, shared):
     assert people.computed().get("embed", 0) == 0
 
 
+def ids(dataset: Dataset) -> dict[str, str]:
+    """Face -> the id of its cluster."""
+    return {
+        member["path"]: cluster["id"]
+        for cluster in dataset.clusters()["clusters"]
+        for member in cluster["members"]
+    }
+
+
+def test_ids_survive_one_percent_of_new_photos(people, shared):
+    chosen = settings(shared, "scrfd", "det_500m.onnx")
+    people.run(settings=chosen)
+    before = ids(people)
+    sources = sorted((people.folder / "images").glob("*.jpg"))[::100]
+    for number, source in enumerate(sources):
+        mirrored = ImageOps.mirror(Image.open(source).convert("RGB"))
+        mirrored.save(people.folder / f"images/new_{number}.jpg")
+    people.run(settings=chosen)
+    after = ids(people)
+    shared_faces = before.keys() & after.keys()
+    assert len(shared_faces) > 450
+    kept = sum(before[face] == after[face] for face in shared_faces)
+    assert kept >= 0.99 * len(before)
+
+
 def test_mediapipe_finds_faces_near_and_far(shared, group_photo, tmp_path):
     dataset = Dataset(tmp_path / "crowd")
     (dataset.folder / "images").mkdir(parents=True)
