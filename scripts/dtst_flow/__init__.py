@@ -3,6 +3,7 @@
 The rooms, lowest first; a room never imports one above it:
 
 files, arrays, images, jpeg, sidecars  what lies on disk
+perceptual                     what an image coarsely looks like, in 64 bits
 code, records, ledger          what is known of images, which files are ours
 stems, inventory               which images there are, and in which shards
 paths                          which stages follow each other

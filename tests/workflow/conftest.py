@@ -13,7 +13,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "demo"))
 
-DLIB = {"extract_faces": {"engine": "dlib"}, "cluster": {"model": "dlib"}}
+DLIB = {
+    "extract_faces": {"engine": "dlib"},
+    "cluster": {"model": "dlib", "count_duplicates": True},
+}
 """Path A on the models that pip brings."""
 
 

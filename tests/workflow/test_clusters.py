@@ -110,3 +110,17 @@ def test_a_lost_history_costs_only_the_ids(dataset):
         "provenance" in sidecars.read(path)
         for path in (dataset.folder / "cluster").rglob("*.jpg")
     )
+
+
+def test_a_burst_is_no_cluster_by_itself(dataset):
+    """The shots of a person come from one photo: near-duplicates, most of them."""
+    listed = dataset.clusters()
+    assert len(listed["near_duplicates"]) >= 5
+    printed = dataset.run(settings=DLIB | {"cluster": {"model": "dlib"}})
+    assert "are near-duplicates of others and count once" in printed
+    alone = dataset.clusters()
+    assert alone["near_duplicates"] == listed["near_duplicates"]
+    assert len(alone["clusters"]) < len(listed["clusters"])
+    placed = {m["path"]: c["rank"] for c in alone["clusters"] for m in c["members"]}
+    for burst in alone["near_duplicates"]:
+        assert len({placed.get(path) for path in burst}) == 1

@@ -330,7 +330,16 @@ def test_no_cache_computes_anew_once(dataset):
     before = dataset.results()
     crops = len(list((dataset.folder / "faces").glob("*.jpg")))
     folder = str(dataset.folder)
-    words = ("cluster", "-d", folder, "--from", "faces", "--model", "dlib")
+    words = (
+        "cluster",
+        "-d",
+        folder,
+        "--from",
+        "faces",
+        "--model",
+        "dlib",
+        "--count-duplicates",
+    )
     dataset.dtst(*words)
     assert dataset.computed().get("embed", 0) == 0
     dataset.dtst(*words, "--no-cache")

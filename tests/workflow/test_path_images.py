@@ -15,7 +15,10 @@ from dtst_flow.cluster.groups import group
 from dtst_flow.cluster.score import bcubed
 from dtst_flow.files import read_table
 
-MODEL = {"path": "images", "cluster": {"model": "efficientnet"}}
+MODEL = {
+    "path": "images",
+    "cluster": {"model": "efficientnet", "count_duplicates": True},
+}
 
 PHOTOS = {
     "cat": ("scikit-image", "chelsea.png"),
@@ -105,13 +108,29 @@ def test_a_second_run_has_nothing_to_do_and_one_image_more_computes_one(
 
 def test_the_commands_give_what_the_path_gives(sights, tmp_path):
     folder = str(sights.folder)
-    words = ("run", "images", "-d", folder, "--model", "efficientnet")
+    words = (
+        "run",
+        "images",
+        "-d",
+        folder,
+        "--model",
+        "efficientnet",
+        "--count-duplicates",
+    )
     assert "Nothing to be done" in sights.dtst(*words)
     printed = sights.dtst(*words, "-n")
     count = len(images_of(sights))
     assert f"{count} images, 0 to compute, {count} known from records" in printed
     anew = sights.from_nothing(tmp_path / "anew")
-    words = ("--from", "images/*", "--to", "cluster", "--model", "efficientnet")
+    words = (
+        "--from",
+        "images/*",
+        "--to",
+        "cluster",
+        "--model",
+        "efficientnet",
+        "--count-duplicates",
+    )
     anew.dtst("cluster", "-d", str(anew.folder), *words)
     assert anew.results() == sights.results()
 

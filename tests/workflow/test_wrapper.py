@@ -15,7 +15,16 @@ def test_two_commands_give_what_the_path_gives(finished, tmp_path):
     anew = finished.from_nothing(tmp_path / "anew")
     folder = str(anew.folder)
     anew.dtst("extract-faces", "-d", folder, "--from", "images/*", "--engine", "dlib")
-    printed = anew.dtst("cluster", "-d", folder, "--from", "faces", "--model", "dlib")
+    printed = anew.dtst(
+        "cluster",
+        "-d",
+        folder,
+        "--from",
+        "faces",
+        "--model",
+        "dlib",
+        "--count-duplicates",
+    )
     assert "$ snakemake --snakefile" in printed
     ours, theirs = anew.results(), finished.results()
     theirs.pop("people.csv")
@@ -43,7 +52,7 @@ def test_runs_from_anywhere_and_from_a_config_file(dataset, tmp_path):
     config.write_text(
         f"working_dir: {dataset.folder}\n"
         "extract_faces: {engine: dlib}\n"
-        "cluster: {model: dlib}\n"
+        "cluster: {model: dlib, count_duplicates: true}\n"
     )
     assert NOTHING in dataset.dtst("run", "faces", str(config))
 

@@ -1,6 +1,6 @@
 """Groups: clusters in order of size, each with its medoid."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from dtst_flow.cluster import hdbscan
 from dtst_flow.cluster.ceiling import within
 from dtst_flow.cluster.constraints import Constraints, merge, split
+from dtst_flow.cluster.duplicates import Sets
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def group(
     min_samples: int,
     same: float | None = None,
     max_distance: float | None = None,
-    alike: Sequence[np.ndarray] = (),
+    sets: Sets | None = None,
     constraints: Constraints | None = None,
 ) -> Grouping:
     """Cluster unit vectors; equal input gives equal output, ties go by row number.
@@ -54,29 +55,27 @@ def group(
                   images of one single identity, in which HDBSCAN sees no cluster, make
                   one
     max_distance  cosine distance above which parts of a cluster are taken apart
-    alike         rows of near-duplicates: of each group only the first row is clustered,
-                  the others follow it. HDBSCAN knows no weights, and were a burst
-                  counted by its size, it would make a cluster all by itself
+    sets          near-duplicates, which are to count once
     constraints   what the user knows better
     """
     constraints = constraints or Constraints()
-    leader = np.arange(len(vectors))
-    for rows in alike:
-        leader[rows] = rows[0]
-    kept = np.flatnonzero(leader == np.arange(len(vectors)))
-    found = hdbscan.cluster(vectors[kept], min_cluster_size, min_samples)
+    every = np.arange(len(vectors))
+    sets = sets or Sets(every, every)
+    kept = vectors[sets.chosen]
+    found = hdbscan.cluster(kept, min_cluster_size, min_samples)
     clusters = found.clusters
     if max_distance is not None:
-        clusters = within(vectors[kept], found, max_distance, min_cluster_size)
+        clusters = within(kept, found, max_distance, min_cluster_size)
     if not found.clusters and same is not None:
-        clusters = _single(vectors[kept], min_cluster_size, min_samples, same)
-    clusters = [np.flatnonzero(np.isin(leader, kept[rows])) for rows in clusters]
+        clusters = _single(kept, min_cluster_size, min_samples, same)
+    clusters = [np.flatnonzero(np.isin(sets.of, rows)) for rows in clusters]
     clusters = split(vectors, clusters, constraints.cannot, min_cluster_size)
     clusters, refused = merge(clusters, constraints.must, constraints.cannot)
     groups = _groups(vectors, clusters)
     grouped = np.concatenate([g.members for g in groups]) if groups else []
     noise = np.setdiff1d(np.arange(len(vectors)), grouped)
-    return Grouping(groups, noise, kept[found.unusable], refused)
+    unusable = np.flatnonzero(np.isin(sets.of, found.unusable))
+    return Grouping(groups, noise, unusable, refused)
 
 
 def _single(

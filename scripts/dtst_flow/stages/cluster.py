@@ -23,6 +23,7 @@ from dtst_flow.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.stages.job import Progress, state_of
 
 if TYPE_CHECKING:
+    from dtst_flow.cluster.duplicates import Sets
     from dtst_flow.cluster.groups import Group, Grouping
     from dtst_flow.cluster.history import Members
 
@@ -41,6 +42,7 @@ class Options:
     min_cluster_size  fewer images do not make a cluster
     min_samples       HDBSCAN's k: how many neighbours make a place dense
     clip_model        which of OpenCLIP's models clip is
+    count_duplicates  whether near-duplicates count as images of their own
     max_distance      cosine distance above which parts of a cluster are taken apart,
                       None for that of the model
     """
@@ -50,6 +52,7 @@ class Options:
     min_cluster_size: int = 5
     min_samples: int = 2
     clip_model: str = embed.CLIP
+    count_duplicates: bool = False
     max_distance: float | None = None
 
 
@@ -72,6 +75,7 @@ def run(
     clean     remove what earlier runs wrote there before writing
     """
     # Numba takes a second to import; whoever wants the options only does not wait for it.
+    from dtst_flow.cluster import duplicates
     from dtst_flow.cluster.groups import group
 
     rows, vectors = gather(tables, arrays)
@@ -80,13 +84,16 @@ def run(
         options = replace(options, max_distance=kind.ceiling)
     paths = [row["path"] for row in rows]
     known = constraints.read(Path(bucket) / constraints.FILE, paths)
+    hashes = np.array([int(row["hash"], 16) for row in rows], np.uint64)
+    sets = duplicates.find(vectors, hashes, kind.alike)
     found = group(
         vectors,
         options.min_cluster_size,
         options.min_samples,
         kind.same,
         options.max_distance,
-        constraints=known,
+        None if options.count_duplicates else sets,
+        known,
     )
     ids = identify(rows, found, state_of(bucket) / "history")
     names = [_name(members, known) for members in found.groups]
@@ -94,14 +101,16 @@ def run(
     if clean:
         ledgers.settle({})
     placed = _lay_out(rows, found.groups[: options.top], found.noise, ledgers)
-    content = to_json(describe(rows, found, ids, names, options), indent=2) + b"\n"
+    content = (
+        to_json(describe(rows, found, sets, ids, names, options), indent=2) + b"\n"
+    )
     entry, _ = Part(ledgers, "all").put(
         "clusters.json", digest_value(content.decode()), lambda: content, reserved=True
     )
     ledgers.settle({"all": [*placed, entry]})
     reasons = [row for table in failed for row in read_table(table)]
     write_table(failures, sorted(reasons, key=lambda row: row["path"]))
-    said = sentences(rows, found, known, options, len(reasons))
+    said = sentences(rows, found, sets, known, options, len(reasons))
     log.info("\n".join(said))
     write_atomic(summary, to_json({"said": said}, indent=2) + b"\n")
 
@@ -153,6 +162,7 @@ def _name(group: Group, known: constraints.Constraints) -> str | None:
 def describe(
     rows: list[dict],
     found: Grouping,
+    sets: Sets,
     ids: list[str],
     names: list[str | None],
     options: Options,
@@ -177,6 +187,9 @@ def describe(
             for rank, members in enumerate(found.groups)
         ],
         "noise": [{"path": rows[i]["path"]} for i in found.noise],
+        "near_duplicates": [
+            [rows[i]["path"] for i in members] for members in sets.several
+        ],
     }
 
 
@@ -218,6 +231,7 @@ def _copy(part: Part, name: str, row: dict) -> tuple[dict, bool]:
 def sentences(
     rows: list[dict],
     found: Grouping,
+    sets: Sets,
     known: constraints.Constraints,
     options: Options,
     failures: int,
@@ -234,6 +248,13 @@ def sentences(
     if centred:
         said.append(
             f"{centred} crops show no face that could be found; their centre was taken"
+        )
+    copies = len(rows) - len(sets.chosen)
+    if copies:
+        counted = "count nevertheless" if options.count_duplicates else "count once"
+        said.append(
+            f"{copies} images are near-duplicates of others and {counted} "
+            "(--count-duplicates); clusters.json lists them"
         )
     if len(rows) < options.min_cluster_size:
         said.append(

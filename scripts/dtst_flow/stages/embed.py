@@ -16,6 +16,7 @@ from dtst_flow.embed import CLIP, Sample
 from dtst_flow.faces import open_engine
 from dtst_flow.files import read_table, write_atomic, write_table
 from dtst_flow.models import Weights
+from dtst_flow.perceptual import perceptual_hash
 from dtst_flow.records import Records
 from dtst_flow.stages.job import STATE, Progress
 
@@ -48,7 +49,7 @@ def records(options: Options, weights: str, fresh: bool = False) -> Records:
     fresh    overlook what is there (``--no-cache``)
     """
     model = options.model
-    used = [f"embed.{model}", "images"]
+    used = [f"embed.{model}", "images", "perceptual"]
     if embed.MODELS[model].points:
         used.append(DETECTOR)
     versions = [code.version(name) for name in used]
@@ -90,9 +91,10 @@ def run(
 ) -> None:
     """Embed one shard.
 
-    table   written: {path, stem, digest, aligned} per embedded image, in the order of
-            the array's rows; `aligned` says where a face's points came from: stored,
-            detected, or centre for none (whole images: None)
+    table   written: {path, stem, digest, sidecar, aligned, hash} per embedded image, in
+            the order of the array's rows; `aligned` says where a face's points came
+            from: stored, detected, or centre for none (whole images: None); `hash` is
+            the image's perceptual hash, 16 hexadecimal digits
     array   written: (n, d) float32 .npy, rows of length 1
     failed  written: {path, reason} per image that could not be embedded
     """
@@ -144,6 +146,7 @@ def run(
                 "digest": row["digest"],
                 "sidecar": row["sidecar"],
                 "aligned": known[row["path"]]["aligned"],
+                "hash": known[row["path"]]["hash"],
             }
             for row in done
         ),
@@ -211,19 +214,19 @@ def embed_all(
     Yields each item of `todo` with its record, or with the reason of its failure.
     """
     for batch in read_ahead(todo, loaded, threads):
-        prepared, aligned, items = [], [], []
+        prepared, looked, items = [], [], []
         for item, coming in batch:
             try:
-                seen, how = coming.result()
+                seen, found = coming.result()
             except (images.UnreadableImage, ValueError) as error:
                 yield item, str(error)
                 continue
             prepared.append(seen)
-            aligned.append(how)
+            looked.append(found)
             items.append(item)
         vectors = loaded.embedder.compute(prepared) if prepared else ()
-        for item, how, vector in zip(items, aligned, vectors, strict=True):
-            yield item, {"embedding": encode(vector), "aligned": how}
+        for item, found, vector in zip(items, looked, vectors, strict=True):
+            yield item, {"embedding": encode(vector), **found}
 
 
 def read_ahead(
@@ -242,15 +245,16 @@ def read_ahead(
             yield ahead
 
 
-def look(item: tuple[dict, list | None], loaded: Lazy) -> tuple[np.ndarray, str | None]:
-    """What the model sees of an image, and where a face's five points came from.
+def look(item: tuple[dict, list | None], loaded: Lazy) -> tuple[np.ndarray, dict]:
+    """What the model sees of an image, and what else is recorded of it: {aligned, hash}.
 
     Raises UnreadableImage, and ValueError for points that place no face.
     """
     row, stored = item
     image = images.read(row["path"], loaded.options.background)
     points, how = _points(stored, image, loaded)
-    return loaded.embedder.prepare(Sample(image, points)), how
+    seen = loaded.embedder.prepare(Sample(image, points))
+    return seen, {"aligned": how, "hash": f"{perceptual_hash(image):016x}"}
 
 
 def _points(
