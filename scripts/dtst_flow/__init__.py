@@ -2,7 +2,8 @@
 
 The rooms, lowest first; a room never imports one above it:
 
-files, images, jpeg, sidecars  what lies on disk
+files, place, sidecars         what lies on disk
+images, jpeg                   pixels, read and written
 code, records, ledger          what is known of images, which files are ours
 stems, inventory               which images there are, and in which shards
 models                         where weights come from
