@@ -1,12 +1,13 @@
 """Stage cluster: all embeddings in, numbered folders and clusters.json out."""
 
+import functools
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dtst_flow import embed, sidecars
+from dtst_flow import embed, place, sidecars
 from dtst_flow.cluster.groups import Group, group
 from dtst_flow.files import (
     digest_value,
@@ -47,6 +48,7 @@ def run(
     options: Options,
     summary: str,
     failures: str,
+    link: str = "copy",
     clean: bool = False,
 ) -> None:
     """Cluster a bucket and lay the clusters out as folders.
@@ -54,8 +56,12 @@ def run(
     tables, arrays, failed  what embed wrote, shard by shard
     bucket    target folder; gets ``000``… by size, ``noise`` and ``clusters.json``
     summary   written last: what to tell the user
-    failures  written: {path, reason} of every image that could not be embedded
+    failures  written: {path, reason} of every image that could not be embedded or
+              laid out
+    link      a key of `place.WAYS`: what the images there are; for all else of no account
     clean     remove what earlier runs wrote there before writing
+
+    Raises SystemExit, once the bucket is settled, when no image could be laid out.
     """
     rows, vectors = gather(tables, arrays)
     groups, noise = group(
@@ -67,16 +73,20 @@ def run(
     ledgers = Ledgers(bucket, state_of(bucket))
     if clean:
         ledgers.settle({})
-    placed = _lay_out(rows, groups[: options.top], noise, ledgers)
+    placed, left_out = _lay_out(rows, groups[: options.top], noise, ledgers, link)
     content = to_json(describe(rows, groups, noise, options), indent=2) + b"\n"
     entry, _ = Part(ledgers, "all").put(
         "clusters.json", digest_value(content.decode()), lambda: content, reserved=True
     )
     ledgers.settle({"all": [*placed, entry]})
     reasons = [row for table in failed for row in read_table(table)]
-    write_table(failures, sorted(reasons, key=lambda row: row["path"]))
+    write_table(failures, sorted(reasons + left_out, key=lambda row: row["path"]))
     said = sentences(rows, groups, noise, options, len(reasons))
+    if left_out:
+        said.append(f"{len(left_out)} images could not be laid out")
     log.info("\n".join(said))
+    if left_out and not placed:
+        raise SystemExit("; ".join([*said, left_out[0]["reason"]]))
     write_atomic(summary, to_json({"said": said}, indent=2) + b"\n")
 
 
@@ -119,38 +129,48 @@ def describe(
 
 
 def _lay_out(
-    rows: list[dict], groups: list[Group], noise: np.ndarray, ledgers: Ledgers
-) -> list[dict]:
-    """Copy every image and its sidecar into its folder; returns the ledger rows."""
+    rows: list[dict],
+    groups: list[Group],
+    noise: np.ndarray,
+    ledgers: Ledgers,
+    link: str,
+) -> tuple[list[dict], list[dict]]:
+    """Bring every image and its sidecar into its folder.
+
+    Returns the ledger rows, and {path, reason} of every image that could not go there.
+    """
     part = Part(ledgers, "all")
     places = [(f"{rank:03d}", i) for rank, g in enumerate(groups) for i in g.members]
     places += [("noise", i) for i in noise]
     progress = Progress("cluster", "all", len(places))
-    placed = []
+    placed, left_out = [], []
     for folder, i in places:
         row = rows[i]
         name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
         try:
-            entry, written = _copy(part, name, row)
-        except ForeignFile as error:
-            log.warning("%s", error)
+            entry, written = _place(part, name, row, link)
+        except (ForeignFile, place.LinkRefused) as error:
+            left_out.append({"path": row["path"], "reason": str(error)})
+            log.warning("%(path)s: %(reason)s", left_out[-1])
             progress.tick(failed=True)
             continue
         placed.append(entry)
         progress.tick(computed=written)
     progress.tell()
-    return placed
+    return placed, left_out
 
 
-def _copy(part: Part, name: str, row: dict) -> tuple[dict, bool]:
+def _place(part: Part, name: str, row: dict, link: str) -> tuple[dict, bool]:
     source = Path(row["path"])
     try:
         sidecar = sidecars.read(source)
     except sidecars.BrokenSidecar as error:
-        log.warning("%s; the image is copied without it", error)
+        log.warning("%s; the image is laid out without it", error)
         sidecar = {}
-    key = digest_value([row["digest"], row["sidecar"]])
-    return part.put(name, key, source.read_bytes, sidecar)
+    # The path, as a link to it is another when the image moves.
+    key = digest_value([row["digest"], row["sidecar"], row["path"], link])
+    fill = functools.partial(place.WAYS[link], source)
+    return part.place(name, key, fill, sidecar)
 
 
 def sentences(
