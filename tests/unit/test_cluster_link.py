@@ -242,6 +242,19 @@ def test_a_file_in_the_way_costs_only_its_image(dataset):
     assert "not written by dtst" in reason
 
 
+def test_a_broken_sidecar_among_the_clusters_costs_only_its_image(dataset):
+    dataset.run("copy")
+    broken = sidecars.path_of(dataset.images()[0])
+    broken.write_text("{")
+    assert dataset.run("hard") == 17
+    assert broken.read_text() == "{"
+    [reason] = dataset.failed().values()
+    assert "cannot be read" in reason
+    broken.unlink()
+    assert dataset.run("hard") == 1
+    assert dataset.failed() == {}
+
+
 def test_another_disk_refuses_hard_links_only(dataset, other_disk):
     for way in ("copy", "symbolic"):
         assert dataset.run(way) == 18

@@ -149,7 +149,7 @@ def _lay_out(
         name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
         try:
             entry, written = _place(part, name, row, link)
-        except (ForeignFile, place.LinkRefused) as error:
+        except (ForeignFile, sidecars.BrokenSidecar, place.LinkRefused) as error:
             left_out.append({"path": row["path"], "reason": str(error)})
             log.warning("%(path)s: %(reason)s", left_out[-1])
             progress.tick(failed=True)
