@@ -12,5 +12,6 @@ with logged(snakemake.log[0]):
         cluster.Options(**snakemake.params.options),
         snakemake.output.summary,
         snakemake.output.failures,
+        link=snakemake.params.link,
         clean=snakemake.config["cluster"]["clean"],
     )

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,32 @@ TEMPORARY_PREFIX = ".dtst-"
 """How the names of unfinished files begin; a killed writer leaves them behind."""
 
 
-def write_atomic(path: str | Path, content: bytes) -> None:
-    """Write a file under a temporary name beside it, then rename it into place.
+@contextmanager
+def temporary(path: str | Path) -> Iterator[Path]:
+    """A name beside a path, for a file to be made under and then renamed.
 
-    Makes the folder if need be. Two processes may write the same path at once:
-    each has its own temporary name and the last rename wins.
+    Makes the folder if need be. What bears the name at the end of the block is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # A random name: process numbers repeat across the nodes of a cluster.
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}.tmp")
+    new = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}.tmp")
     try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        yield new
+    finally:
+        # There also after a rename that found two names of one file: it does nothing.
+        new.unlink(missing_ok=True)
+
+
+def write_atomic(path: str | Path, content: bytes) -> None:
+    """Write a file under a temporary name beside it, then rename it into place.
+
+    Two processes may write the same path at once: each has its own temporary name and
+    the last rename wins.
+    """
+    with temporary(path) as new:
+        new.write_bytes(content)
+        os.replace(new, path)
 
 
 def to_json(value: Any, indent: int | None = None) -> bytes:

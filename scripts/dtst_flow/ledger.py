@@ -7,19 +7,22 @@ done, `settle` removes what is no longer wanted and turns the journals into ledg
 A row of a ledger is {path, key, stat, written, sidecar}: path relative to the bucket,
 key naming all that the content was made from, [size, mtime in ns] of the file, the
 `sidecars.signature` of all that we may have left beside it, stat of the sidecar or
-None. The row noted before writing has path and written only.
+None. The row noted before writing has path and written only. Of a symbolic link the
+stat is its own: that of the file it leads to is not ours to keep.
 """
 
+import filecmp
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dtst_flow import sidecars
 from dtst_flow.files import (
     TEMPORARY_PREFIX,
+    temporary,
     to_json,
-    write_atomic,
     write_table,
 )
 
@@ -28,13 +31,19 @@ class ForeignFile(Exception):
     """A file of the user's that stands where one of ours should go."""
 
 
-def stat_of(path: str | Path) -> list[int] | None:
-    """[size in bytes, mtime in ns] of a file, None when there is none."""
+def stat_of(path: str | Path, follow_links: bool = True) -> list[int] | None:
+    """[size in bytes, mtime in ns] of a file, None when there is none.
+
+    follow_links  take a symbolic link for the file it leads to; else for itself, as
+                  long as it leads to any
+    """
     try:
-        stat = os.stat(path)
+        found = os.stat(path, follow_symlinks=follow_links)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return [stat.st_size, stat.st_mtime_ns]
+    if stat.S_ISLNK(found.st_mode) and not os.path.exists(path):
+        return None
+    return [found.st_size, found.st_mtime_ns]
 
 
 class Ledgers:
@@ -73,7 +82,7 @@ class Ledgers:
         """Whether file and sidecar are still as the row has them."""
         path = self.bucket / row["path"]
         return (
-            stat_of(path) == row["stat"]
+            stat_of(path, follow_links=False) == row["stat"]
             and stat_of(sidecars.path_of(path)) == row["sidecar"]
         )
 
@@ -149,8 +158,25 @@ class Part:
         Returns (ledger row, whether the file had to be written). Raises ForeignFile,
         BrokenSidecar.
         """
+        return self.place(
+            path, key, lambda new: new.write_bytes(make()), sidecar, reserved
+        )
+
+    def place(
+        self,
+        path: str,
+        key: str,
+        fill: Callable[[Path], object],
+        sidecar: dict | None = None,
+        reserved: bool = False,
+    ) -> tuple[dict, bool]:
+        """`put` for a file that is more than its content, such as a link.
+
+        fill  makes the file under the name given, beside its place; called only when it
+              is not there already
+        """
         target = self.ledgers.bucket / path
-        row = self.known.get(path) or self._claim(path, target, make, reserved)
+        row = self.known.get(path) or self._claim(path, target, fill, reserved)
         if row.get("key") == key and self.ledgers.intact(row):
             if path not in self.known:
                 self._note(row)  # so far only the ledger of another part has it
@@ -158,15 +184,17 @@ class Part:
         before = row.get("written", [])
         written = before if sidecar is None else [sidecars.signature(sidecar)]
         self._note({"path": path, "written": before + written})
-        content = make()
-        if sidecar is not None:
-            present = sidecars.read(target)
-            sidecars.write(target, sidecars.merge(present, sidecar, *before))
-        write_atomic(target, content)
+        with temporary(target) as new:
+            fill(new)
+            if sidecar is not None:
+                present = sidecars.read(target)
+                sidecars.write(target, sidecars.merge(present, sidecar, *before))
+            # Not written into: what bears the name may be a link to the user's file.
+            os.replace(new, target)
         row = {
             "path": path,
             "key": key,
-            "stat": stat_of(target),
+            "stat": stat_of(target, follow_links=False),
             "written": written,
             "sidecar": stat_of(sidecars.path_of(target)),
         }
@@ -174,7 +202,7 @@ class Part:
         return row, True
 
     def _claim(
-        self, path: str, target: Path, make: Callable[[], bytes], reserved: bool
+        self, path: str, target: Path, fill: Callable[[Path], object], reserved: bool
     ) -> dict:
         """The row of a path new to this part. Raises ForeignFile if it is the user's."""
         there = os.path.lexists(target)
@@ -189,7 +217,7 @@ class Part:
             not there
             or reserved
             or "provenance" in sidecars.read(target)
-            or (target.is_file() and target.read_bytes() == make())
+            or (target.is_file() and _has_content(target, fill))
         ):
             return {}
         raise ForeignFile(
@@ -203,6 +231,12 @@ class Part:
         with open(self.journal, "ab") as journal:
             # The line break comes first: it also ends a line that a kill cut short.
             journal.write(b"\n" + to_json(row))
+
+
+def _has_content(path: Path, fill: Callable[[Path], object]) -> bool:
+    with temporary(path) as new:
+        fill(new)
+        return filecmp.cmp(path, new, shallow=False)
 
 
 def _whole_lines(path: Path) -> Iterator[dict]:

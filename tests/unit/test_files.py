@@ -44,6 +44,14 @@ class TestWriteAtomic:
         assert path.read_bytes() == b"old"
         assert list(tmp_path.iterdir()) == [path]
 
+    def test_the_leftover_of_a_rename_onto_itself_goes(self, tmp_path):
+        path = tmp_path / "x.txt"
+        files.write_atomic(path, b"one")
+        with files.temporary(path) as new:
+            os.link(path, new)
+            os.replace(new, path)
+        assert list(tmp_path.iterdir()) == [path]
+
     def test_a_folder_in_the_way_is_an_error_and_leaves_no_leftover(self, tmp_path):
         (tmp_path / "x").mkdir()
         with pytest.raises(OSError, match="directory"):

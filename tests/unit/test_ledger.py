@@ -1,4 +1,6 @@
+import functools
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +20,7 @@ from hypothesis.stateful import (
 from dtst_flow import ledger, sidecars
 from dtst_flow.files import TEMPORARY_PREFIX, write_atomic
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.place import WAYS, LinkRefused
 
 
 @pytest.fixture
@@ -31,6 +34,27 @@ def put(
     """Put a file as a new process would."""
     key = json.dumps([content, sidecar])
     return Part(ledgers, part).put(path, key, content.encode, sidecar)
+
+
+def lay(
+    ledgers: Ledgers,
+    path: str,
+    source: Path,
+    way: str,
+    sidecar: dict | None = None,
+    part="s",
+) -> tuple[dict, bool]:
+    """Make a file of a source as a new process would."""
+    key = json.dumps([source.name, way, sidecar])
+    fill = functools.partial(WAYS[way], source)
+    return Part(ledgers, part).place(path, key, fill, sidecar)
+
+
+def way_of(path: Path, source: Path) -> str:
+    """What a file is of its source."""
+    if path.is_symlink():
+        return "symbolic"
+    return "hard" if path.samefile(source) else "copy"
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -55,8 +79,9 @@ def killed_after(steps: int, half: bool) -> Iterator[None]:
     """Kill the block at a write: after so many others, half of it done or nothing."""
     left = steps
 
-    def write(path, content):
-        write_atomic(Path(path).with_name(f"{TEMPORARY_PREFIX}0.tmp"), content[:1])
+    def leave(new, path):
+        leftover = Path(path).with_name(f"{TEMPORARY_PREFIX}0.tmp")
+        shutil.copy(new, leftover, follow_symlinks=False)
 
     def note(part, row):
         part.journal.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +101,7 @@ def killed_after(steps: int, half: bool) -> Iterator[None]:
         return step
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "write_atomic", mortal(ledger.write_atomic, write))
-        patch.setattr(sidecars, "write_atomic", mortal(sidecars.write_atomic, write))
-        patch.setattr(ledger, "write_table", mortal(ledger.write_table))
+        patch.setattr(os, "replace", mortal(os.replace, leave))
         patch.setattr(Part, "_note", mortal(Part._note, note))
         patch.setattr(Ledgers, "_remove", mortal(Ledgers._remove))
         yield
@@ -169,6 +192,108 @@ class TestPut:
         assert contents(ledgers.bucket) == before
         ledgers.settle({"s": []})
         assert contents(ledgers.bucket) == {}
+
+
+class TestPlace:
+    """Files made of a source, which is the user's."""
+
+    @pytest.fixture
+    def source(self, tmp_path) -> Iterator[Path]:
+        """A source that must stay as it is, whatever becomes of what is made of it."""
+        source = tmp_path / "images/x.jpg"
+        source.parent.mkdir()
+        source.write_text("x")
+        before = source.stat()
+        yield source
+        after = source.stat()
+        assert source.read_text() == "x"
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+        assert list(source.parent.iterdir()) == [source]
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_it_is_made_once_and_can_be_removed(self, ledgers, source, way):
+        row, written = lay(ledgers, "000/x.jpg", source, way, {"a": 1})
+        assert written
+        assert way_of(ledgers.bucket / "000/x.jpg", source) == way
+        assert contents(ledgers.bucket)["000/x.jpg"] == "x"
+        assert lay(ledgers, "000/x.jpg", source, way, {"a": 1}) == (row, False)
+        ledgers.settle({"s": [row]})
+        assert lay(ledgers, "000/x.jpg", source, way, {"a": 1}) == (row, False)
+        assert ledgers.damaged_parts() == []
+        ledgers.settle({})
+        assert list(ledgers.bucket.iterdir()) == []
+
+    @pytest.mark.parametrize("after", WAYS)
+    @pytest.mark.parametrize("before", WAYS)
+    def test_one_of_another_kind_takes_its_place(self, ledgers, source, before, after):
+        lay(ledgers, "x.jpg", source, before)
+        _, written = lay(ledgers, "x.jpg", source, after)
+        assert written is (before != after)
+        assert way_of(ledgers.bucket / "x.jpg", source) == after
+        assert list(ledgers.bucket.iterdir()) == [ledgers.bucket / "x.jpg"]
+        put(ledgers, "x.jpg", "other")
+        assert contents(ledgers.bucket) == {"x.jpg": "other"}
+
+    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda path, tmp: path.unlink(),
+            lambda path, tmp: write_atomic(path, b"mine"),
+            lambda path, tmp: (path.unlink(), path.symlink_to(tmp / "other")),
+            lambda path, tmp: (path.unlink(), path.symlink_to(path.name)),
+        ],
+        ids=["deleted", "replaced", "linked elsewhere", "linked to itself"],
+    )
+    def test_what_the_user_made_of_it_is_undone(
+        self, ledgers, source, tmp_path, way, damage
+    ):
+        (tmp_path / "other").write_text("other")
+        row, _ = lay(ledgers, "x.jpg", source, way)
+        ledgers.settle({"s": [row]})
+        damage(ledgers.bucket / "x.jpg", tmp_path)
+        assert ledgers.damaged_parts() == ["s"]
+        _, written = lay(ledgers, "x.jpg", source, way)
+        assert written and way_of(ledgers.bucket / "x.jpg", source) == way
+        assert (tmp_path / "other").read_text() == "other"
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_it_is_known_from_before_a_lost_ledger(self, ledgers, source, way):
+        row, _ = lay(ledgers, "x.jpg", source, way)
+        ledgers.settle({"s": [row]})
+        shutil.rmtree(ledgers.settled)
+        lay(ledgers, "x.jpg", source, way)
+        assert way_of(ledgers.bucket / "x.jpg", source) == way
+        assert list(ledgers.bucket.iterdir()) == [ledgers.bucket / "x.jpg"]
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_a_file_of_the_users_is_left_alone(self, ledgers, source, way):
+        write_atomic(ledgers.bucket / "x.jpg", b"mine")
+        with pytest.raises(ForeignFile):
+            lay(ledgers, "x.jpg", source, way, {"a": 1})
+        assert contents(ledgers.bucket) == {"x.jpg": "mine"}
+
+    def test_what_cannot_be_made_leaves_no_sidecar(self, ledgers, source):
+        def refuse(new: Path) -> None:
+            raise LinkRefused
+
+        with pytest.raises(LinkRefused):
+            Part(ledgers, "s").place("000/x.jpg", "key", refuse, {"a": 1})
+        assert contents(ledgers.bucket) == {}
+        ledgers.settle({"s": []})
+        assert list(ledgers.bucket.iterdir()) == []
+
+
+def test_of_a_link_counts_whether_it_leads_to_a_file_not_to_which(ledgers, tmp_path):
+    source = tmp_path / "x.jpg"
+    source.write_text("x")
+    row, _ = lay(ledgers, "x.jpg", source, "symbolic")
+    source.write_text("edited")
+    assert ledgers.intact(row)
+    source.unlink()
+    assert not ledgers.intact(row)
+    ledgers.settle({})
+    assert list(ledgers.bucket.iterdir()) == []
 
 
 class TestForeignFiles:
@@ -404,8 +529,8 @@ class TestJournal:
 class Histories(RuleBasedStateMachine):
     """Runs, kills, edits and damage in any order, against what ought to come of them.
 
-    The workflow wants some of the paths, each with a version as content and as a key
-    of its sidecar, laid out in one part or two.
+    The workflow wants some of the paths, each made in some way of the source that holds
+    a version, which is a key of its sidecar too, laid out in one part or two.
     """
 
     PATHS = ("x.jpg", "000/x.jpg", "000/y.jpg", "001/deep/z.jpg")
@@ -415,7 +540,11 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(mkdtemp())
         self.ledgers = Ledgers(self.folder / "faces", self.folder / "state")
-        self.wanted: dict[str, int] = {}
+        self.sources = self.folder / "images"
+        for version in range(4):
+            write_atomic(self.sources / f"{version}", f"{version}".encode())
+        self.untouched = self.look_at_sources()
+        self.wanted: dict[str, tuple[int, str]] = {}
         self.users: dict[str, dict] = {path: {} for path in self.PATHS}
         self.parts = 1
         self.foreign: set[str] = set()
@@ -427,11 +556,16 @@ class Histories(RuleBasedStateMachine):
     def place(self, path: str) -> Path:
         return self.ledgers.bucket / path
 
+    def look_at_sources(self) -> dict[str, tuple]:
+        stats = {path.name: path.stat() for path in self.sources.iterdir()}
+        held = contents(self.sources)
+        return {n: (held[n], s.st_ino, s.st_mtime_ns) for n, s in stats.items()}
+
     # What the workflow wants
 
-    @rule(path=paths, version=st.integers(0, 3))
-    def want(self, path, version):
-        self.wanted[path] = version
+    @rule(path=paths, version=st.integers(0, 3), way=st.sampled_from([*WAYS]))
+    def want(self, path, version, way):
+        self.wanted[path] = version, way
         self.settled = False
 
     @rule(path=paths)
@@ -459,10 +593,12 @@ class Histories(RuleBasedStateMachine):
         self.users[path] = {}
         self.settled = False
 
-    @rule(path=paths, damage=st.sampled_from([Path.unlink, Path.touch]))
-    def damage(self, path, damage):
+    @rule(path=paths, edited=st.booleans())
+    def damage(self, path, edited):
         if self.place(path).exists() and path not in self.foreign:
-            damage(self.place(path))
+            self.place(path).unlink()
+            if edited:
+                self.place(path).write_text("edited")
             self.settled = False
 
     @rule(path=paths)
@@ -478,11 +614,12 @@ class Histories(RuleBasedStateMachine):
         """One run; returns how many files it wrote."""
         rows: dict[str, list[dict]] = {f"s{i}": [] for i in range(self.parts)}
         written = 0
-        for i, (path, version) in enumerate(sorted(self.wanted.items())):
+        for i, (path, (version, way)) in enumerate(sorted(self.wanted.items())):
+            source = self.sources / f"{version}"
             part = f"s{i % self.parts}"
             sidecar = {"version": version, "fixed": 0, f"only {version}": 1}
             try:
-                row, new = put(self.ledgers, path, f"{version}", sidecar, part)
+                row, new = lay(self.ledgers, path, source, way, sidecar, part)
             except ForeignFile:
                 assert path in self.foreign
                 continue
@@ -507,6 +644,7 @@ class Histories(RuleBasedStateMachine):
     def the_users_files_are_untouched(self):
         for path in self.foreign:
             assert self.place(path).read_bytes() == b"the user's own"
+        assert self.look_at_sources() == self.untouched
 
     @precondition(lambda self: self.settled)
     @invariant()
@@ -516,7 +654,8 @@ class Histories(RuleBasedStateMachine):
         for path in self.PATHS:
             ours = {}
             if path in self.wanted and path not in self.foreign:
-                version = self.wanted[path]
+                version, way = self.wanted[path]
+                assert way_of(self.place(path), self.sources / f"{version}") == way
                 ours = {"version": version, "fixed": 0, f"only {version}": 1}
                 expected[path] = f"{version}"
             if sidecar := {**ours, **self.users[path]}:

@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT
 from jsonschema import Draft202012Validator
 
-from dtst_flow import embed, faces, images
+from dtst_flow import embed, faces, images, place
 from dtst_flow.cli.main import main
 from dtst_flow.cli.settings import choices
 from dtst_flow.stages import cluster, extract_classes, extract_faces
@@ -81,6 +81,7 @@ def test_options_of_stages_are_settings():
 def test_choices_are_what_there_is():
     assert set(SECTIONS["extract_faces"]["engine"]["enum"]) == set(faces.MODELS)
     assert set(choices(SECTIONS["cluster"]["model"])) == set(embed.MODELS)
+    assert set(SECTIONS["cluster"]["link"]["enum"]) == set(place.WAYS)
 
 
 def test_readme_speaks_of_flags_and_settings_that_exist():

@@ -34,6 +34,7 @@ rule cluster:
     params:
         bucket=bucket("cluster"),
         options=options("cluster"),
+        link=config["cluster"]["link"],
         code=code.version("stages.cluster"),
     message:
         "Clustering all images"

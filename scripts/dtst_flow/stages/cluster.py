@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dtst_flow import embed, sidecars
+from dtst_flow import embed
 from dtst_flow.cluster import constraints
 from dtst_flow.files import (
     digest_value,
@@ -19,8 +19,9 @@ from dtst_flow.files import (
     write_atomic,
     write_table,
 )
-from dtst_flow.ledger import ForeignFile, Ledgers, Part
-from dtst_flow.stages.job import Progress, state_of
+from dtst_flow.ledger import Ledgers, Part
+from dtst_flow.stages.job import state_of
+from dtst_flow.stages.layout import lay_out
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.duplicates import Sets
@@ -64,6 +65,7 @@ def run(
     options: Options,
     summary: str,
     failures: str,
+    link: str = "copy",
     clean: bool = False,
 ) -> None:
     """Cluster a bucket and lay the clusters out as folders.
@@ -71,8 +73,12 @@ def run(
     tables, arrays, failed  what embed wrote, shard by shard
     bucket    target folder; gets ``000``… by size, ``noise`` and ``clusters.json``
     summary   written last: what to tell the user
-    failures  written: {path, reason} of every image that could not be embedded
+    failures  written: {path, reason} of every image that could not be embedded or
+              laid out
+    link      a key of `place.WAYS`: what the images there are; for all else of no account
     clean     remove what earlier runs wrote there before writing
+
+    Raises SystemExit, once the bucket is settled, when no image could be laid out.
     """
     # Numba takes a second to import; whoever wants the options only does not wait for it.
     from dtst_flow.cluster import duplicates
@@ -100,7 +106,9 @@ def run(
     ledgers = Ledgers(bucket, state_of(bucket))
     if clean:
         ledgers.settle({})
-    placed = _lay_out(rows, found.groups[: options.top], found.noise, ledgers)
+    placed, left_out = lay_out(
+        rows, found.groups[: options.top], found.noise, ledgers, link
+    )
     content = (
         to_json(describe(rows, found, sets, ids, names, options), indent=2) + b"\n"
     )
@@ -109,9 +117,13 @@ def run(
     )
     ledgers.settle({"all": [*placed, entry]})
     reasons = [row for table in failed for row in read_table(table)]
-    write_table(failures, sorted(reasons, key=lambda row: row["path"]))
+    write_table(failures, sorted(reasons + left_out, key=lambda row: row["path"]))
     said = sentences(rows, found, sets, known, options, len(reasons))
+    if left_out:
+        said.append(f"{len(left_out)} images could not be laid out")
     log.info("\n".join(said))
+    if left_out and not placed:
+        raise SystemExit("; ".join([*said, left_out[0]["reason"]]))
     write_atomic(summary, to_json({"said": said}, indent=2) + b"\n")
 
 
@@ -191,41 +203,6 @@ def describe(
             [rows[i]["path"] for i in members] for members in sets.several
         ],
     }
-
-
-def _lay_out(
-    rows: list[dict], groups: list[Group], noise: np.ndarray, ledgers: Ledgers
-) -> list[dict]:
-    """Copy every image and its sidecar into its folder; returns the ledger rows."""
-    part = Part(ledgers, "all")
-    places = [(f"{rank:03d}", i) for rank, g in enumerate(groups) for i in g.members]
-    places += [("noise", i) for i in noise]
-    progress = Progress("cluster", "all", len(places))
-    placed = []
-    for folder, i in places:
-        row = rows[i]
-        name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
-        try:
-            entry, written = _copy(part, name, row)
-        except ForeignFile as error:
-            log.warning("%s", error)
-            progress.tick(failed=True)
-            continue
-        placed.append(entry)
-        progress.tick(computed=written)
-    progress.tell()
-    return placed
-
-
-def _copy(part: Part, name: str, row: dict) -> tuple[dict, bool]:
-    source = Path(row["path"])
-    try:
-        sidecar = sidecars.read(source)
-    except sidecars.BrokenSidecar as error:
-        log.warning("%s; the image is copied without it", error)
-        sidecar = {}
-    key = digest_value([row["digest"], row["sidecar"]])
-    return part.put(name, key, source.read_bytes, sidecar)
 
 
 def sentences(

@@ -1,0 +1,65 @@
+"""Laying clusters out as folders: every image in one, its sidecar beside it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dtst_flow import place, sidecars
+from dtst_flow.files import digest_value
+from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.stages.job import Progress
+
+if TYPE_CHECKING:
+    from dtst_flow.cluster.groups import Group
+
+log = logging.getLogger(__name__)
+
+
+def lay_out(
+    rows: list[dict],
+    groups: list[Group],
+    noise: np.ndarray,
+    ledgers: Ledgers,
+    link: str,
+) -> tuple[list[dict], list[dict]]:
+    """Bring every image and its sidecar into its folder.
+
+    Returns the ledger rows, and {path, reason} of every image that could not go there.
+    """
+    part = Part(ledgers, "all")
+    places = [(f"{rank:03d}", i) for rank, g in enumerate(groups) for i in g.members]
+    places += [("noise", i) for i in noise]
+    progress = Progress("cluster", "all", len(places))
+    placed, left_out = [], []
+    for folder, i in places:
+        row = rows[i]
+        name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
+        try:
+            entry, written = _place(part, name, row, link)
+        except (ForeignFile, sidecars.BrokenSidecar, place.LinkRefused) as error:
+            left_out.append({"path": row["path"], "reason": str(error)})
+            log.warning("%(path)s: %(reason)s", left_out[-1])
+            progress.tick(failed=True)
+            continue
+        placed.append(entry)
+        progress.tick(computed=written)
+    progress.tell()
+    return placed, left_out
+
+
+def _place(part: Part, name: str, row: dict, link: str) -> tuple[dict, bool]:
+    source = Path(row["path"])
+    try:
+        sidecar = sidecars.read(source)
+    except sidecars.BrokenSidecar as error:
+        log.warning("%s; the image is laid out without it", error)
+        sidecar = {}
+    # The path, as a link to it is another when the image moves.
+    key = digest_value([row["digest"], row["sidecar"], row["path"], link])
+    fill = functools.partial(place.WAYS[link], source)
+    return part.place(name, key, fill, sidecar)
