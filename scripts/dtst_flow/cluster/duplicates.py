@@ -13,9 +13,9 @@ BITS = 8
 """In how many bits the hashes of near-duplicates differ, at most.
 
 Photos differ from their copies of half the size or of JPEG quality 30 in 4 at most, face
-crops from those found anew in such copies in 7 or less, but for one in a hundred. Of
-400,000 pairs of other photos and crops 11 differ in so few: objects before a white wall
-and portraits of one person, which the vectors tell apart, all but one.
+crops from those found anew in such copies in 8 or less, but for 1 % of them. Of
+250,000 pairs of other photos and crops 12 differ in so few: objects before a white wall
+and portraits of one person. The vectors tell them apart, all but two.
 """
 
 CHUNK = 4096

@@ -42,10 +42,11 @@ MODELS = {
 of length 1: dlib's own are 1.41 long on average. The ceilings were chosen on labelled
 photos (tests/benchmarks/purity.py).
 
-Within `alike` and `cluster.duplicates.BITS` lie none of 137,000 pairs of crops from 524
-portraits, by arcface or dlib, and one of 260,000 pairs of photos, by efficientnet; but of
-their copies of JPEG quality 30 98 %, of half the size 96 % of the crops and 82 % of the
-photos, which are small already. That of clip is what is common for it, not measured.
+Within `alike` and `cluster.duplicates.BITS` lie at most one of 137,000 pairs of crops of
+524 portraits, by arcface and dlib, and of 117,000 pairs of photos, by efficientnet; but of
+their copies of JPEG quality 30 98 %, of half the size 95 % of the crops and 79 % of the
+photos, which are small already (`tests/benchmarks/duplicates.py`). That of clip is not
+measured: it is the loosest of those in common use.
 """
 
 CLIP = "ViT-B-32/laion2b_s34b_b79k"
