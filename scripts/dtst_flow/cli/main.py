@@ -8,6 +8,7 @@ import click
 from dtst_flow import __version__
 from dtst_flow.cli import settings
 from dtst_flow.cli.models import models
+from dtst_flow.cli.report import report
 from dtst_flow.cli.run import Request, run, unlock
 from dtst_flow.paths import PATHS
 
@@ -176,4 +177,5 @@ def run_group() -> None:
 
 for _path in WHOLE:
     run_group.add_command(path_command(_path))
+main.add_command(report)
 main.add_command(models)
