@@ -13,8 +13,16 @@ rule cluster:
         arrays=per_shard("cluster", rules.embed.output.array),
         failed=per_shard("cluster", rules.embed.output.failed),
     output:
-        summary=summary_of("cluster"),
-        failures=state("cluster") / "failed.jsonl",
+        summary=report(
+            summary_of("cluster"),
+            category="Numbers",
+            caption="../report/summary.rst",
+        ),
+        failures=report(
+            state("cluster") / "failed.jsonl",
+            category="Failures",
+            caption="../report/failures.rst",
+        ),
     log:
         f".dtst/logs/cluster/{bucket('cluster')}.log",
     conda:

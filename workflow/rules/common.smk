@@ -16,6 +16,7 @@ from dtst_flow import code, detect, embed, faces, inventory, models
 from dtst_flow.classes.entries import asked
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
+from dtst_flow.report import page, place
 from dtst_flow.stages.cluster import Options as ClusterOptions
 from dtst_flow.stages.detect import Options as DetectOptions
 from dtst_flow.stages.detect import damaged_parts
@@ -54,6 +55,13 @@ def state(stage):
 def summary_of(stage):
     """The file by which a stage tells that its bucket is complete; [] for no stage."""
     return str(state(stage) / "summary.json") if stage else []
+
+
+def summaries(wildcards):
+    """Input function: the summaries of all stages, the last of which has to cluster."""
+    if "cluster" not in STAGES:
+        raise WorkflowError(f"path {config['path']} makes no clusters to report on")
+    return [summary_of(stage) for stage in STAGES]
 
 
 def options(stage, kind=None):
