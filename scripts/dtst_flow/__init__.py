@@ -14,6 +14,7 @@ classes                        boxes in sidecars and the crops cut by them
 cluster                        grouping embeddings, and what becomes of the groups
 stages                         one module a rule: shard manifest in, shard table out
 summary                        what a run did, in plain words
+report                         a page to look at what was found
 cli                            the ``dtst`` command
 """
 

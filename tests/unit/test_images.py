@@ -340,3 +340,10 @@ def test_nasty_files(shared):
 def _is_listed(data: Path, row: dict) -> bool:
     # The 108 megapixels of one file alone take seconds and a gigabyte.
     return (data / row["file"]).is_file() and row["kind"] != "large_108MP"
+
+
+def test_jpegs_are_read_at_a_fraction_that_is_large_enough(tmp_path):
+    for mode in ("RGB", "L", "CMYK"):
+        Image.new(mode, (1000, 800)).save(tmp_path / "a.jpg")
+        assert images.read(tmp_path / "a.jpg", least=100).shape == (100, 125, 3)
+        assert images.read(tmp_path / "a.jpg", least=500).shape == (800, 1000, 3)

@@ -8,12 +8,6 @@
 withdraw("cluster")
 
 
-def labels_file():
-    """What the user knows of the clusters, if anything."""
-    path = Path(bucket("cluster")) / constraints.FILE
-    return [str(path)] if path.exists() else []
-
-
 rule cluster:
     input:
         tables=per_shard("cluster", rules.embed.output.table),
@@ -21,8 +15,16 @@ rule cluster:
         failed=per_shard("cluster", rules.embed.output.failed),
         labels=lambda w: labels_file(),
     output:
-        summary=summary_of("cluster"),
-        failures=state("cluster") / "failed.jsonl",
+        summary=report(
+            summary_of("cluster"),
+            category="Numbers",
+            caption="../report/summary.rst",
+        ),
+        failures=report(
+            state("cluster") / "failed.jsonl",
+            category="Failures",
+            caption="../report/failures.rst",
+        ),
     log:
         f".dtst/logs/cluster/{bucket('cluster')}.log",
     conda:

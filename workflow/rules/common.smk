@@ -17,6 +17,7 @@ from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
+from dtst_flow.report import page, place
 from dtst_flow.stages.cluster import Options as ClusterOptions
 from dtst_flow.stages.detect import Options as DetectOptions
 from dtst_flow.stages.detect import damaged_parts
@@ -55,6 +56,13 @@ def state(stage):
 def summary_of(stage):
     """The file by which a stage tells that its bucket is complete; [] for no stage."""
     return str(state(stage) / "summary.json") if stage else []
+
+
+def summaries(wildcards):
+    """Input function: the summaries of all stages, the last of which has to cluster."""
+    if "cluster" not in STAGES:
+        raise WorkflowError(f"path {config['path']} makes no clusters to report on")
+    return [summary_of(stage) for stage in STAGES]
 
 
 def options(stage, kind=None):
@@ -203,6 +211,12 @@ def damaged(stage):
     if stage == "detect":
         return damaged_parts(state(stage))
     return Ledgers(bucket(stage), state(stage)).damaged_parts()
+
+
+def labels_file():
+    """What the user knows of the clusters, if anything."""
+    path = Path(bucket("cluster")) / constraints.FILE
+    return [str(path)] if path.exists() else []
 
 
 wildcard_constraints:

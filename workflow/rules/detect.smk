@@ -67,8 +67,16 @@ use rule collect_faces as collect_detections with:
         failed=per_shard("detect", rules.detect.output.failed),
         inventory=lambda w: inventory_of("detect"),
     output:
-        summary=summary_of("detect"),
-        failures=state("detect") / "failed.jsonl",
+        summary=report(
+            summary_of("detect"),
+            category="Numbers",
+            caption="../report/summary.rst",
+        ),
+        failures=report(
+            state("detect") / "failed.jsonl",
+            category="Failures",
+            caption="../report/failures.rst",
+        ),
     log:
         ".dtst/logs/collect_detections.log",
     params:

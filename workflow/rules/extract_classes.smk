@@ -37,8 +37,16 @@ use rule collect_faces as collect_classes with:
         failed=per_shard("extract_classes", rules.extract_classes.output.failed),
         inventory=lambda w: inventory_of("extract_classes"),
     output:
-        summary=summary_of("extract_classes"),
-        failures=state("extract_classes") / "failed.jsonl",
+        summary=report(
+            summary_of("extract_classes"),
+            category="Numbers",
+            caption="../report/summary.rst",
+        ),
+        failures=report(
+            state("extract_classes") / "failed.jsonl",
+            category="Failures",
+            caption="../report/failures.rst",
+        ),
     log:
         f".dtst/logs/collect_classes/{bucket('extract_classes')}.log",
     params:

@@ -37,8 +37,16 @@ rule collect_faces:
         failed=per_shard("extract_faces", rules.extract_faces.output.failed),
         inventory=lambda w: inventory_of("extract_faces"),
     output:
-        summary=summary_of("extract_faces"),
-        failures=state("extract_faces") / "failed.jsonl",
+        summary=report(
+            summary_of("extract_faces"),
+            category="Numbers",
+            caption="../report/summary.rst",
+        ),
+        failures=report(
+            state("extract_faces") / "failed.jsonl",
+            category="Failures",
+            caption="../report/failures.rst",
+        ),
     log:
         f".dtst/logs/collect_faces/{bucket('extract_faces')}.log",
     conda:

@@ -9,6 +9,7 @@ from dtst_flow import __version__
 from dtst_flow.cli import settings
 from dtst_flow.cli.diff import diff
 from dtst_flow.cli.models import models
+from dtst_flow.cli.report import report
 from dtst_flow.cli.run import Request, run, unlock
 from dtst_flow.paths import PATHS
 
@@ -178,4 +179,5 @@ def run_group() -> None:
 for _path in WHOLE:
     run_group.add_command(path_command(_path))
 main.add_command(diff)
+main.add_command(report)
 main.add_command(models)

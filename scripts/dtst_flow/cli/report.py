@@ -1,0 +1,51 @@
+"""``dtst report``: a page to look at what a clustering found."""
+
+import os
+from contextlib import chdir
+from pathlib import Path
+
+import click
+
+from dtst_flow.report import place
+
+
+@click.command()
+@click.option(
+    "-d",
+    "--working-dir",
+    default=".",
+    help="Dataset folder, such as scratch/crowd.  [default: the current folder]",
+)
+@click.option(
+    "--to",
+    "bucket",
+    default="cluster",
+    help="Folder in it that holds the clusters.  [default: cluster]",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write.  [default: report-cluster.html in the dataset folder]",
+)
+def report(working_dir: str, bucket: str, output: Path | None) -> None:
+    """Write a page to look at the clusters: medoids, doubtful members, noise.
+
+    One HTML file with thumbnails, that needs no network and no other file; only its
+    links to the originals lead to the dataset.
+    """
+    folder = Path(working_dir)
+    if not folder.is_dir():
+        raise click.UsageError(
+            f"there is no dataset folder {folder}; name another one with -d"
+        )
+    from dtst_flow.report import page
+    from dtst_flow.report.results import NoResult
+
+    output = output or folder / place(bucket)
+    target = output.resolve()
+    try:
+        with chdir(folder):
+            page.write(bucket, target, os.cpu_count() or 1)
+    except NoResult as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{output} ({target.stat().st_size / 1e6:.1f} MB)")

@@ -1,0 +1,141 @@
+"""What the vectors tell of a clustering: doubtful members, clusters that are alike.
+
+The centre of a cluster is the mean of its members, brought to length 1. All distances
+are cosine distances: 1 - cosine, from 0 for alike to 2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+BLOCK = 4096
+"""Rows that are compared with all centres at once, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """A cluster and how far its centre is."""
+
+    cluster: int
+    distance: float
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A member, how far its own centre is, and the nearest other one, if there is any."""
+
+    row: int
+    own: float
+    other: Near | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two clusters that are perhaps the same, the lower number first."""
+
+    clusters: tuple[int, int]
+    distance: float
+
+
+class Facts:
+    """The facts of one clustering.
+
+    vectors  (n, d) of any float type
+    groups   the rows of each cluster, (m,) int
+
+    centres     (k, d) float64, of length 1
+    neighbours  the nearest other cluster of each
+    """
+
+    def __init__(self, vectors: np.ndarray, groups: Sequence[np.ndarray]):
+        self.vectors = unit(vectors)
+        self.groups = groups
+        sums = [self.vectors[rows].sum(axis=0, dtype=np.float64) for rows in groups]
+        width = self.vectors.shape[1]
+        self.centres = unit(np.array(sums).reshape(len(groups), width))
+        self._own = [
+            1.0 - self.vectors[rows].astype(np.float64) @ centre
+            for rows, centre in zip(groups, self.centres, strict=True)
+        ]
+        self.neighbours = nearest(self.centres, self.centres, np.arange(len(groups)))
+
+    def closest(self, rows: np.ndarray) -> list[Near | None]:
+        """The cluster whose centre is nearest to each row; None without any."""
+        return nearest(self.vectors[rows], self.centres)
+
+    def doubts(self, cluster: int) -> list[Doubt]:
+        """The members of a cluster, the most doubtful first.
+
+        Doubtful are those that are hardly nearer to their own centre than to another:
+        by the difference of the two distances, the numerator of the simplified
+        silhouette (Hruschka, de Castro & Campello 2004). Where there is no other, by
+        the distance to their own.
+        """
+        rows, own = self.groups[cluster], self._own[cluster]
+        others = nearest(self.vectors[rows], self.centres, np.full(len(rows), cluster))
+        margins = [
+            other.distance - distance if other else 0.0
+            for other, distance in zip(others, own, strict=True)
+        ]
+        order = np.lexsort((-own, np.round(margins, 9)))
+        return [Doubt(int(rows[i]), float(own[i]), others[i]) for i in order]
+
+    def same(self, cluster: int) -> bool:
+        """Whether a cluster and its nearest one are perhaps the same.
+
+        They are where the distance of their centres is at most twice the spread of the
+        tighter one, the mean distance of its members to its centre. With the spreads of
+        both added up this is Davies & Bouldin's (1979) similarity of 1 or more; but
+        then one loose cluster resembles all others. It needs no threshold of a model's.
+        """
+        near = self.neighbours[cluster]
+        if near is None:
+            return False
+        spreads = self._own[cluster].mean(), self._own[near.cluster].mean()
+        return near.distance <= 2 * min(spreads)
+
+    def pairs(self) -> list[Pair]:
+        """The clusters that are perhaps the same, the closest first."""
+        found = {
+            (min(i, near.cluster), max(i, near.cluster)): near.distance
+            for i, near in enumerate(self.neighbours)
+            if near and self.same(i)
+        }
+        ordered = sorted(found.items(), key=lambda item: (item[1], item[0]))
+        return [Pair(clusters, distance) for clusters, distance in ordered]
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows brought to length 1; those that have no direction become zero."""
+    vectors = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
+def nearest(
+    rows: np.ndarray, centres: np.ndarray, own: np.ndarray | None = None
+) -> list[Near | None]:
+    """The nearest centre of each row.
+
+    rows     (m, d) float, of length 1; of those that are zero nothing is near
+    centres  (k, d) float, of length 1
+    own      (m,) int, a centre for each row that does not count
+    """
+    found: list[Near | None] = []
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        at = np.arange(len(block))
+        distances = 1.0 - block.astype(np.float64) @ centres.T
+        if own is not None:
+            distances[at, own[start : start + BLOCK]] = np.inf
+        distances[~block.any(axis=1)] = np.inf
+        if not distances.shape[1]:
+            found += [None] * len(block)
+            continue
+        best = distances.argmin(axis=1)
+        found += [
+            Near(int(i), max(0.0, float(d))) if np.isfinite(d) else None
+            for i, d in zip(best, distances[at, best], strict=True)
+        ]
+    return found

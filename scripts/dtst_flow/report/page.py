@@ -1,0 +1,211 @@
+"""The page itself: facts, thumbnails and names put into page.html.
+
+It is one file that asks for nothing else. What comes from the data is text to it: Jinja
+escapes it in HTML, `data` in scripts, and the content security policy lets no script
+run but the page's own.
+"""
+
+import base64
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from dtst_flow import __version__, code
+from dtst_flow.files import digest_file, digest_value, to_json, write_atomic
+from dtst_flow.report import facts, results, thumbnails
+from dtst_flow.report.facts import Near
+
+HERE = Path(__file__).parent
+
+DOUBTFUL = 10
+"""Members shown as the most doubtful of a cluster, at most."""
+
+PAIRS = 24
+"""Pairs of clusters shown as perhaps the same, at most."""
+
+FAILURES = 500
+"""Failures listed of each stage, at most; all are in its failed.jsonl."""
+
+MARKS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+"""What could end a script, as JSON spells it as well."""
+
+
+def version() -> str:
+    """Names the code that makes pages, the parts that are not Python included."""
+    parts = [digest_file(HERE / f"page.{kind}") for kind in ("html", "css", "js")]
+    return digest_value([code.version("report.page"), parts])
+
+
+def write(bucket: str, output: str | Path, threads: int = 1) -> None:
+    """Write the page about the clusters in a bucket; runs in the dataset folder.
+
+    Equal results give equal bytes, save that links lead from where the page lies.
+    Raises results.NoResult.
+    """
+    found = results.read(bucket)
+    folder = Path(output).resolve().parent
+    write_atomic(output, render(found, bucket, os.path.relpath(".", folder), threads))
+
+
+def render(found: results.Results, bucket: str, dataset: str, threads: int) -> bytes:
+    """The page as a file.
+
+    dataset  its folder as seen from the page's
+    threads  to make thumbnails with
+    """
+    look = Look(found, dataset, threads)
+    style, script = ((HERE / f"page.{kind}").read_text() for kind in ("css", "js"))
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"data": data, "text": text}
+    page = environment.get_template("page.html").render(
+        bucket=bucket,
+        dataset=Path.cwd().name,
+        parameters={k: v for k, v in found.parameters.items() if v is not None},
+        images=len(found.rows),
+        grouped=len(found.rows) - len(found.noise),
+        noise=look.noise(),
+        clusters=look.clusters(),
+        pairs=look.pairs(),
+        stages=found.stages,
+        failures=FAILURES,
+        style=Markup(style),
+        style_hash=content_hash(style),
+        script=Markup(script),
+        script_hash=content_hash(script),
+        version=__version__,
+    )
+    return page.encode()
+
+
+class Look:
+    """What page.html shows of results: clusters and images as plain mappings.
+
+    An image is {url, path, thumbnail, burst}, and what is said of it.
+    """
+
+    def __init__(self, found: results.Results, dataset: str, threads: int):
+        self.found = found
+        self.dataset = dataset
+        self.facts = facts.Facts(found.vectors, found.groups)
+        self._small = thumbnails.make(found.rows, thumbnails.SMALL, threads)
+        medoids = [found.rows[members[0]] for members in found.groups]
+        self._large = thumbnails.make(medoids, thumbnails.LARGE, threads)
+
+    def image(self, row: int, **said: Any) -> dict:
+        """An image of the results, by its row."""
+        path = self.found.rows[row]["path"]
+        return {
+            "url": quote(os.fsencode(os.path.join(self.dataset, path))),
+            "path": text(path),
+            "thumbnail": self._small[row],
+            "burst": self.found.bursts.get(path),
+        } | said
+
+    def medoid(self, cluster: int) -> dict:
+        """The medoid of a cluster, large."""
+        large = self._large[cluster]
+        return self.image(int(self.found.groups[cluster][0]), thumbnail=large)
+
+    def near(self, near: Near | None) -> dict | None:
+        """A cluster that is near something, by its label."""
+        return near and {
+            "label": label(self.found.clusters[near.cluster]),
+            "distance": distance(near.distance),
+        }
+
+    def clusters(self) -> list[dict]:
+        """The clusters, the largest first."""
+        return [
+            {
+                "label": label(cluster),
+                "name": cluster.get("name"),
+                "id": cluster.get("id"),
+                "folder": cluster["folder"],
+                "size": cluster["size"],
+                "medoid": self.medoid(i),
+                "near": self.near(self.facts.neighbours[i]),
+                "same": self.facts.same(i),
+                "doubtful": self._doubtful(i),
+                "members": [
+                    self.image(int(row), note=distance(member["distance"]))
+                    for row, member in zip(
+                        self.found.groups[i], cluster["members"], strict=True
+                    )
+                ],
+            }
+            for i, cluster in enumerate(self.found.clusters)
+        ]
+
+    def _doubtful(self, cluster: int) -> list[dict]:
+        medoid = self.found.groups[cluster][0]
+        doubts = [d for d in self.facts.doubts(cluster) if d.row != medoid]
+        return [
+            self.image(d.row, note=distance(d.own), near=self.near(d.other))
+            for d in doubts[:DOUBTFUL]
+        ]
+
+    def pairs(self) -> list[dict]:
+        """The clusters that are perhaps the same, with their medoids."""
+        return [
+            {
+                "distance": distance(pair.distance),
+                "clusters": [
+                    {
+                        "label": label(self.found.clusters[i]),
+                        "name": self.found.clusters[i].get("name"),
+                        "medoid": self.image(int(self.found.groups[i][0])),
+                    }
+                    for i in pair.clusters
+                ],
+            }
+            for pair in self.facts.pairs()[:PAIRS]
+        ]
+
+    def noise(self) -> list[dict]:
+        """The images in no cluster, those nearest to one first."""
+        near = self.facts.closest(self.found.noise)
+        far = [n.distance if n else float("inf") for n in near]
+        order = sorted(range(len(near)), key=lambda i: (far[i], i))
+        return [
+            self.image(int(self.found.noise[i]), near=self.near(near[i])) for i in order
+        ]
+
+
+def label(cluster: dict) -> str:
+    """What a cluster is called: its folder, also where that is not laid out."""
+    return f"{cluster['rank']:03d}"
+
+
+def distance(value: float) -> str:
+    """A distance as it is shown."""
+    return f"{value:.2f}"
+
+
+def text(value: Any) -> str:
+    """Text that can be encoded: of a name that is not UTF-8, what is readable."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def data(value: Any) -> Markup:
+    """JSON that can stand in a script, whatever is in it."""
+    content = to_json(value).decode()
+    for character, spelling in MARKS.items():
+        content = content.replace(character, spelling)
+    return Markup(content)
+
+
+def content_hash(content: str) -> str:
+    """The source expression that lets a content security policy accept just this."""
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

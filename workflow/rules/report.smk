@@ -1,0 +1,33 @@
+# Report: a page to look at the clusters, made when it is asked for.
+#
+#   snakemake report --config dataset=crowd path=faces
+#   snakemake report --config dataset=crowd path=faces --report crowd.html
+#
+# needs  the summaries of all stages, and all that those vouch for
+# makes  a page in the dataset folder, the one that `dtst report` writes
+
+
+rule report:
+    input:
+        summaries,
+    output:
+        page=report(
+            place(bucket("cluster")),
+            category="Clusters",
+            caption="../report/page.rst",
+        ),
+    log:
+        f".dtst/logs/report/{bucket('cluster')}.log",
+    conda:
+        "../../envs/cluster.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda w, attempt: 4000 * attempt,
+        runtime=lambda w, attempt: 120 * attempt,
+    params:
+        bucket=bucket("cluster"),
+        code=page.version(),
+    message:
+        "Writing a page about the clusters"
+    script:
+        "../../scripts/report.py"
