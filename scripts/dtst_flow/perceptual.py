@@ -36,8 +36,8 @@ def perceptual_hash(image: np.ndarray) -> int:
     image  (height, width, 3) uint8 RGB
 
     Returns 64 bits, the first row and column of waves in the highest ones. Images of
-    no more than twice SAMPLES pixels a side get the hash of ``imagehash.phash``, save
-    where a wave is as strong as the middle one.
+    less than twice SAMPLES pixels a side get the hash of ``imagehash.phash``, save for
+    waves that are as strong as the middle one.
     """
     height, width = image.shape[:2]
     few = image[:: max(1, height // SAMPLES), :: max(1, width // SAMPLES)]
