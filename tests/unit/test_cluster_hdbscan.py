@@ -156,6 +156,7 @@ class TestTheSameAsHdbscan:
             np.testing.assert_array_equal(found.labels, wanted.labels)
             np.testing.assert_array_equal(found.linkage, wanted.linkage)
 
+    @pytest.mark.torch
     def test_products_by_torch(self):
         pytest.importorskip("torch")
         from dtst_flow.cluster.hdbscan.products import torch_arrays

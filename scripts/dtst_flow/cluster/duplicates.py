@@ -35,8 +35,12 @@ class Sets:
 
     @property
     def several(self) -> list[np.ndarray]:
-        """The rows of each set of more than one, ascending."""
-        return [rows for rows in members(self.of) if len(rows) > 1]
+        """The rows of each set of more than one, that first which stands for it."""
+        return [
+            np.concatenate([[first], rows[rows != first]])
+            for first, rows in zip(self.chosen, members(self.of), strict=True)
+            if len(rows) > 1
+        ]
 
 
 def find(
