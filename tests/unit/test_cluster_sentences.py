@@ -1,5 +1,7 @@
 """What cluster tells of its result."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ def told(sizes: list[int], noise: int = 0, unusable: int = 0, **values) -> str:
     ends = np.cumsum([0, *sizes])
     groups = [
         Group(np.arange(start, end), np.zeros(end - start))
-        for start, end in zip(ends[:-1], ends[1:], strict=True)
+        for start, end in pairwise(ends)
     ]
     count = int(ends[-1]) + noise
     rows = [{"path": f"{i}.jpg", "aligned": "stored"} for i in range(count)]
