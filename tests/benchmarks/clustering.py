@@ -116,7 +116,11 @@ def measure(way: str, rows: int, dimensions: int) -> dict:
 def in_a_process(way: str, rows: int, dimensions: int) -> dict:
     command = [sys.executable, __file__, "--rows", str(rows), "--cell", way]
     command += ["--dimensions", str(dimensions)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    done = subprocess.run(command, capture_output=True)
+    if done.returncode:  # a crash or want of memory costs its own cell
+        nothing = {"seconds": float("nan"), "megabytes": float("nan"), "clusters": ""}
+        return nothing | {"digest": f"died ({done.returncode})"}
+    return json.loads(done.stdout)
 
 
 def main() -> None:
