@@ -67,7 +67,7 @@ def group(
     if max_distance is not None:
         clusters = within(kept, found, max_distance, min_cluster_size)
     if not found.clusters and same is not None:
-        clusters = _single(kept, min_cluster_size, min_samples, same)
+        clusters = _single(kept, found, min_cluster_size, same)
     clusters = [np.flatnonzero(np.isin(sets.of, rows)) for rows in clusters]
     clusters = split(vectors, clusters, constraints.cannot, min_cluster_size)
     clusters, refused = merge(clusters, constraints.must, constraints.cannot)
@@ -79,14 +79,17 @@ def group(
 
 
 def _single(
-    vectors: np.ndarray, min_cluster_size: int, min_samples: int, same: float
+    vectors: np.ndarray,
+    found: hdbscan.Clustering,
+    min_cluster_size: int,
+    same: float,
 ) -> list[np.ndarray]:
     """The one cluster of images of one single identity, if that is what they are."""
     reach = float(np.sqrt(2 * same))  # as a euclidean distance of unit vectors
-    found = hdbscan.cluster(vectors, min_cluster_size, min_samples, single=reach)
-    if len(found.clusters) != 1:
+    clusters = hdbscan.reselect(found, min_cluster_size, single=reach).clusters
+    if len(clusters) != 1:
         return []
-    (rows,) = found.clusters
+    (rows,) = clusters
     distances = _around_medoid(vectors, rows).distances
     return [rows] if np.median(distances) <= same else []
 

@@ -17,7 +17,7 @@ mst         all of these in turn
 tree        single linkage, and hdbscan's own selection of clusters
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,7 +77,19 @@ def cluster(
         raise ValueError("min_cluster_size is at least 2 and min_samples at least 1")
     rows = sort_out(vectors)
     linkage = single_linkage(minimum_spanning_tree(rows, min_samples))
-    labels = np.full(len(vectors), -1)
-    if len(rows.usable) >= min_cluster_size:
-        labels[rows.usable] = select(linkage, min_cluster_size, method, single)
-    return Clustering(labels, rows.usable, rows.unusable, linkage)
+    noise = np.full(len(vectors), -1)
+    tree = Clustering(noise, rows.usable, rows.unusable, linkage)
+    return reselect(tree, min_cluster_size, method, single)
+
+
+def reselect(
+    found: Clustering,
+    min_cluster_size: int,
+    method: str = "eom",
+    single: float | None = None,
+) -> Clustering:
+    """Select clusters anew from the tree of a clustering, as `cluster` would."""
+    labels = np.full(len(found.labels), -1)
+    if len(found.usable) >= min_cluster_size:
+        labels[found.usable] = select(found.linkage, min_cluster_size, method, single)
+    return replace(found, labels=labels)
