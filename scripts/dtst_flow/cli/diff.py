@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from dtst_flow.cli.settings import in_dataset
 from dtst_flow.files import read_json, to_json
 from dtst_flow.stages.job import state_of
 
@@ -13,12 +14,7 @@ SHOWN = 10
 
 
 @click.command()
-@click.option(
-    "-d",
-    "--working-dir",
-    default=".",
-    help="Dataset folder, such as scratch/crowd.  [default: the current folder]",
-)
+@in_dataset
 @click.option("--to", default="cluster", help="Bucket of clusters.  [default: cluster]")
 @click.option("--json", "as_json", is_flag=True, help="Print all as JSON.")
 def diff(working_dir: str, to: str, as_json: bool) -> None:

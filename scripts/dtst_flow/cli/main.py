@@ -40,10 +40,7 @@ def main() -> None:
 COMMON = [
     click.Argument(["config_file"], required=False, metavar="[CONFIG.yaml]"),
     click.Argument(["passed_on"], nargs=-1, metavar="[-- SNAKEMAKE OPTIONS]"),
-    click.Option(
-        ["-d", "--working-dir"],
-        help="Dataset folder, such as scratch/crowd.  [default: the current folder]",
-    ),
+    click.Option(["-d", "--working-dir"], help=settings.DATASET_HELP),
     click.Option(
         ["-n", "--dry-run"],
         is_flag=True,

@@ -6,16 +6,12 @@ from pathlib import Path
 
 import click
 
+from dtst_flow.cli.settings import in_dataset
 from dtst_flow.report import place
 
 
 @click.command()
-@click.option(
-    "-d",
-    "--working-dir",
-    default=".",
-    help="Dataset folder, such as scratch/crowd.  [default: the current folder]",
-)
+@in_dataset
 @click.option(
     "--to",
     "bucket",

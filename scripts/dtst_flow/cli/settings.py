@@ -22,6 +22,11 @@ SHORT = {
 }
 """Short names of options, those of dtst."""
 
+DATASET_HELP = "Dataset folder, such as scratch/crowd.  [default: the current folder]"
+
+in_dataset = click.option("-d", "--working-dir", default=".", help=DATASET_HELP)
+"""The option that says which dataset a command of its own is about."""
+
 TYPES = {"integer": int, "string": str, "array": str, "number": float}
 
 
