@@ -2,6 +2,7 @@
 #                  photos that Python packages bring
 # make test        set up .venv with the test extras and run all tests but those of what
 #                  runs on PyTorch
+# make test-long   try at length, for hours, what edits, kills and broken files do
 # make test-torch  set up .venv-torch, gigabytes, and run these
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ INSTALL = $(PIP) install --constraint constraints.txt
 # libraries; the headless one must be the last to write the module they share.
 HEADLESS = $(INSTALL) --force-reinstall --no-deps opencv-python-headless
 
-.PHONY: demo test test-torch clean
+.PHONY: demo test test-long test-torch clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/python demo/run.py
@@ -23,6 +24,9 @@ test: $(VENV)/installed-test
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/pytest -m "not torch"
+
+test-long: $(VENV)/installed-test
+	$(VENV)/bin/pytest --long tests/robustness
 
 test-torch: $(TORCH)/installed
 	$(TORCH)/bin/pytest -m torch

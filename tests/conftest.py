@@ -1,16 +1,65 @@
+import shutil
+import sys
+from collections import Counter
 from importlib.metadata import files
 from pathlib import Path
 
 import colour_detector
 import pytest
+from dataset import ROOT, Dataset
 from hypothesis import settings
 
 # The machines that run tests may be slow and shared: no example is late.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 
-ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+
+sys.path.insert(0, str(ROOT / "demo"))
+
+SURVIVED = pytest.StashKey[Counter]()
+ROWS = {
+    "kills survived": "kills tried",
+    "nasty files right": "nasty files",
+    "edit sequences right": "edit sequences run",
+    "faults survived": "faults injected",
+    "files of the user lost": None,
+}
+"""What the run tells of robustness at its end, and of how many."""
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="try robustness at length: more kills, edits and examples, for hours",
+    )
+
+
+def pytest_configure(config):
+    config.stash[SURVIVED] = Counter()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    survived = config.stash[SURVIVED]
+    if not survived:
+        return
+    terminalreporter.section("robustness")
+    for row, tried in ROWS.items():
+        of = f" of {survived[tried]}" if tried else ""
+        terminalreporter.line(f"{row:24}{survived[row]:6}{of}")
+
+
+@pytest.fixture(scope="session")
+def survived(pytestconfig) -> Counter:
+    """Counts of what was tried and survived, by the names in ROWS; printed at the end."""
+    return pytestconfig.stash[SURVIVED]
+
+
+@pytest.fixture(scope="session")
+def long(pytestconfig) -> bool:
+    """Whether robustness is to be tried at length."""
+    return pytestconfig.getoption("--long")
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +84,22 @@ def group_photo() -> Path:
 def colours(tmp_path_factory) -> Path:
     """A detector that finds red, green and blue things."""
     return colour_detector.write(tmp_path_factory.mktemp("detector") / "colours.onnx")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Dataset:
+    """The demonstration photos with path faces run on them."""
+    import photos
+
+    dataset = Dataset(tmp_path_factory.mktemp("finished") / "crowd")
+    photos.write(dataset.folder)
+    dataset.run()
+    return dataset
+
+
+@pytest.fixture
+def dataset(finished, tmp_path) -> Dataset:
+    """A copy of the finished dataset to change at will."""
+    folder = tmp_path / "crowd"
+    shutil.copytree(finished.folder, folder)
+    return Dataset(folder)

@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import ROOT
+from dataset import ROOT
 
 from dtst_flow.cli import main as cli
 from dtst_flow.cli.run import Request, command, overrides

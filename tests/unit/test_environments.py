@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 import yaml
-from conftest import ROOT
+from dataset import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PINS = dict(

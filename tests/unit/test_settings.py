@@ -7,7 +7,7 @@ from dataclasses import fields
 import click
 import pytest
 import yaml
-from conftest import ROOT
+from dataset import ROOT
 from jsonschema import Draft202012Validator
 
 from dtst_flow import embed, faces, images, place

@@ -2,7 +2,7 @@
 
 import shutil
 
-from conftest import DLIB, Dataset
+from dataset import DLIB, Dataset
 from PIL import Image, ImageOps
 
 from dtst_flow import sidecars

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import colour_detector
 import pytest
-from conftest import Dataset
+from dataset import Dataset
 from PIL import Image
 
 from dtst_flow import images, sidecars

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Dataset
+from dataset import Dataset
 from PIL import Image
 
 from dtst_flow import images, jpeg, sidecars

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import DLIB, Dataset
+from dataset import DLIB, Dataset
 from PIL import Image, ImageOps
 
 from dtst_flow import sidecars

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Dataset
+from dataset import Dataset
 from PIL import Image
 
 from dtst_flow import sidecars

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from average_precision import Boxes, average_precision, labelled
-from conftest import Dataset
+from dataset import Dataset
 
 from dtst_flow import images, sidecars
 from dtst_flow.detect import coco, open_detector

@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from conftest import DLIB
+from dataset import DLIB
 
 
 @pytest.fixture

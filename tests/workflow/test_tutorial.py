@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Dataset
+from dataset import Dataset
 
 from dtst_flow import images, sidecars
 

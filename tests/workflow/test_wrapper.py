@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from conftest import ROOT, environment
+from dataset import ROOT, environment
 from test_faces import NOTHING, photos_of
 
 

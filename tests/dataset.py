@@ -1,4 +1,4 @@
-"""Datasets of real photos, and real runs of Snakemake on them."""
+"""A dataset of real photos, and real runs of Snakemake on it."""
 
 import json
 import os
@@ -8,10 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "demo"))
+ROOT = Path(__file__).resolve().parents[1]
 
 DLIB = {
     "extract_faces": {"engine": "dlib"},
@@ -104,22 +101,3 @@ def without_ids(path: Path) -> bytes:
 
 def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Dataset:
-    """The demonstration photos with path faces run on them."""
-    import photos
-
-    dataset = Dataset(tmp_path_factory.mktemp("finished") / "crowd")
-    photos.write(dataset.folder)
-    dataset.run()
-    return dataset
-
-
-@pytest.fixture
-def dataset(finished, tmp_path) -> Dataset:
-    """A copy of the finished dataset to change at will."""
-    folder = tmp_path / "crowd"
-    shutil.copytree(finished.folder, folder)
-    return Dataset(folder)
