@@ -1,11 +1,12 @@
 """Rule embed."""
 
-from dtst_flow import embed, models
+from dtst_flow import device, embed, models
 from dtst_flow.stages import embed as stage
 from dtst_flow.stages.job import logged
 
 cluster = snakemake.config["cluster"]
 with logged(snakemake.log[0]):
+    device.hold(snakemake.resources.gpu)
     stage.run(
         snakemake.input.manifest,
         snakemake.output.table,

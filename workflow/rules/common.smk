@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from dtst_flow import code, detect, embed, faces, inventory, models
+from dtst_flow import code, detect, device, embed, faces, inventory, models
 from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
 from dtst_flow.ledger import Ledgers
@@ -37,6 +37,12 @@ STAGES = PATHS[config["path"]]
 config.update(settle(config["path"], config))
 # detect makes no bucket, it writes sidecars; no folder can bear that name.
 BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
+# Only the process that starts the run may look for a GPU: a node has what was asked for.
+GPU = int(
+    workflow.is_main_process and device.count() > 0
+    if config["gpu"] is None
+    else config["gpu"]
+)
 DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
 
 for stage in STAGES:
@@ -51,6 +57,11 @@ def bucket(stage):
 
 def state(stage):
     return state_of(bucket(stage))
+
+
+def environment(name):
+    """The conda environment of a rule that may run on a GPU."""
+    return f"../../envs/{name}{'-cuda' if GPU else ''}.yaml"
 
 
 def summary_of(stage):

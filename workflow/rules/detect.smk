@@ -19,7 +19,7 @@ rule vocabulary:
     log:
         ".dtst/logs/vocabulary.log",
     conda:
-        "../../envs/detect.yaml"
+        environment("detect")
     threads: 1
     resources:
         mem_mb=lambda w, attempt: 4000 * attempt,
@@ -46,10 +46,10 @@ rule detect:
     log:
         ".dtst/logs/detect/{shard}.log",
     conda:
-        "../../envs/detect.yaml"
+        environment("detect")
     threads: config["detect"]["workers"]
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=lambda w, attempt, threads: 3000 * threads * attempt,
         runtime=lambda w, attempt: 60 * attempt,
     params:

@@ -51,6 +51,11 @@ COMMON = [
         default=None,
         help="Exit with 1 when any image failed.  [default: only when all did]",
     ),
+    click.Option(
+        ["--gpu/--no-gpu"],
+        default=None,
+        help="Ask for a GPU.  [default: where this machine has one]",
+    ),
     click.Option(["--cores"], help="Processor cores to use.  [default: all]"),
     click.Option(
         ["--profile"], help="Snakemake profile, such as slurm or a folder of your own."
@@ -124,6 +129,7 @@ def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
         path=path,
         settings=blocks,
         strict=values["strict"],
+        gpu=values["gpu"],
         dry_run=values["dry_run"],
         cores=values["cores"],
         profile=values["profile"],

@@ -29,6 +29,7 @@ class Request:
     path: str
     settings: dict[str, dict]
     strict: bool | None = None
+    gpu: bool | None = None
     dry_run: bool = False
     cores: str | None = None
     profile: str | None = None
@@ -40,14 +41,17 @@ def overrides(request: Request) -> dict:
     """The config that makes the workflow do what was asked for."""
     folder = request.dataset.resolve()
     config = {"root": str(folder.parent), "dataset": folder.name, "path": request.path}
-    if request.strict is not None:
-        config["strict"] = request.strict
+    for name in ("strict", "gpu"):
+        if (value := getattr(request, name)) is not None:
+            config[name] = value
     return config | request.settings
 
 
 def command(request: Request, config: Path) -> list[str]:
     """The command line of Snakemake."""
     words = [sys.executable, "-m", "snakemake"]
+    if not request.profile:
+        words += ["--resources", "gpu=1"]  # jobs on this machine share the first GPU
     words += ["--snakefile", str(home() / "Snakefile"), "--configfile", str(config)]
     if request.dry_run:
         words += ["--dry-run", "--quiet", "rules"]
