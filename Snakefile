@@ -25,6 +25,11 @@ if DATASET.is_dir():
     workdir: DATASET
 
 
+if config["container"]:
+
+    container: config["container"]
+
+
 include: "workflow/rules/inventory.smk"
 include: "workflow/rules/extract_faces.smk"
 include: "workflow/rules/detect.smk"

@@ -152,3 +152,11 @@ def test_an_installed_package_brings_every_script():
     carried = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     scripts = {f"scripts/{path.name}" for path in (ROOT / "scripts").glob("*.py")}
     assert {name for name in carried if name.startswith("scripts/")} == scripts
+
+
+def test_the_container_takes_all_that_the_workflow_is():
+    recipe = (ROOT / "envs/dtst-flow.def").read_text()
+    copied = set(re.search(r"%files\n(.*?)\n\n", recipe, re.DOTALL)[1].split())
+    built = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert {name.partition("/")[0] for name in built} <= copied
+    assert "--constraint constraints.txt" in recipe

@@ -45,6 +45,8 @@ GPU = int(
 )
 DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
 
+if config["container"] and "://" not in config["container"]:
+    config["container"] = str(Path(config["container"]).resolve())
 for stage in STAGES:
     if config[stage].get("weights") is not None:
         config[stage]["weights"] = str(Path(config[stage]["weights"]).resolve())
