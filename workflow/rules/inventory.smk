@@ -23,6 +23,7 @@ checkpoint inventory:
         cache=lambda w: str(state_of(w.bucket) / "digests.jsonl"),
         shard_size=config["shard_size"],
         sidecars=lambda w: stage_of(w.bucket) != "detect",
+        max_file_size=lambda w: config[stage_of(w.bucket)]["max_file_size"],
         code=code.version("inventory"),
     message:
         "Listing the images for {wildcards.bucket}"

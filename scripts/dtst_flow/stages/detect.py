@@ -32,6 +32,7 @@ class Options:
     threshold      lowest score of a box
     max_instances  most boxes of a class in one image, the best ones
     background     colour that shows through transparent pixels, "#rrggbb"
+    max_pixels     an image of more is refused; of no effect on all others
     clear          look for nothing; take out what was written of these classes, None
                    for all
     """
@@ -40,6 +41,7 @@ class Options:
     threshold: float = 0.2
     max_instances: int = 100
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
     clear: bool = False
 
 
@@ -186,7 +188,9 @@ class Finder:
 
     def _look(self, path: str) -> dict[str, list]:
         """The record of an image: the model's class -> its boxes, best first."""
-        image = images.read(path, self.options.background)
+        image = images.read(
+            path, self.options.background, max_pixels=self.options.max_pixels
+        )
         if not self._detector:
             self._detector = detect.open_detector(
                 self.weights, _least(self.options), self.vocabulary.prompts

@@ -33,12 +33,14 @@ class Options:
     model       a key of `embed.MODELS`
     clip_model  which of OpenCLIP's models clip is
     background  colour that shows through transparent pixels, "#rrggbb"
+    max_pixels  an image of more is refused; of no effect on all others
     batch_size  images computed at once, at most; of no effect on the results
     """
 
     model: str
     clip_model: str = CLIP
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
     batch_size: int = 32
 
 
@@ -65,7 +67,7 @@ def identity(row: dict, points: list | None) -> list:
     return [row["digest"], points]
 
 
-def stored_points(path: str) -> list[list[float]] | None:
+def stored_points(path: str, max_pixels: int) -> list[list[float]] | None:
     """The five points that extract-faces left in a crop's sidecar, None without them.
 
     They hold only for a crop that still has the size it was given.
@@ -74,9 +76,10 @@ def stored_points(path: str) -> list[list[float]] | None:
     if not isinstance(provenance, dict):
         return None
     points = provenance.get("points")
-    if np.shape(points) != (5, 2) or list(images.size(path)) != provenance.get("size"):
+    if np.shape(points) != (5, 2):
         return None
-    return points
+    size = images.size(path, max_pixels)
+    return points if list(size) == provenance.get("size") else None
 
 
 def run(
@@ -109,7 +112,9 @@ def run(
     wants_points = embed.MODELS[options.model].points
     for row in rows:
         try:
-            points = stored_points(row["path"]) if wants_points else None
+            points = (
+                stored_points(row["path"], options.max_pixels) if wants_points else None
+            )
         except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
             failures.append({"path": row["path"], "reason": str(error)})
             progress.tick(failed=True)
@@ -251,7 +256,10 @@ def look(item: tuple[dict, list | None], loaded: Lazy) -> tuple[np.ndarray, dict
     Raises UnreadableImage, and ValueError for points that place no face.
     """
     row, stored = item
-    image = images.read(row["path"], loaded.options.background)
+    options = loaded.options
+    image = images.read(
+        row["path"], options.background, max_pixels=options.max_pixels
+    )
     points, how = _points(stored, image, loaded)
     seen = loaded.embedder.prepare(Sample(image, points))
     return seen, {"aligned": how, "hash": f"{perceptual_hash(image):016x}"}

@@ -30,6 +30,7 @@ class Options:
     skip_partial  drop boxes whose crop reaches outside the image
     min_score     drop boxes with a lower score or none, None to keep all
     background    colour that shows through transparent pixels, "#rrggbb"
+    max_pixels    an image of more is refused; of no effect on all others
     """
 
     classes: str | list[str] | None = None
@@ -38,6 +39,7 @@ class Options:
     skip_partial: bool = False
     min_score: float | None = None
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,11 @@ class Cutter:
 
     def _extract(self, row: dict) -> dict:
         image = functools.cache(
-            lambda: images.read(row["path"], self.options.background)
+            lambda: images.read(
+                row["path"],
+                self.options.background,
+                max_pixels=self.options.max_pixels,
+            )
         )
         choice = choose(sidecars.read(row["path"]), self.options)
         result = {

@@ -31,6 +31,7 @@ class Options:
     skip_partial  drop faces whose crop reaches outside the image
     debug         draw the faces into a copy of each image under .dtst/debug
     background    colour that shows through transparent pixels, "#rrggbb"
+    max_pixels    an image of more is refused; of no effect on all others
     """
 
     engine: str = "mediapipe"
@@ -41,6 +42,7 @@ class Options:
     skip_partial: bool = False
     debug: bool = False
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
 
 
 def records(options: Options, model: str) -> Records:
@@ -137,7 +139,11 @@ class Extractor:
 
     def _extract(self, row: dict) -> dict:
         image = functools.cache(
-            lambda: images.read(row["path"], self.options.background)
+            lambda: images.read(
+                row["path"],
+                self.options.background,
+                max_pixels=self.options.max_pixels,
+            )
         )
         record = self.records.get(row["digest"])
         computed = record is None
