@@ -25,6 +25,10 @@ from dtst_flow.files import (
 from dtst_flow.images import SUFFIXES
 from dtst_flow.stems import unique_stems
 
+DIGESTS = "digests.jsonl"
+"""The table in a bucket's state of what contents its images were found to have."""
+
+
 class BadBucket(Exception):
     """A bucket spec that cannot be used; the message says why and what would do."""
 

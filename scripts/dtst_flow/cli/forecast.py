@@ -47,7 +47,7 @@ def _sentence(section: str, values: dict) -> str:
         listing = inventory.scan(".", specs, values["max_file_size"])
     except inventory.BadBucket:
         return f"{values['from']} is not there yet; its images will all be new"
-    cache = state_of(values.get("to", f".{section}")) / "digests.jsonl"
+    cache = state_of(values.get("to", f".{section}")) / inventory.DIGESTS
     images = listing.images
     content = inventory.digests(".", listing.files, cache)
     content = {path: content[path] for path in images if path in content}
