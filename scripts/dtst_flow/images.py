@@ -114,7 +114,8 @@ def _reason(error: Exception, source: str | Path | bytes, max_pixels: int) -> st
         return "it is empty"
     if isinstance(error, UnidentifiedImageError):
         return "no image of a known type, or broken at its start"
-    return str(error) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if text.isprintable() else ascii(text)
 
 
 def _bits(image: Image.Image) -> int:
