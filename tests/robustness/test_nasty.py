@@ -1,8 +1,6 @@
 """A collection of nasty files, each handled as its list says, in real runs of all stages."""
 
 import csv
-import json
-import os
 import re
 import shutil
 import subprocess
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dataset import ROOT, Dataset
+from nasty_files import assert_alike, crops, fates, members
 from PIL import Image
 
 from dtst_flow import images, sidecars
@@ -148,23 +147,6 @@ def contents(dataset: Dataset) -> dict[str, str]:
     }
 
 
-@cache
-def fates(folder: Path, bucket: str, tables: str) -> dict[str, dict[str, str]]:
-    """Fate -> path -> reason, as a stage's tables have them."""
-    state = folder / ".dtst/buckets" / bucket
-    done = [
-        row for table in state.glob(f"{tables}/*.jsonl") for row in read_table(table)
-    ]
-    return {
-        "done": {row["path"]: "" for row in done},
-        "failed": {r["path"]: r["reason"] for r in read_table(state / "failed.jsonl")},
-        "passed over": {
-            row["path"]: row["reason"]
-            for row in read_table(state / "inventory/skipped.table")
-        },
-    }
-
-
 STAGES = [
     ("faces", "faces"),
     (".detect", "detections"),
@@ -210,31 +192,9 @@ def assert_decoded_well(folder: Path, row: Row) -> None:
         assert np.ptp(found) > 100
 
 
-def assert_alike(found: np.ndarray, expected: np.ndarray) -> None:
-    """The same picture, whatever its size, in its colours or in grey."""
-    assert (found.shape[0] > found.shape[1]) == (expected.shape[0] > expected.shape[1])
-    mode = "L" if (np.ptp(found, axis=2) == 0).all() else "RGB"
-    small = [
-        np.ravel(Image.fromarray(image).convert(mode).resize((24, 24)))
-        for image in (found, expected)
-    ]
-    assert np.corrcoef(*small)[0, 1] > 0.95
-
-
-@cache
-def crops(folder: Path) -> dict[str, list[Path]]:
-    """Image -> the crops that say they are cut out of it."""
-    cut: dict[str, list[Path]] = {}
-    for name in os.listdir(folder / "crops"):
-        if not name.endswith(".json"):
-            told = sidecars.read(folder / "crops" / name)["provenance"]
-            cut.setdefault(told["image"], []).append(folder / "crops" / name)
-    return cut
-
-
 def assert_cut_out(folder: Path, row: Row) -> None:
     """There is one crop of the whole picture, and one place for it among the clusters."""
-    (crop,) = crops(folder)[row.path]
+    (crop,) = crops(folder / "crops")[row.path]
     told = sidecars.read(crop)["provenance"]
     assert told["digest"] == digest_file(folder / row.path)
     shown, picture = images.read(crop), images.read(folder / row.path)
@@ -263,14 +223,6 @@ def copies(folder: Path) -> dict[str, list[Path]]:
         if path.name in names:
             laid_out.setdefault(names[path.name], []).append(path)
     return laid_out
-
-
-@cache
-def members(bucket: Path) -> list[str]:
-    """The images that a bucket's clusters.json speaks of."""
-    found = json.loads((bucket / "clusters.json").read_bytes())
-    groups = [found["noise"], *(cluster["members"] for cluster in found["clusters"])]
-    return [member["path"] for group in groups for member in group]
 
 
 def test_the_summary_tells_what_failed(finished):
