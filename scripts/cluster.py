@@ -16,4 +16,5 @@ with logged(snakemake.log[0]):
         snakemake.output.failures,
         link=snakemake.params.link,
         clean=snakemake.config["cluster"]["clean"],
+        strict=snakemake.params.strict,
     )

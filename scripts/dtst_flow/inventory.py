@@ -4,6 +4,7 @@ A bucket is named by specs: a folder means the files in it, ``images/*`` the
 loose files in ``images`` and the files of its subfolders, ``**`` any depth.
 """
 
+import math
 import os
 import re
 import stat
@@ -23,6 +24,9 @@ from dtst_flow.files import (
 )
 from dtst_flow.images import SUFFIXES
 from dtst_flow.stems import unique_stems
+
+DIGESTS = "digests.jsonl"
+"""The table in a bucket's state of what contents its images were found to have."""
 
 
 class BadBucket(Exception):
@@ -51,12 +55,16 @@ def _is_image(path: str) -> bool:
     return PurePosixPath(path).suffix.lower() in SUFFIXES
 
 
-def scan(dataset: str | Path, specs: Iterable[str]) -> Listing:
+def scan(
+    dataset: str | Path, specs: Iterable[str], max_file_size: float = math.inf
+) -> Listing:
     """List the files of a bucket.
 
     Hidden files and folders are passed over. A link to a file counts as a file; a
     linked folder is entered when a spec names or matches it, never by ``**``, so a
     link to a parent folder ends nowhere.
+
+    max_file_size  an image of more megabytes is passed over
 
     Raises BadBucket when a spec leaves the dataset or matches nothing.
     """
@@ -79,6 +87,7 @@ def scan(dataset: str | Path, specs: Iterable[str]) -> Listing:
                     _take(dataset, sidecar, listing)
         if not found:
             raise BadBucket(f"nothing matches '{spec}'; {_what_is_there(dataset)}")
+    _drop_large(listing, max_file_size)
     _drop_stray_json(listing)
     return listing
 
@@ -144,6 +153,16 @@ def _take(dataset: Path, path: Path, listing: Listing) -> None:
         listing.files[name] = (found.st_size, found.st_mtime_ns)
     else:
         listing.skipped[name] = f"not an image type ({path.suffix or 'no suffix'})"
+
+
+def _drop_large(listing: Listing, max_file_size: float) -> None:
+    for path in listing.images:
+        size = listing.files[path][0] / 1e6
+        if size > max_file_size:
+            del listing.files[path]
+            listing.skipped[path] = (
+                f"has {size:.3f} MB, more than --max-file-size {max_file_size:g}"
+            )
 
 
 def _drop_stray_json(listing: Listing) -> None:
@@ -272,6 +291,7 @@ def write(
     cache: str | Path,
     shard_size: int,
     with_sidecars: bool = True,
+    max_file_size: float = math.inf,
 ) -> Listing:
     """Scan a bucket and write a manifest per shard, plus ``skipped`` with reasons.
 
@@ -279,7 +299,7 @@ def write(
     `stem` (unique in the bucket) and `sidecar` (its digest, None without one, or where
     sidecars are to be left out of account).
     """
-    listing = scan(dataset, specs)
+    listing = scan(dataset, specs, max_file_size)
     if not with_sidecars:
         listing.files = {path: listing.files[path] for path in listing.images}
     content = digests(dataset, listing.files, cache)

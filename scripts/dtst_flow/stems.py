@@ -1,6 +1,7 @@
 """Stems: a name for each image of a bucket that no other has, for its crops to bear."""
 
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -17,8 +18,8 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
     """Give each image a stem that no other has, from its name and, where need be, folders.
 
     ``a/x.jpg`` and ``b/x.jpg`` become ``a_x`` and ``b_x``; images alone with their name
-    keep it. Compared without regard to case, as some file systems do. Depends on the set
-    of paths only. Names that no folder tells apart, and those too long for a crop's
+    keep it. Compared without regard to case and to how accents are encoded, as some file
+    systems do. Depends on the set of paths only. Names that no folder tells apart, and those too long for a crop's
     file name, get a digest of their path.
     """
     paths = sorted(paths)
@@ -26,7 +27,7 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
     while True:
         groups = defaultdict(list)
         for path in paths:
-            groups[_stem(path, depth[path]).casefold()].append(path)
+            groups[_folded(_stem(path, depth[path]))].append(path)
         rivals = {path for group in groups.values() for path in _rivals(group, depth)}
         deeper = [path for path in rivals if depth[path] <= path.count("/") + 1]
         if not deeper:
@@ -46,6 +47,11 @@ def _rivals(group: list[str], depth: dict[str, int]) -> list[str]:
     """Those of the paths with one stem that need another: not one with its own name."""
     own = [path for path in group if depth[path] == 1]
     return [path for path in group if len(group) > 1 and own != [path]]
+
+
+def _folded(stem: str) -> str:
+    decomposed = unicodedata.normalize("NFD", stem).casefold()
+    return unicodedata.normalize("NFD", decomposed)
 
 
 def _stem(path: str, depth: int) -> str:

@@ -31,6 +31,13 @@ def summary(buckets: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
+def first_of(failures: list[dict], bucket: str) -> str:
+    """Name the first of {path, reason} rows, for a run that ends because of them."""
+    path, reason = failures[0]["path"], failures[0]["reason"]
+    listed = state_of(bucket) / "failed"
+    return f"first: {path!r}: {reason}; the lists of all lie in {listed}"
+
+
 def _failures(path: Path) -> list[str]:
     rows = list(read_table(path)) if path.exists() else []
     shown = [f"failed: {row['path']!r}: {row['reason']}" for row in rows[:SHOWN]]

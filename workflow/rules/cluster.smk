@@ -38,6 +38,7 @@ rule cluster:
         bucket=bucket("cluster"),
         options=options("cluster"),
         link=config["cluster"]["link"],
+        strict=config["strict"],
         code=code.version("stages.cluster"),
     message:
         "Clustering all images"

@@ -154,7 +154,8 @@ def fingerprint(stage):
     if maker(stage):
         before = [fingerprint(maker(stage)), version(maker(stage)), config["strict"]]
     try:
-        listing = inventory.scan(".", [s for s in specs(stage) if exists(s, stage)])
+        there = [spec for spec in specs(stage) if exists(spec, stage)]
+        listing = inventory.scan(".", there, config[stage]["max_file_size"])
     except inventory.BadBucket as error:
         raise WorkflowError(str(error)) from error
     for each in STAGES:
@@ -204,12 +205,15 @@ def withdraw(stage, table=None):
     Snakemake sees then which jobs have to restore them: those that make the stage's
     summary, the damaged shard's table where it has one, and what comes after; of that,
     the inventory alone would not do, as a missing file between others is not missed.
+    The inventory goes, too, once a job found that it does not know the images' contents.
     """
     locks = Path(".snakemake/locks")
     if stage not in STAGES or not workflow.is_main_process or not DATASET.is_dir():
         return
     if locks.is_dir() and any(locks.iterdir()):
         return  # a run is at work; its files are no damage
+    if not (state(stage) / inventory.DIGESTS).exists():
+        shutil.rmtree(state(stage) / "inventory", ignore_errors=True)
     for part in damaged(stage):
         Path(summary_of(stage)).unlink(missing_ok=True)
         if table:

@@ -44,10 +44,10 @@ def forecast(request: Request) -> Iterator[str]:
 def _sentence(section: str, values: dict) -> str:
     specs = inventory.parse_specs(values["from"])
     try:
-        listing = inventory.scan(".", specs)
+        listing = inventory.scan(".", specs, values["max_file_size"])
     except inventory.BadBucket:
         return f"{values['from']} is not there yet; its images will all be new"
-    cache = state_of(values.get("to", f".{section}")) / "digests.jsonl"
+    cache = state_of(values.get("to", f".{section}")) / inventory.DIGESTS
     images = listing.images
     content = inventory.digests(".", listing.files, cache)
     content = {path: content[path] for path in images if path in content}
@@ -129,21 +129,22 @@ def _to_clear(values: dict, images: list[str]) -> int:
 
 
 def _known_embeddings(values: dict, content: dict[str, str]) -> int:
-    model = values["model"]
     weights = models.resolve(embed.registered(values), values["weights"])
     options = _options(embed_stage.Options, values)
     records = embed_stage.records(options, weights.digest, not values["cache"])
     return sum(
         records.get(embed_stage.identity({"digest": digest}, points)) is not None
-        for digest, points in _with_points(model, content)
+        for digest, points in _with_points(values, content)
     )
 
 
-def _with_points(model: str, content: dict[str, str]) -> Iterator[tuple]:
+def _with_points(values: dict, content: dict[str, str]) -> Iterator[tuple]:
     for path, digest in content.items():
         try:
             points = (
-                embed_stage.stored_points(path) if embed.MODELS[model].points else None
+                embed_stage.stored_points(path, values["max_pixels"])
+                if embed.MODELS[values["model"]].points
+                else None
             )
         except (sidecars.BrokenSidecar, UnreadableImage):
             continue

@@ -9,6 +9,7 @@ from dtst_flow.files import digest_value, read_table, to_json, write_atomic, wri
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages.detect import written
 from dtst_flow.stages.job import state_of
+from dtst_flow.summary import first_of
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +57,12 @@ def run(
     said = sentences(stage, rows, len(reasons), passed_over, bucket)
     log.info("\n".join(said))
     if not rows:
-        raise SystemExit("; ".join(said))
+        named = [first_of(reasons, bucket)] if reasons else []
+        raise SystemExit("; ".join([*said, *named]))
     if strict and reasons:
         raise SystemExit(
             f"{len(reasons)} images failed and --strict was given; "
-            f"first: {reasons[0]['path']}: {reasons[0]['reason']}"
+            f"{first_of(reasons, bucket)}"
         )
     told = {"said": said, "digest": digest_value(content)}
     write_atomic(summary, to_json(told, indent=2) + b"\n")

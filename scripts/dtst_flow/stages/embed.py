@@ -18,6 +18,7 @@ from dtst_flow.files import read_table, write_atomic, write_table
 from dtst_flow.models import Weights
 from dtst_flow.perceptual import perceptual_hash
 from dtst_flow.records import Records
+from dtst_flow.stages import source
 from dtst_flow.stages.job import STATE, Progress
 
 log = logging.getLogger(__name__)
@@ -33,12 +34,14 @@ class Options:
     model       a key of `embed.MODELS`
     clip_model  which of OpenCLIP's models clip is
     background  colour that shows through transparent pixels, "#rrggbb"
+    max_pixels  an image of more is refused; of no effect on all others
     batch_size  images computed at once, at most; of no effect on the results
     """
 
     model: str
     clip_model: str = CLIP
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
     batch_size: int = 32
 
 
@@ -65,7 +68,7 @@ def identity(row: dict, points: list | None) -> list:
     return [row["digest"], points]
 
 
-def stored_points(path: str) -> list[list[float]] | None:
+def stored_points(path: str, max_pixels: int) -> list[list[float]] | None:
     """The five points that extract-faces left in a crop's sidecar, None without them.
 
     They hold only for a crop that still has the size it was given.
@@ -74,9 +77,10 @@ def stored_points(path: str) -> list[list[float]] | None:
     if not isinstance(provenance, dict):
         return None
     points = provenance.get("points")
-    if np.shape(points) != (5, 2) or list(images.size(path)) != provenance.get("size"):
+    if np.shape(points) != (5, 2):
         return None
-    return points
+    size = images.size(path, max_pixels)
+    return points if list(size) == provenance.get("size") else None
 
 
 def run(
@@ -97,6 +101,8 @@ def run(
             the image's perceptual hash, 16 hexadecimal digits
     array   written: (n, d) float32 .npy, rows of length 1
     failed  written: {path, reason} per image that could not be embedded
+
+    Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
@@ -105,11 +111,15 @@ def run(
     cache = records(options, weights.digest, fresh)
     known: dict[str, dict] = {}
     failures: list[dict] = []
+    changed: list[str] = []
     todo: list[tuple[dict, list | None]] = []
     wants_points = embed.MODELS[options.model].points
     for row in rows:
         try:
-            points = stored_points(row["path"]) if wants_points else None
+            points = _stored_points(row, options) if wants_points else None
+        except source.Changed:
+            changed.append(row["path"])
+            continue
         except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
             failures.append({"path": row["path"], "reason": str(error)})
             progress.tick(failed=True)
@@ -121,7 +131,9 @@ def run(
             known[row["path"]] = record
             progress.tick()
     for (row, points), result in embed_all(todo, loaded, threads):
-        if isinstance(result, str):
+        if isinstance(result, source.Changed):
+            changed.append(row["path"])
+        elif isinstance(result, str):
             failures.append({"path": row["path"], "reason": result})
             log.warning("%s: %s", row["path"], result)
             progress.tick(failed=True)
@@ -131,6 +143,7 @@ def run(
             progress.tick(computed=True)
     progress.tell()
     loaded.close()
+    source.refuse(changed, Path(manifest).parent.parent)
     done = [row for row in rows if row["path"] in known]
     vectors = [decode(known[row["path"]]["embedding"]) for row in done]
     write_table(failed, sorted(failures, key=lambda row: row["path"]))
@@ -159,6 +172,15 @@ def run(
         len(done) - progress.counts["computed"],
         len(failures),
     )
+
+
+def _stored_points(row: dict, options: Options) -> list[list[float]] | None:
+    """`stored_points` of a manifest row's image. Raises Changed, too."""
+    try:
+        return stored_points(row["path"], options.max_pixels)
+    except images.UnreadableImage:
+        source.content(row)  # Changed, where that is the reason
+        raise
 
 
 class Lazy:
@@ -208,16 +230,20 @@ class Lazy:
 
 def embed_all(
     todo: list[tuple[dict, list | None]], loaded: Lazy, threads: int
-) -> Iterator[tuple[tuple[dict, list | None], dict | str]]:
+) -> Iterator[tuple[tuple[dict, list | None], dict | str | source.Changed]]:
     """Embed images in batches, reading the next batch while one is computed.
 
-    Yields each item of `todo` with its record, or with the reason of its failure.
+    Yields each item of `todo` with its record, with the reason of its failure, or with
+    that its image changed.
     """
     for batch in read_ahead(todo, loaded, threads):
         prepared, looked, items = [], [], []
         for item, coming in batch:
             try:
                 seen, found = coming.result()
+            except source.Changed as error:
+                yield item, error
+                continue
             except (images.UnreadableImage, ValueError) as error:
                 yield item, str(error)
                 continue
@@ -248,10 +274,10 @@ def read_ahead(
 def look(item: tuple[dict, list | None], loaded: Lazy) -> tuple[np.ndarray, dict]:
     """What the model sees of an image, and what else is recorded of it: {aligned, hash}.
 
-    Raises UnreadableImage, and ValueError for points that place no face.
+    Raises UnreadableImage, Changed, and ValueError for points that place no face.
     """
     row, stored = item
-    image = images.read(row["path"], loaded.options.background)
+    image = source.read(row, loaded.options)
     points, how = _points(stored, image, loaded)
     seen = loaded.embedder.prepare(Sample(image, points))
     return seen, {"aligned": how, "hash": f"{perceptual_hash(image):016x}"}

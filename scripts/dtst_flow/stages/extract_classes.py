@@ -15,6 +15,7 @@ from dtst_flow.classes.entries import Entry
 from dtst_flow.files import digest_value, read_table, write_table
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.records import Records
+from dtst_flow.stages import source
 from dtst_flow.stages.job import STATE, Progress, each, state_of
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Options:
     skip_partial  drop boxes whose crop reaches outside the image
     min_score     drop boxes with a lower score or none, None to keep all
     background    colour that shows through transparent pixels, "#rrggbb"
+    max_pixels    an image of more is refused; of no effect on all others
     """
 
     classes: str | list[str] | None = None
@@ -38,6 +40,7 @@ class Options:
     skip_partial: bool = False
     min_score: float | None = None
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -185,13 +188,15 @@ def run(
             not, unusable: why boxes could not be used} per image
     failed  written: {path, reason} per image that could not be processed
     bucket  target folder, relative to the dataset
+
+    Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
     progress = Progress("extract_classes", shard, len(rows))
     done, failures = [], []
     make = functools.partial(Cutter, shard, bucket, options)
-    for result in each(make, rows, workers):
+    for result in source.unchanged(each(make, rows, workers), manifest):
         written = result.pop("written", 0)
         if "reason" in result:
             failures.append(result)
@@ -226,6 +231,8 @@ class Cutter:
         """Cut the boxes out of one manifest row's image; a result or a failure."""
         try:
             return self._extract(row)
+        except source.Changed:
+            return {"path": row["path"], "changed": True}
         except (images.UnreadableImage, sidecars.BrokenSidecar, ForeignFile) as error:
             return {"path": row["path"], "reason": str(error)}
 
@@ -233,9 +240,7 @@ class Cutter:
         """There is nothing to free."""
 
     def _extract(self, row: dict) -> dict:
-        image = functools.cache(
-            lambda: images.read(row["path"], self.options.background)
-        )
+        image = functools.cache(lambda: source.read(row, self.options))
         choice = choose(sidecars.read(row["path"]), self.options)
         result = {
             "path": row["path"],

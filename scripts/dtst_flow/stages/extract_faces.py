@@ -14,6 +14,7 @@ from dtst_flow.files import digest_value, read_table, write_atomic, write_table
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.models import Weights
 from dtst_flow.records import Records
+from dtst_flow.stages import source
 from dtst_flow.stages.job import STATE, Progress, each, state_of
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class Options:
     skip_partial  drop faces whose crop reaches outside the image
     debug         draw the faces into a copy of each image under .dtst/debug
     background    colour that shows through transparent pixels, "#rrggbb"
+    max_pixels    an image of more is refused; of no effect on all others
     """
 
     engine: str = "mediapipe"
@@ -41,6 +43,7 @@ class Options:
     skip_partial: bool = False
     debug: bool = False
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
 
 
 def records(options: Options, model: str) -> Records:
@@ -72,13 +75,15 @@ def run(
     table   written: {path, found: how many faces, crops: ledger rows} per image
     failed  written: {path, reason} per image that could not be processed
     bucket  target folder, relative to the dataset
+
+    Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
     progress = Progress("extract_faces", shard, len(rows))
     done, failures, computed, written = [], [], 0, 0
     make = functools.partial(Extractor, shard, bucket, options, weights)
-    for result in each(make, rows, workers):
+    for result in source.unchanged(each(make, rows, workers), manifest):
         if "reason" in result:
             failures.append(result)
             log.warning("%(path)s: %(reason)s", result)
@@ -117,6 +122,8 @@ class Extractor:
         """Extract the faces of one manifest row; returns a result or a failure."""
         try:
             return self._extract(row)
+        except source.Changed:
+            return {"path": row["path"], "changed": True}
         except (images.UnreadableImage, sidecars.BrokenSidecar, ForeignFile) as error:
             return {"path": row["path"], "reason": str(error)}
 
@@ -136,9 +143,7 @@ class Extractor:
         return self._engine
 
     def _extract(self, row: dict) -> dict:
-        image = functools.cache(
-            lambda: images.read(row["path"], self.options.background)
-        )
+        image = functools.cache(lambda: source.read(row, self.options))
         record = self.records.get(row["digest"])
         computed = record is None
         if record is None:
