@@ -2,6 +2,7 @@
 # source of the next. A stage's state lies in .dtst/buckets/<the bucket it makes>.
 
 import functools
+import os
 import re
 import shutil
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+# Jobs run in the dataset's folder; what lies there is data, no modules to import.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 from dtst_flow import code, detect, embed, faces, inventory, models
 from dtst_flow.classes.entries import asked

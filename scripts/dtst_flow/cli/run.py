@@ -1,5 +1,6 @@
 """One Snakemake run: its overrides, its command line, its end."""
 
+import os
 import shlex
 import signal
 import subprocess
@@ -49,6 +50,8 @@ def command(request: Request, config: Path) -> list[str]:
     """The command line of Snakemake."""
     words = [sys.executable, "-m", "snakemake"]
     words += ["--snakefile", str(home() / "Snakefile"), "--configfile", str(config)]
+    # Snakemake would take one that lies where it runs, in the dataset's folder.
+    words += ["--workflow-profile", str(home() / "profiles" / "default")]
     if request.dry_run:
         words += ["--dry-run", "--quiet", "rules"]
     if request.cores:
@@ -105,7 +108,9 @@ def _wait(words: list[str], folder: Path) -> int:
 
     Ctrl-C reaches it directly; it winds up, we wait.
     """
-    process = subprocess.Popen(words, cwd=folder)
+    # What lies in the folder is data: Python would import modules from there.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    process = subprocess.Popen(words, cwd=folder, env=environment)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
