@@ -1,5 +1,6 @@
 """Datasets from strangers: what lies in one is data and never run, whoever packed it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from dataset import Dataset, environment
 from PIL import Image
 
 from dtst_flow import sidecars
+from dtst_flow.files import write_table
 
 CUT = {
     "path": "extract-classes",
@@ -79,3 +81,56 @@ def test_machine_code_in_a_dataset_is_not_loaded(tmp_path):
         text=True,
     )
     assert done.stdout == "['']\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["crops", ".dtst"])
+def test_nothing_is_written_where_a_link_leads_out(given, tmp_path, name, survived):
+    outside = tmp_path / "home"
+    outside.mkdir()
+    (outside / "a_x.jpg").write_text("mine")
+    (given.folder / name).symlink_to(outside)
+    words = ("--from", "images", "--to", "crops")
+    printed = given.dtst("extract-classes", "-d", str(given.folder), *words, ok=False)
+    assert "leads out of the dataset folder" in printed
+    assert "leads out of the dataset folder" in given.run(settings=CUT, ok=False)
+    there = {path.name: path.read_text() for path in outside.iterdir()}
+    survived["files of the user lost"] += there.get("a_x.jpg") != "mine"
+    assert there == {"a_x.jpg": "mine"}
+
+
+@pytest.mark.parametrize("to", ["../home", "{absolute}", "a/../../home"])
+def test_no_target_leads_out(given, tmp_path, to, survived):
+    """Not even where the state that came along says that files there are ours."""
+    outside = tmp_path / "home"
+    outside.mkdir()
+    (outside / "a_x.jpg").write_text("mine")
+    to = to.format(absolute=outside)
+    for folder in (given.folder / ".dtst/buckets" / to, outside):
+        row = {"path": "a_x.jpg", "key": "", "stat": [4, 0], "written": []}
+        write_table(folder / "ledger/s.jsonl", [row])
+    settings = CUT | {"extract_classes": {"from": "images", "to": to}}
+    assert "below the dataset folder" in given.run(settings=settings, ok=False)
+    kept = (outside / "a_x.jpg").read_text() == "mine"
+    survived["files of the user lost"] += not kept
+    assert kept and (outside / "ledger/s.jsonl").exists()
+
+
+def test_names_are_no_commands_and_no_patterns(given, tmp_path):
+    name = 'it\'s "q" $(touch sprung) ;& {x} {wildcards.shard}'
+    shutil.move(given.folder / "images", given.folder / name)
+    settings = CUT | {
+        "extract_classes": {
+            "from": name,
+            "to": "$(touch sprung) 'a'",
+            "classes": ["{x}", "x", "{"],
+        }
+    }
+    given.run(settings=settings)
+    assert (given.folder / "$(touch sprung) 'a'/a_x.jpg").exists()
+    assert not list(tmp_path.rglob("sprung"))
+
+
+def test_braces_in_classes_to_detect_are_just_that(given, colours):
+    detect = {"from": "images", "weights": str(colours), "classes": ["{red}"]}
+    printed = given.run(settings={"path": "detect", "detect": detect}, ok=False)
+    assert "cannot find" in printed and "'{red}', near is 'red'" in printed

@@ -1,5 +1,6 @@
 """The commands of ``dtst``."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
     }
     for block in blocks.values():
         if block.get("weights") is not None:
-            block["weights"] = str(Path(block["weights"]).expanduser().resolve())
+            block["weights"] = os.path.realpath(os.path.expanduser(block["weights"]))
     cluster = blocks.get("cluster", {})
     force = []
     if cluster.get("cache") is False:

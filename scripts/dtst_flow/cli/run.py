@@ -13,6 +13,8 @@ import yaml
 
 from dtst_flow.cli.home import home
 from dtst_flow.files import write_atomic
+from dtst_flow.inside import BadBucket, check_no_way_out
+from dtst_flow.text import printable
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ def run(request: Request) -> int:
             f"there is no dataset folder {request.dataset}; make it and put a folder of "
             "images into it, or name another one with -d"
         )
+    try:
+        check_no_way_out(request.dataset, ".dtst")
+    except BadBucket as error:
+        raise click.ClickException(str(error)) from error
     state = request.dataset.resolve() / ".dtst"
     config = state / "config" / f"{request.path}.yaml"
     text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
@@ -92,7 +98,8 @@ def run(request: Request) -> int:
             "killed. If none is, run this again with --unlock."
         )
     words = command(request, config)
-    click.echo("$ " + shlex.join(["snakemake", *words[3:]]), err=True)
+    told = shlex.join(["snakemake", *words[3:]])
+    click.echo(f"$ {printable(told)}", err=True)
     return _wait(words, request.dataset)
 
 
