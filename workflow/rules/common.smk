@@ -26,7 +26,7 @@ from dtst_flow.stages.detect import damaged_parts
 from dtst_flow.stages.embed import Options as EmbedOptions
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
-from dtst_flow.stages.job import PROGRESS, STATE, state_of
+from dtst_flow.stages.job import PROGRESS, state_of
 from dtst_flow.summary import summary
 
 OPTIONS = {
@@ -59,7 +59,7 @@ try:
         if "to" in config[stage]:
             check_target(bucket(stage))
             check_no_way_out(DATASET, bucket(stage))
-    check_no_way_out(DATASET, str(STATE))
+        check_no_way_out(DATASET, str(state_of(bucket(stage))))
 except BadBucket as error:
     raise WorkflowError(str(error)) from error
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dtst_flow import sidecars
 from dtst_flow.files import digest_value, read_table, to_json, write_atomic, write_table
+from dtst_flow.inside import is_below
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages.detect import written
 from dtst_flow.stages.job import state_of
@@ -87,7 +88,7 @@ def _settle_sidecars(rows: list[dict], bucket: str) -> list:
     table = state_of(bucket) / "images.jsonl"
     before = {row["path"] for row in read_table(table)} if table.exists() else set()
     for path in sorted(before - now.keys()):
-        if not Path(path).exists():
+        if is_below(path) and not Path(path).exists():
             _clear(path)
     write_table(table, ({"path": path} for path in sorted(now)))
     return sorted(now.items())
