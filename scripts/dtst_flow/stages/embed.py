@@ -12,6 +12,7 @@ import numpy as np
 
 from dtst_flow import code, embed, images, models, sidecars
 from dtst_flow.arrays import decode, encode
+from dtst_flow.classes.entries import is_position
 from dtst_flow.embed import CLIP, Sample
 from dtst_flow.faces import open_engine
 from dtst_flow.files import read_table, write_atomic, write_table
@@ -74,9 +75,18 @@ def stored_points(path: str) -> list[list[float]] | None:
     if not isinstance(provenance, dict):
         return None
     points = provenance.get("points")
-    if np.shape(points) != (5, 2) or list(images.size(path)) != provenance.get("size"):
+    if not _are_points(points) or list(images.size(path)) != provenance.get("size"):
         return None
     return points
+
+
+def _are_points(value: object) -> bool:
+    """Whether a JSON value is five pairs of positions that an image may have."""
+    return (
+        isinstance(value, list)
+        and [isinstance(pair, list) and len(pair) for pair in value] == [2] * 5
+        and all(is_position(number) for pair in value for number in pair)
+    )
 
 
 def run(
