@@ -13,6 +13,7 @@ from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.run import Request, run, unlock
 from dtst_flow.paths import PATHS
+from dtst_flow.text import printable
 
 WHOLE = ("faces", "images", "classes")
 """The paths of ``dtst run``."""
@@ -157,7 +158,7 @@ def _run(request: Request, unlock_first: bool) -> None:
 
         try:
             for sentence in forecast(request):
-                click.echo(sentence)
+                click.echo(printable(sentence))
         except ModelError as error:
             raise click.ClickException(str(error)) from error
     sys.exit(code)

@@ -13,6 +13,9 @@ from dtst_flow.stages.job import state_of
 
 log = logging.getLogger(__name__)
 
+SHOWN = 50
+"""Classes named of those that there are, at most."""
+
 
 def run(
     stage: str,
@@ -164,7 +167,9 @@ def _of_classes(rows: list[dict]) -> list[str]:
         said.append("no image has a sidecar with classes")
         return said
     for name in _missing_everywhere(rows):
-        said.append(f"no image has the class {name!r}; there are: {', '.join(there)}")
+        named = ", ".join(there[:SHOWN])
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        said.append(f"no image has the class {name!r}; there are: {named}{more}")
     return said
 
 
