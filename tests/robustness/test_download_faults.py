@@ -22,17 +22,31 @@ def site():
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch, survived):
-    """The models folder. What lies there under the model's name in the end is the model."""
+def folder(tmp_path, monkeypatch) -> Path:
+    """The models folder, not made yet; `tiny` is registered."""
     monkeypatch.setitem(MODELS, "tiny", TINY)
     monkeypatch.setenv("DTST_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    survived["faults injected"] += 1
-    yield tmp_path / "models"
-    model = tmp_path / "models/tiny.bin"
-    assert not model.exists() or model.read_bytes() == CONTENT
-    survived["faults survived"] += 1
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def fault(folder, survived):
+    """A block of a test that counts as a fault, survived where all in it holds.
+
+    What lies there under the model's name in the end is the model.
+    """
+
+    @contextmanager
+    def counted():
+        survived["faults injected"] += 1
+        yield
+        model = folder / "tiny.bin"
+        assert not model.exists() or model.read_bytes() == CONTENT
+        survived["faults survived"] += 1
+
+    return counted()
 
 
 def mount(*words: str | Path) -> None:
@@ -68,30 +82,32 @@ def small_disk(folder: Path, size: int):
         subprocess.run(["umount", folder], check=True)
 
 
-def test_a_killed_process_hands_over_to_the_one_that_waits(site, folder):
-    first = start_process(site, "stall")
-    part = folder / "tiny.bin.part"
-    wait_for(lambda: part.exists() and part.stat().st_size > CUT - 70_000)
-    second = start_process(site, "good")
-    with pytest.raises(subprocess.TimeoutExpired):
-        second.wait(2)
-    have = part.stat().st_size
-    first.kill()
-    assert first.wait(30) == -9 and second.wait(30) == 0
-    assert (folder / "tiny.bin").read_bytes() == CONTENT
-    assert site.asked == [("stall", 0), ("good", have)]
+def test_a_killed_process_hands_over_to_the_one_that_waits(fault, site, folder):
+    with fault:
+        first = start_process(site, "stall")
+        part = folder / "tiny.bin.part"
+        wait_for(lambda: part.exists() and part.stat().st_size > CUT - 70_000)
+        second = start_process(site, "good")
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(2)
+        have = part.stat().st_size
+        first.kill()
+        assert first.wait(30) == -9 and second.wait(30) == 0
+        assert (folder / "tiny.bin").read_bytes() == CONTENT
+        assert site.asked == [("stall", 0), ("good", have)]
 
 
-def test_a_crowd_of_processes_downloads_once(site, folder):
-    crowd = [start_process(site, "slow") for _ in range(4)]
-    wait_for(lambda: (folder / "tiny.bin.part").exists())
-    assert [process.wait(60) for process in crowd] == [0] * 4
-    assert site.asked == [("slow", 0)]
+def test_a_crowd_of_processes_downloads_once(fault, site, folder):
+    with fault:
+        crowd = [start_process(site, "slow") for _ in range(4)]
+        wait_for(lambda: (folder / "tiny.bin.part").exists())
+        assert [process.wait(60) for process in crowd] == [0] * 4
+        assert site.asked == [("slow", 0)]
 
 
-def test_a_full_disk_is_told_and_the_rest_fetched_later(site, folder):
+def test_a_full_disk_is_told_and_the_rest_fetched_later(fault, site, folder):
     folder.mkdir()
-    with small_disk(folder, 160 * 1024):
+    with small_disk(folder, 160 * 1024), fault:
         with pytest.raises(ModelError, match="No space left on device"):
             fetch("tiny", [site.url("good")])
         assert {path.name for path in folder.iterdir()} == {".lock", "tiny.bin.part"}
@@ -101,33 +117,34 @@ def test_a_full_disk_is_told_and_the_rest_fetched_later(site, folder):
         assert (folder / "tiny.bin").read_bytes() == CONTENT
 
 
-def test_a_read_only_folder_is_told(site, folder):
+def test_a_read_only_folder_is_told(fault, site, folder):
     folder.mkdir()
-    with read_only(folder):
+    with read_only(folder), fault:
         with pytest.raises(ModelError, match=r"cannot be written: .*DTST_MODELS"):
             fetch("tiny", [site.url("good")])
         assert list(folder.iterdir()) == [] and site.asked == []
 
 
-def test_a_read_only_folder_that_has_the_model_will_do(site, folder):
+def test_a_read_only_folder_that_has_the_model_will_do(fault, site, folder):
     folder.mkdir()
     (folder / "tiny.bin").write_bytes(CONTENT)
-    with read_only(folder):
+    with read_only(folder), fault:
         assert fetch("tiny", [site.url("good")]) == resolve("tiny")
         assert list(folder.iterdir()) == [folder / "tiny.bin"]
     assert site.asked == []
 
 
 @pytest.mark.parametrize("name", ["models", "models/tiny.bin.part", "models/.lock"])
-def test_what_is_in_the_way_is_told_and_kept(site, folder, tmp_path, name):
-    there = tmp_path / name
-    if name == "models":
-        there.write_text("mine")
-    else:
-        there.mkdir(parents=True)
-    with pytest.raises(ModelError, match=r"cannot be (written|read)"):
-        fetch("tiny", [site.url("good")])
-    assert there.exists()
+def test_what_is_in_the_way_is_told_and_kept(fault, site, folder, tmp_path, name):
+    with fault:
+        there = tmp_path / name
+        if name == "models":
+            there.write_text("mine")
+        else:
+            there.mkdir(parents=True)
+        with pytest.raises(ModelError, match=r"cannot be (written|read)"):
+            fetch("tiny", [site.url("good")])
+        assert there.exists()
 
 
 @pytest.mark.parametrize(
@@ -137,24 +154,30 @@ def test_what_is_in_the_way_is_told_and_kept(site, folder, tmp_path, name):
         ("odd-reason", r"HTTP 404 Not \\x1b\[2J Found"),
     ],
 )
-def test_an_odd_answer_is_told(site, name, reason):
-    with pytest.raises(FetchFailed, match=reason):
+def test_an_odd_answer_is_told(fault, site, name, reason):
+    with fault, pytest.raises(FetchFailed, match=reason):
         fetch("tiny", [site.url(name)])
 
 
-def test_what_comes_after_the_end_is_not_taken(site, folder):
-    fetch("tiny", [site.url("more")])
-    assert (folder / "tiny.bin").read_bytes() == CONTENT
+def test_what_comes_after_the_end_is_not_taken(fault, site, folder):
+    with fault:
+        fetch("tiny", [site.url("more")])
+        assert (folder / "tiny.bin").read_bytes() == CONTENT
 
 
-def test_a_redirect_is_followed_but_to_no_file(site, folder, tmp_path):
-    (tmp_path / "secret").write_bytes(CONTENT)
-    site.leads = {"file": f"file://{tmp_path}/secret", "loop": "/loop", "on": "/good"}
-    for name in ("file", "loop"):
-        with pytest.raises(FetchFailed):
-            fetch("tiny", [site.url(name)])
-        assert not (folder / "tiny.bin").exists()
-    fetch("tiny", [site.url("on")])
+def test_a_redirect_is_followed_but_to_no_file(fault, site, folder, tmp_path):
+    with fault:
+        (tmp_path / "secret").write_bytes(CONTENT)
+        site.leads = {
+            "file": f"file://{tmp_path}/secret",
+            "loop": "/loop",
+            "on": "/good",
+        }
+        for name in ("file", "loop"):
+            with pytest.raises(FetchFailed):
+                fetch("tiny", [site.url(name)])
+            assert not (folder / "tiny.bin").exists()
+        fetch("tiny", [site.url("on")])
 
 
 @pytest.fixture
@@ -173,8 +196,8 @@ def certificate(tmp_path, monkeypatch) -> Path:
     return path
 
 
-def test_no_redirect_leaves_https(site, folder, certificate):
-    with serve(certificate) as safe:
+def test_no_redirect_leaves_https(fault, site, folder, certificate):
+    with serve(certificate) as safe, fault:
         safe.leads = {"down": site.url("good"), "on": "/good"}
         with pytest.raises(FetchFailed, match=r"leads to http:.*, which is no https"):
             fetch("tiny", [safe.url("down")])
@@ -183,8 +206,12 @@ def test_no_redirect_leaves_https(site, folder, certificate):
 
 
 def test_a_machine_that_nobody_vouches_for_is_not_asked(
-    folder, certificate, monkeypatch
+    fault, folder, certificate, monkeypatch
 ):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", requests.certs.where())
-    with serve(certificate) as safe, pytest.raises(FetchFailed, match="certificate"):
-        fetch("tiny", [safe.url("good")])
+    with fault:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", requests.certs.where())
+        with (
+            serve(certificate) as safe,
+            pytest.raises(FetchFailed, match="certificate"),
+        ):
+            fetch("tiny", [safe.url("good")])
