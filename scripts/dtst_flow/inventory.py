@@ -23,14 +23,11 @@ from dtst_flow.files import (
     write_table,
 )
 from dtst_flow.images import SUFFIXES
+from dtst_flow.inside import BadBucket, check_target, is_below
 from dtst_flow.stems import unique_stems
 
 DIGESTS = "digests.jsonl"
 """The table in a bucket's state of what contents its images were found to have."""
-
-
-class BadBucket(Exception):
-    """A bucket spec that cannot be used; the message says why and what would do."""
 
 
 @dataclass
@@ -71,9 +68,9 @@ def scan(
     dataset = Path(dataset)
     listing = Listing()
     for spec in specs:
-        if PurePosixPath(spec).is_absolute() or ".." in PurePosixPath(spec).parts:
+        if not is_below(spec):
             raise BadBucket(
-                f"bucket '{spec}' lies outside the dataset folder; "
+                f"bucket {spec!r} lies outside the dataset folder; "
                 "name it relative to that folder, or link it in there"
             )
         found = False
@@ -86,7 +83,7 @@ def scan(
                 if os.path.isfile(sidecar := sidecars.path_of(path)):
                     _take(dataset, sidecar, listing)
         if not found:
-            raise BadBucket(f"nothing matches '{spec}'; {_what_is_there(dataset)}")
+            raise BadBucket(f"nothing matches {spec!r}; {_what_is_there(dataset)}")
     _drop_large(listing, max_file_size)
     _drop_stray_json(listing)
     return listing
@@ -94,7 +91,7 @@ def scan(
 
 def _matches(base: Path, spec: str) -> Iterator[Path]:
     """Yield the files and folders that a spec means, folders not yet opened."""
-    if (base / spec).exists():  # also a name that merely looks like a pattern
+    if os.path.exists(base / spec):  # also a name that merely looks like a pattern
         yield base / spec
         return
     yield from _walk(base, PurePosixPath(spec).parts)
@@ -190,7 +187,8 @@ def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:
 
     Raises BadBucket when none is left.
     """
-    if isinstance(text, str) and not (Path(dataset) / text.strip()).exists():
+    # A list of names may be longer than any name: os.path does not mind.
+    if isinstance(text, str) and not os.path.exists(Path(dataset) / text.strip()):
         text = text.split(",")
     elif isinstance(text, str):
         text = [text]
@@ -202,13 +200,8 @@ def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:
 
 def check_apart(specs: Iterable[str], to: str) -> None:
     """Refuse a target that equals, holds or lies inside a source. Raises BadBucket."""
+    check_target(to)
     target = PurePosixPath(to)
-    if target.is_absolute() or ".." in target.parts or not target.name.strip():
-        raise BadBucket(
-            f"--to '{to}' must name a folder below the dataset folder, such as 'faces'"
-        )
-    if target.parts[0].startswith("."):
-        raise BadBucket(f"--to '{to}': hidden folders are passed over; choose a name")
     for spec in specs:
         if _overlap(PurePosixPath(spec).parts, target.parts):
             raise BadBucket(

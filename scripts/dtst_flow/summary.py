@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dtst_flow.files import read_json, read_table
 from dtst_flow.stages.job import PROGRESS, state_of
+from dtst_flow.text import printable
 
 SHOWN = 3
 """Failures named in full; all are in the list that is pointed to."""
@@ -28,7 +29,7 @@ def summary(buckets: dict[str, str]) -> str:
     counts = _computed()
     if counts:
         lines.append(f"computed anew: {', '.join(counts)}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def first_of(failures: list[dict], bucket: str) -> str:

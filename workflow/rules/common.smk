@@ -2,19 +2,21 @@
 # source of the next. A stage's state lies in .dtst/buckets/<the bucket it makes>.
 
 import functools
+import os
 import re
 import shutil
-import sys
 from dataclasses import fields
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+# Jobs run in the dataset's folder; what lies there is data, no modules to import.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 from dtst_flow import code, detect, device, embed, faces, inventory, models
 from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
+from dtst_flow.inside import BadBucket, check_no_way_out, check_target, is_below
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.report import page, place
@@ -43,18 +45,31 @@ GPU = int(
     if config["gpu"] is None
     else config["gpu"]
 )
-DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
+if not is_below(config["dataset"]):
+    raise WorkflowError(f"dataset {config['dataset']!r} is no folder below root")
+ROOT = os.path.realpath(os.path.expanduser(config["root"]))
+DATASET = Path(ROOT) / config["dataset"]
 
 if config["container"] and "://" not in config["container"]:
     config["container"] = str(Path(config["container"]).resolve())
 for stage in STAGES:
     if config[stage].get("weights") is not None:
-        config[stage]["weights"] = str(Path(config[stage]["weights"]).resolve())
+        config[stage]["weights"] = os.path.realpath(config[stage]["weights"])
 
 
 def bucket(stage):
     """The bucket that a stage makes; a name of its own where it does not take part."""
     return BUCKETS.get(stage, f"no-{stage}")
+
+
+try:
+    for stage in STAGES:
+        if "to" in config[stage]:
+            check_target(bucket(stage))
+            check_no_way_out(DATASET, bucket(stage))
+        check_no_way_out(DATASET, str(state_of(bucket(stage))))
+except BadBucket as error:
+    raise WorkflowError(str(error)) from error
 
 
 def state(stage):
@@ -116,7 +131,7 @@ def specs(stage):
         parsed = inventory.parse_specs(config[stage]["from"])
         if "to" in config[stage]:
             inventory.check_apart(parsed, bucket(stage))
-    except inventory.BadBucket as error:
+    except BadBucket as error:
         raise WorkflowError(str(error)) from error
     return parsed
 
@@ -156,7 +171,7 @@ def fingerprint(stage):
     try:
         there = [spec for spec in specs(stage) if exists(spec, stage)]
         listing = inventory.scan(".", there, config[stage]["max_file_size"])
-    except inventory.BadBucket as error:
+    except BadBucket as error:
         raise WorkflowError(str(error)) from error
     for each in STAGES:
         version(each)  # a missing model is told before any job runs
@@ -176,7 +191,7 @@ def announced(stage, listing):
 
 def exists(spec, stage):
     """Whether a spec can be scanned yet: a bucket to be made may not be there."""
-    return Path(spec).exists() or not (maker(stage) and spec == bucket(maker(stage)))
+    return os.path.exists(spec) or not (maker(stage) and spec == bucket(maker(stage)))
 
 
 def stage_of(name):

@@ -25,7 +25,8 @@ rule vocabulary:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        classes=asked(config["detect"]["classes"]),
+        # A function, as in a name braces are just that.
+        classes=lambda w: asked(config["detect"]["classes"]),
         weights=main_process(lambda w: version("detect")["weights"]),
         code=[code.version("stages.detect"), code.version("detect")],
     message:

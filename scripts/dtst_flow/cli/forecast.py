@@ -14,6 +14,7 @@ from dtst_flow.cli.home import home
 from dtst_flow.cli.run import Request
 from dtst_flow.detect import vocabulary
 from dtst_flow.images import UnreadableImage
+from dtst_flow.inside import BadBucket
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.stages import detect as detect_stage
@@ -45,7 +46,7 @@ def _sentence(section: str, values: dict) -> str:
     specs = inventory.parse_specs(values["from"])
     try:
         listing = inventory.scan(".", specs, values["max_file_size"])
-    except inventory.BadBucket:
+    except BadBucket:
         return f"{values['from']} is not there yet; its images will all be new"
     cache = state_of(values.get("to", f".{section}")) / inventory.DIGESTS
     images = listing.images

@@ -13,7 +13,6 @@ from dtst_flow import embed
 from dtst_flow.cluster import constraints
 from dtst_flow.files import (
     digest_value,
-    read_json,
     read_table,
     to_json,
     write_atomic,
@@ -160,7 +159,7 @@ def identify(rows: list[dict], found: Grouping, folder: Path) -> list[str]:
     from dtst_flow.cluster import history
 
     now = folder / "now.json"
-    known = read_json(now) if now.exists() else {}
+    known = history.read(now)
     members = [_members(rows, g.members) for g in found.groups]
     before = {id_: m for id_, m in known.items() if id_ != history.NOISE}
     ids = history.carry_over(before, members)

@@ -12,6 +12,7 @@ import numpy as np
 
 from dtst_flow import code, embed, images, models, sidecars
 from dtst_flow.arrays import decode, encode
+from dtst_flow.classes.entries import is_position
 from dtst_flow.embed import CLIP, Sample
 from dtst_flow.faces import open_engine
 from dtst_flow.files import read_table, write_atomic, write_table
@@ -77,10 +78,19 @@ def stored_points(path: str, max_pixels: int) -> list[list[float]] | None:
     if not isinstance(provenance, dict):
         return None
     points = provenance.get("points")
-    if np.shape(points) != (5, 2):
+    if not _are_points(points):
         return None
     size = images.size(path, max_pixels)
     return points if list(size) == provenance.get("size") else None
+
+
+def _are_points(value: object) -> bool:
+    """Whether a JSON value is five pairs of positions that an image may have."""
+    return (
+        isinstance(value, list)
+        and [isinstance(pair, list) and len(pair) for pair in value] == [2] * 5
+        and all(is_position(number) for pair in value for number in pair)
+    )
 
 
 def run(

@@ -12,7 +12,7 @@ from dtst_flow import code, faces, images, jpeg, sidecars
 from dtst_flow.faces import Face, crop, draw
 from dtst_flow.files import digest_value, read_table, write_atomic, write_table
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
-from dtst_flow.models import Weights
+from dtst_flow.models import Weights, loading
 from dtst_flow.records import Records
 from dtst_flow.stages import source
 from dtst_flow.stages.job import STATE, Progress, each, state_of
@@ -137,9 +137,10 @@ class Extractor:
         """The engine, loaded on first use."""
         if not self._engine:
             options = self.options
-            self._engine = faces.open_engine(
-                options.engine, self.weights.path, options.search
-            )
+            with loading(self.weights.path, f"model of engine {options.engine}"):
+                self._engine = faces.open_engine(
+                    options.engine, self.weights.path, options.search
+                )
         return self._engine
 
     def _extract(self, row: dict) -> dict:

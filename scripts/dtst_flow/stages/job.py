@@ -13,6 +13,8 @@ from time import monotonic
 from typing import Any, Protocol
 
 from dtst_flow.files import to_json, write_atomic
+from dtst_flow.models import ModelError
+from dtst_flow.text import printable_lines
 
 STATE = Path(".dtst")
 """Where the workflow keeps what it knows, below the dataset folder."""
@@ -28,14 +30,29 @@ def state_of(bucket: str) -> Path:
 
 @contextmanager
 def logged(path: str | Path) -> Iterator[None]:
-    """Send all output of this process, C libraries' too, to a job's log file."""
+    """Send all output of this process, C libraries' too, to a job's log file.
+
+    A model that cannot be used ends the job with a sentence there, too.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as log:
         sys.stdout.flush()
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
-        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-        yield
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Printable("%(message)s"))
+        logging.basicConfig(handlers=[handler], level=logging.INFO)
+        try:
+            yield
+        except (ModelError, SystemExit) as error:
+            raise SystemExit(printable_lines(error)) from None
+
+
+class _Printable(logging.Formatter):
+    """Spells out what names may hold that would steer the terminal a log is shown on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
 
 
 class Progress:
