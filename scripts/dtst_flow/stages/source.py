@@ -14,7 +14,6 @@ from dtst_flow import images
 from dtst_flow.files import digest
 from dtst_flow.inventory import DIGESTS
 
-
 GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 """What says that there is no file of a name any more."""
 
