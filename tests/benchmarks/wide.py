@@ -15,6 +15,7 @@ import argparse
 import io
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -51,16 +52,9 @@ def run(name: str, folder: Path, options: argparse.Namespace, *words: str) -> No
     }
     config = folder / ".dtst.wide.yaml"
     config.write_text(json.dumps(settings))
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "-s",
-        ROOT / "Snakefile",
-        "--quiet",
-        "all",
-    ]
-    command += ["--configfile", config, "--cores", str(options.cores), *words]
+    command = [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile"]
+    command += ["--quiet", "all", "--configfile", config]
+    command += ["--cores", options.cores, *words]
     start = time.perf_counter()
     with open(folder / ".dtst.wide.log", "w") as log:
         process = subprocess.Popen(
@@ -70,9 +64,8 @@ def run(name: str, folder: Path, options: argparse.Namespace, *words: str) -> No
     wall = time.perf_counter() - start
     if status:
         raise SystemExit(f"{name} failed, see {folder / '.dtst.wide.log'}")
-    print(
-        f"{name:14}{wall:9.1f} s {used.ru_utime + used.ru_stime:9.1f} s CPU {used.ru_maxrss / 1e3:8.0f} MB"
-    )
+    cpu, memory = used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3
+    print(f"{name:14}{wall:9.1f} s {cpu:9.1f} s CPU {memory:8.0f} MB", flush=True)
 
 
 def main() -> None:
