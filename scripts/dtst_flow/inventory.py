@@ -8,7 +8,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -49,7 +49,14 @@ class Listing:
 
 
 def _is_image(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in SUFFIXES
+    return _suffix(path).lower() in SUFFIXES
+
+
+def _suffix(path: str) -> str:
+    """As pathlib has it, which would take seconds for a million paths."""
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot:] if dot > 0 else ""
 
 
 def scan(
@@ -124,21 +131,27 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def _take_all(dataset: Path, folder: Path, listing: Listing) -> None:
+    name = folder.relative_to(dataset).as_posix()
     try:
-        names = sorted(os.listdir(folder))
+        entries = os.scandir(folder)
     except OSError as error:
-        name = folder.relative_to(dataset).as_posix()
         listing.skipped[name] = f"cannot be opened: {error.strerror}"
         return
-    for name in names:
-        if not name.startswith("."):
-            _take(dataset, folder / name, listing)
+    start = "" if name == "." else f"{name}/"
+    with entries:
+        for entry in entries:
+            if not entry.name.startswith("."):
+                _note(entry.stat, start + entry.name, listing)
 
 
 def _take(dataset: Path, path: Path, listing: Listing) -> None:
-    name = path.relative_to(dataset).as_posix()
+    _note(path.stat, path.relative_to(dataset).as_posix(), listing)
+
+
+def _note(look: Callable[[], os.stat_result], name: str, listing: Listing) -> None:
+    """Note a file by its path relative to the dataset."""
     try:
-        found = path.stat()
+        found = look()
     except OSError as error:
         listing.skipped[name] = f"cannot be opened: {error.strerror}"
         return
@@ -149,7 +162,7 @@ def _take(dataset: Path, path: Path, listing: Listing) -> None:
     elif _is_image(name) or name.endswith(".json"):
         listing.files[name] = (found.st_size, found.st_mtime_ns)
     else:
-        listing.skipped[name] = f"not an image type ({path.suffix or 'no suffix'})"
+        listing.skipped[name] = f"not an image type ({_suffix(name) or 'no suffix'})"
 
 
 def _drop_large(listing: Listing, max_file_size: float) -> None:
@@ -236,9 +249,10 @@ def digests(
 
     cache  table of the last call's results, replaced
     """
-    known = {}
+    known, rows = {}, 0
     if Path(cache).exists():
         for row in read_table(cache):
+            rows += 1
             if files.get(row["path"]) == (row["size"], row["mtime"]):
                 known[row["path"]] = row["digest"]
 
@@ -249,6 +263,8 @@ def digests(
             return None
 
     unknown = sorted(files.keys() - known.keys())
+    if not unknown and rows == len(known):
+        return dict(sorted(known.items()))
     with ThreadPoolExecutor() as threads:
         known.update(zip(unknown, threads.map(read, unknown), strict=True))
     content = {path: known[path] for path in sorted(files) if known[path]}
@@ -265,16 +281,16 @@ def split(paths: Iterable[str], shard_size: int) -> dict[str, list[str]]:
     they are. Returns shard name (``s`` and the bits) -> sorted paths.
     """
 
-    def fall(prefix: str, hashed: list[tuple[str, str]]) -> Iterator[tuple]:
+    def fall(prefix: str, hashed: list[tuple[int, str]]) -> Iterator[tuple]:
         if len(hashed) <= shard_size:
             yield f"s{prefix}", sorted(path for _, path in hashed)
             return
-        at = len(prefix)
-        for bit in "01":
-            yield from fall(prefix + bit, [h for h in hashed if h[0][at] == bit])
+        mask = 1 << (127 - len(prefix))
+        yield from fall(f"{prefix}0", [h for h in hashed if not h[0] & mask])
+        yield from fall(f"{prefix}1", [h for h in hashed if h[0] & mask])
 
-    bits = [(f"{int(digest(os.fsencode(p)), 16):0128b}", p) for p in paths]
-    return {name: members for name, members in fall("", bits) if members}
+    hashed = [(int(digest(os.fsencode(path)), 16), path) for path in paths]
+    return {name: members for name, members in fall("", hashed) if members}
 
 
 def write(

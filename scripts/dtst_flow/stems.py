@@ -4,7 +4,6 @@ import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from dtst_flow.files import digest
 
@@ -45,8 +44,10 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
 
 def _rivals(group: list[str], depth: dict[str, int]) -> list[str]:
     """Those of the paths with one stem that need another: not one with its own name."""
+    if len(group) == 1:
+        return []
     own = [path for path in group if depth[path] == 1]
-    return [path for path in group if len(group) > 1 and own != [path]]
+    return [path for path in group if own != [path]]
 
 
 def _folded(stem: str) -> str:
@@ -56,7 +57,9 @@ def _folded(stem: str) -> str:
 
 def _stem(path: str, depth: int) -> str:
     """The last `depth` parts of a path as one name; past the first folder, suffix too."""
-    parts = PurePosixPath(path).parts
-    if depth > len(parts):
-        return "_".join(parts)
-    return "_".join((*parts[-depth:-1], PurePosixPath(path).stem))
+    *folders, name = path.split("/")
+    if depth > len(folders) + 1:
+        return "_".join((*folders, name))
+    return "_".join(
+        (*folders[len(folders) + 1 - depth :], name.rpartition(".")[0] or name)
+    )

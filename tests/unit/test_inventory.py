@@ -113,14 +113,14 @@ class TestScan:
         assert reason == "has 2.000 MB, more than --max-file-size 2"
 
     def test_a_folder_that_may_not_be_opened(self, dataset, monkeypatch):
-        listdir = os.listdir
+        scandir = os.scandir
 
         def guarded(path):
             if Path(path).name == "s1":
                 raise PermissionError(13, "Permission denied")
-            return listdir(path)
+            return scandir(path)
 
-        monkeypatch.setattr(os, "listdir", guarded)
+        monkeypatch.setattr(os, "scandir", guarded)
         listing = scan(dataset, ["images/*"])
         assert listing.images == ["images/a.jpg"]
         assert listing.skipped["images/s1"] == "cannot be opened: Permission denied"
