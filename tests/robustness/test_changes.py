@@ -4,6 +4,7 @@ The inventory noted what the images hold; the jobs read them later, and must not
 new pixels for the old ones.
 """
 
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -188,3 +189,23 @@ def test_an_edit_that_neither_size_nor_time_shows(tmp_path, group_photo, survive
     assert dataset.results() == anew.results()
     assert len(dataset.results()) > 2
     survived["faults survived"] += 1
+
+
+@pytest.mark.parametrize("stage", STAGES[:-1])
+def test_a_limit_holds_for_what_is_known_as_well(folder, stage, monkeypatch):
+    """As in a run from nothing: what is kept of an image does not let it pass."""
+
+    def failures(max_pixels: int) -> list[tuple[str, str]]:
+        with monkeypatch.context() as limited:
+            for module in (extract_faces, detect, extract_classes, embed):
+                some = functools.partial(module.Options, max_pixels=max_pixels)
+                limited.setattr(module, "Options", some)
+            stage(manifest)
+        return [(row["path"], row["reason"]) for row in read_table(TABLES[1])]
+
+    manifest = list_images()
+    refused = failures(640 * 443 - 1)
+    assert [path for path, _ in refused] == ["images/a.png", "images/b.png"]
+    assert all("--max-pixels" in reason for _, reason in refused)
+    assert failures(640 * 443) == []
+    assert failures(640 * 443 - 1) == refused

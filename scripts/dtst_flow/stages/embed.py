@@ -127,6 +127,9 @@ def run(
     for row in rows:
         try:
             points = _stored_points(row, options) if wants_points else None
+            record = cache.get(identity(row, points))
+            if record is not None:
+                images.check_size(record["pixels"], options.max_pixels)
         except source.Changed:
             changed.append(row["path"])
             continue
@@ -134,7 +137,6 @@ def run(
             failures.append({"path": row["path"], "reason": str(error)})
             progress.tick(failed=True)
             continue
-        record = cache.get(identity(row, points))
         if record is None:
             todo.append((row, points))
         else:
@@ -282,7 +284,8 @@ def read_ahead(
 
 
 def look(item: tuple[dict, list | None], loaded: Lazy) -> tuple[np.ndarray, dict]:
-    """What the model sees of an image, and what else is recorded of it: {aligned, hash}.
+    """What the model sees of an image, and what else is recorded of it: {aligned, hash,
+    pixels}.
 
     Raises UnreadableImage, Changed, and ValueError for points that place no face.
     """
@@ -290,7 +293,11 @@ def look(item: tuple[dict, list | None], loaded: Lazy) -> tuple[np.ndarray, dict
     image = source.read(row, loaded.options)
     points, how = _points(stored, image, loaded)
     seen = loaded.embedder.prepare(Sample(image, points))
-    return seen, {"aligned": how, "hash": f"{perceptual_hash(image):016x}"}
+    return seen, {
+        "aligned": how,
+        "hash": f"{perceptual_hash(image):016x}",
+        "pixels": image.shape[0] * image.shape[1],
+    }
 
 
 def _points(
