@@ -6,7 +6,7 @@
 # so all paths in the rules are relative to it. What the workflow itself has to remember
 # is under .dtst in that folder.
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 min_version("9.27")
 
@@ -14,15 +14,18 @@ min_version("9.27")
 configfile: workflow.source_path("config/config.yaml")
 
 
-validate(config, "workflow/schemas/config.schema.yaml")
-
-
+include: "workflow/rules/config.smk"
 include: "workflow/rules/common.smk"
 
 
 if DATASET.is_dir():
 
     workdir: DATASET
+
+
+if config["container"]:
+
+    container: config["container"]
 
 
 include: "workflow/rules/inventory.smk"

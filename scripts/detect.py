@@ -1,12 +1,13 @@
 """Rule detect."""
 
-from dtst_flow import detect, models
+from dtst_flow import detect, device, models
 from dtst_flow.stages import detect as stage
 from dtst_flow.stages.job import logged
 
 if __name__ == "__main__":  # worker processes import this file as well
     settings = snakemake.config["detect"]
     with logged(snakemake.log[0]):
+        device.hold(snakemake.resources.gpu)
         stage.run(
             snakemake.input.manifest,
             snakemake.input.get("vocabulary"),

@@ -11,4 +11,5 @@ with logged(snakemake.log[0]):
         snakemake.params.cache,
         snakemake.params.shard_size,
         snakemake.params.sidecars,
+        snakemake.params.max_file_size,
     )

@@ -4,10 +4,11 @@ A bucket is named by specs: a folder means the files in it, ``images/*`` the
 loose files in ``images`` and the files of its subfolders, ``**`` any depth.
 """
 
+import math
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -22,11 +23,11 @@ from dtst_flow.files import (
     write_table,
 )
 from dtst_flow.images import SUFFIXES
+from dtst_flow.inside import BadBucket, check_target, is_below
 from dtst_flow.stems import unique_stems
 
-
-class BadBucket(Exception):
-    """A bucket spec that cannot be used; the message says why and what would do."""
+DIGESTS = "digests.jsonl"
+"""The table in a bucket's state of what contents its images were found to have."""
 
 
 @dataclass
@@ -48,24 +49,35 @@ class Listing:
 
 
 def _is_image(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in SUFFIXES
+    return _suffix(path).lower() in SUFFIXES
 
 
-def scan(dataset: str | Path, specs: Iterable[str]) -> Listing:
+def _suffix(path: str) -> str:
+    """As pathlib has it, which would take seconds for a million paths."""
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot:] if dot > 0 else ""
+
+
+def scan(
+    dataset: str | Path, specs: Iterable[str], max_file_size: float = math.inf
+) -> Listing:
     """List the files of a bucket.
 
     Hidden files and folders are passed over. A link to a file counts as a file; a
     linked folder is entered when a spec names or matches it, never by ``**``, so a
     link to a parent folder ends nowhere.
 
+    max_file_size  an image of more megabytes is passed over
+
     Raises BadBucket when a spec leaves the dataset or matches nothing.
     """
     dataset = Path(dataset)
     listing = Listing()
     for spec in specs:
-        if PurePosixPath(spec).is_absolute() or ".." in PurePosixPath(spec).parts:
+        if not is_below(spec):
             raise BadBucket(
-                f"bucket '{spec}' lies outside the dataset folder; "
+                f"bucket {spec!r} lies outside the dataset folder; "
                 "name it relative to that folder, or link it in there"
             )
         found = False
@@ -78,14 +90,15 @@ def scan(dataset: str | Path, specs: Iterable[str]) -> Listing:
                 if os.path.isfile(sidecar := sidecars.path_of(path)):
                     _take(dataset, sidecar, listing)
         if not found:
-            raise BadBucket(f"nothing matches '{spec}'; {_what_is_there(dataset)}")
+            raise BadBucket(f"nothing matches {spec!r}; {_what_is_there(dataset)}")
+    _drop_large(listing, max_file_size)
     _drop_stray_json(listing)
     return listing
 
 
 def _matches(base: Path, spec: str) -> Iterator[Path]:
     """Yield the files and folders that a spec means, folders not yet opened."""
-    if (base / spec).exists():  # also a name that merely looks like a pattern
+    if os.path.exists(base / spec):  # also a name that merely looks like a pattern
         yield base / spec
         return
     yield from _walk(base, PurePosixPath(spec).parts)
@@ -118,21 +131,27 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def _take_all(dataset: Path, folder: Path, listing: Listing) -> None:
+    name = folder.relative_to(dataset).as_posix()
     try:
-        names = sorted(os.listdir(folder))
+        entries = os.scandir(folder)
     except OSError as error:
-        name = folder.relative_to(dataset).as_posix()
         listing.skipped[name] = f"cannot be opened: {error.strerror}"
         return
-    for name in names:
-        if not name.startswith("."):
-            _take(dataset, folder / name, listing)
+    start = "" if name == "." else f"{name}/"
+    with entries:
+        for entry in entries:
+            if not entry.name.startswith("."):
+                _note(entry.stat, start + entry.name, listing)
 
 
 def _take(dataset: Path, path: Path, listing: Listing) -> None:
-    name = path.relative_to(dataset).as_posix()
+    _note(path.stat, path.relative_to(dataset).as_posix(), listing)
+
+
+def _note(look: Callable[[], os.stat_result], name: str, listing: Listing) -> None:
+    """Note a file by its path relative to the dataset."""
     try:
-        found = path.stat()
+        found = look()
     except OSError as error:
         listing.skipped[name] = f"cannot be opened: {error.strerror}"
         return
@@ -143,7 +162,17 @@ def _take(dataset: Path, path: Path, listing: Listing) -> None:
     elif _is_image(name) or name.endswith(".json"):
         listing.files[name] = (found.st_size, found.st_mtime_ns)
     else:
-        listing.skipped[name] = f"not an image type ({path.suffix or 'no suffix'})"
+        listing.skipped[name] = f"not an image type ({_suffix(name) or 'no suffix'})"
+
+
+def _drop_large(listing: Listing, max_file_size: float) -> None:
+    for path in listing.images:
+        size = listing.files[path][0] / 1e6
+        if size > max_file_size:
+            del listing.files[path]
+            listing.skipped[path] = (
+                f"has {size:.3f} MB, more than --max-file-size {max_file_size:g}"
+            )
 
 
 def _drop_stray_json(listing: Listing) -> None:
@@ -171,7 +200,8 @@ def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:
 
     Raises BadBucket when none is left.
     """
-    if isinstance(text, str) and not (Path(dataset) / text.strip()).exists():
+    # A list of names may be longer than any name: os.path does not mind.
+    if isinstance(text, str) and not os.path.exists(Path(dataset) / text.strip()):
         text = text.split(",")
     elif isinstance(text, str):
         text = [text]
@@ -183,13 +213,8 @@ def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:
 
 def check_apart(specs: Iterable[str], to: str) -> None:
     """Refuse a target that equals, holds or lies inside a source. Raises BadBucket."""
+    check_target(to)
     target = PurePosixPath(to)
-    if target.is_absolute() or ".." in target.parts or not target.name.strip():
-        raise BadBucket(
-            f"--to '{to}' must name a folder below the dataset folder, such as 'faces'"
-        )
-    if target.parts[0].startswith("."):
-        raise BadBucket(f"--to '{to}': hidden folders are passed over; choose a name")
     for spec in specs:
         if _overlap(PurePosixPath(spec).parts, target.parts):
             raise BadBucket(
@@ -224,9 +249,10 @@ def digests(
 
     cache  table of the last call's results, replaced
     """
-    known = {}
+    known, rows = {}, 0
     if Path(cache).exists():
         for row in read_table(cache):
+            rows += 1
             if files.get(row["path"]) == (row["size"], row["mtime"]):
                 known[row["path"]] = row["digest"]
 
@@ -237,6 +263,8 @@ def digests(
             return None
 
     unknown = sorted(files.keys() - known.keys())
+    if not unknown and rows == len(known):
+        return dict(sorted(known.items()))
     with ThreadPoolExecutor() as threads:
         known.update(zip(unknown, threads.map(read, unknown), strict=True))
     content = {path: known[path] for path in sorted(files) if known[path]}
@@ -253,16 +281,16 @@ def split(paths: Iterable[str], shard_size: int) -> dict[str, list[str]]:
     they are. Returns shard name (``s`` and the bits) -> sorted paths.
     """
 
-    def fall(prefix: str, hashed: list[tuple[str, str]]) -> Iterator[tuple]:
+    def fall(prefix: str, hashed: list[tuple[int, str]]) -> Iterator[tuple]:
         if len(hashed) <= shard_size:
             yield f"s{prefix}", sorted(path for _, path in hashed)
             return
-        at = len(prefix)
-        for bit in "01":
-            yield from fall(prefix + bit, [h for h in hashed if h[0][at] == bit])
+        mask = 1 << (127 - len(prefix))
+        yield from fall(f"{prefix}0", [h for h in hashed if not h[0] & mask])
+        yield from fall(f"{prefix}1", [h for h in hashed if h[0] & mask])
 
-    bits = [(f"{int(digest(os.fsencode(p)), 16):0128b}", p) for p in paths]
-    return {name: members for name, members in fall("", bits) if members}
+    hashed = [(int(digest(os.fsencode(path)), 16), path) for path in paths]
+    return {name: members for name, members in fall("", hashed) if members}
 
 
 def write(
@@ -272,6 +300,7 @@ def write(
     cache: str | Path,
     shard_size: int,
     with_sidecars: bool = True,
+    max_file_size: float = math.inf,
 ) -> Listing:
     """Scan a bucket and write a manifest per shard, plus ``skipped`` with reasons.
 
@@ -279,7 +308,7 @@ def write(
     `stem` (unique in the bucket) and `sidecar` (its digest, None without one, or where
     sidecars are to be left out of account).
     """
-    listing = scan(dataset, specs)
+    listing = scan(dataset, specs, max_file_size)
     if not with_sidecars:
         listing.files = {path: listing.files[path] for path in listing.images}
     content = digests(dataset, listing.files, cache)

@@ -9,6 +9,9 @@ key naming all that the content was made from, [size, mtime in ns] of the file, 
 `sidecars.signature` of all that we may have left beside it, stat of the sidecar or
 None. The row noted before writing has path and written only. Of a symbolic link the
 stat is its own: that of the file it leads to is not ours to keep.
+
+Ledgers may come along with a dataset from anywhere. Rows whose path leads out of the
+bucket are passed over, and nothing is written or removed where links lead out of it.
 """
 
 import filecmp
@@ -25,6 +28,7 @@ from dtst_flow.files import (
     to_json,
     write_table,
 )
+from dtst_flow.inside import is_below, leads_out
 
 
 class ForeignFile(Exception):
@@ -66,7 +70,7 @@ class Ledgers:
         """The last that was noted of each file of a part: path -> row."""
         rows: dict[str, dict] = {}
         for folder in (self.settled, self.journals):
-            for row in _whole_lines(folder / f"{part}.jsonl"):
+            for row in _rows(folder / f"{part}.jsonl"):
                 rows[row["path"]] = row
         return rows
 
@@ -75,16 +79,15 @@ class Ledgers:
         rows: dict[str, dict] = {}
         for folder in (self.settled, self.journals):
             for part in sorted(folder.glob("*.jsonl")):
-                rows |= {row["path"]: row for row in _whole_lines(part)}
+                rows |= {row["path"]: row for row in _rows(part)}
         return rows
 
     def intact(self, row: dict) -> bool:
         """Whether file and sidecar are still as the row has them."""
         path = self.bucket / row["path"]
-        return (
-            stat_of(path, follow_links=False) == row["stat"]
-            and stat_of(sidecars.path_of(path)) == row["sidecar"]
-        )
+        return stat_of(path, follow_links=False) == row.get("stat") and stat_of(
+            sidecars.path_of(path)
+        ) == row.get("sidecar")
 
     def damaged_parts(self) -> list[str]:
         """Parts of which a file was edited or deleted, or that were never settled."""
@@ -106,7 +109,8 @@ class Ledgers:
         for leftover in self.bucket.glob(f"**/{TEMPORARY_PREFIX}*.tmp"):
             leftover.unlink(missing_ok=True)
         for path, row in stale.items():
-            self._remove(self.bucket / path, row["written"])
+            if not self.leads_out(path):
+                self._remove(self.bucket / path, row["written"])
         for part, rows in parts.items():
             write_table(self.settled / f"{part}.jsonl", rows)
         for part in set(self.parts()) - set(parts):
@@ -114,6 +118,10 @@ class Ledgers:
         for journal in self.journals.glob("*.jsonl"):
             journal.unlink()
         return sorted(stale)
+
+    def leads_out(self, path: str) -> bool:
+        """Whether links take the folder of one of the bucket's paths out of it."""
+        return leads_out(self.bucket, os.path.dirname(path))
 
     def _remove(self, path: Path, written: list[dict]) -> None:
         path.unlink(missing_ok=True)
@@ -176,6 +184,10 @@ class Part:
               is not there already
         """
         target = self.ledgers.bucket / path
+        if self.ledgers.leads_out(path):
+            raise ForeignFile(
+                f"{str(target.parent)!r} leads out of its bucket by a link; move it away"
+            )
         row = self.known.get(path) or self._claim(path, target, fill, reserved)
         if row.get("key") == key and self.ledgers.intact(row):
             if path not in self.known:
@@ -239,13 +251,27 @@ def _has_content(path: Path, fill: Callable[[Path], object]) -> bool:
         return filecmp.cmp(path, new, shallow=False)
 
 
-def _whole_lines(path: Path) -> Iterator[dict]:
-    """Rows of a table or journal; a line that a kill cut short is passed over."""
+def _rows(path: Path) -> Iterator[dict]:
+    """Rows of a ledger or journal, as far as they are any.
+
+    Passed over are a line that a kill cut short, and what never was ours.
+    """
     if not path.exists():
         return
     with open(path, "rb") as lines:
         for line in lines:
             try:
-                yield json.loads(line)
-            except ValueError:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
                 continue
+            if _is_row(row):
+                yield row
+
+
+def _is_row(row: object) -> bool:
+    return (
+        isinstance(row, dict)
+        and is_below(row.get("path"))
+        and isinstance(row.get("written"), list)
+        and all(isinstance(signature, dict) for signature in row["written"])
+    )

@@ -1,5 +1,7 @@
 """Paths: which stages follow each other, and what one leaves open for the next."""
 
+from pathlib import PurePosixPath
+
 PATHS = {
     "faces": ("extract_faces", "cluster"),
     "images": ("cluster",),
@@ -36,6 +38,8 @@ def settle(path: str, settings: dict[str, dict]) -> dict[str, dict]:
             name: defaults.get(name) if value is None else value
             for name, value in settings[stage].items()
         }
+        if "to" in filled:
+            filled["to"] = str(PurePosixPath(filled["to"]))  # faces/ is faces
         source = filled.get("to", filled["from"])
         classes = filled.get("classes")
         settled[stage] = filled

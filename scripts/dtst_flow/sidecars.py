@@ -1,16 +1,27 @@
 """Sidecars: ``photo.jpg.json`` beside ``photo.jpg``, one JSON object of the user's.
 
-Nothing here drops a key that somebody else wrote.
+Nothing here drops a key that somebody else wrote. NaN and Infinity, which are no JSON but
+what Python writes, are kept, too.
 """
 
 import errno
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from dtst_flow.files import digest_value, to_json, write_atomic
+from dtst_flow.text import printable
 
 PIXEL_BOUND = frozenset({"classes", "metrics", "provenance"})
 """Keys that speak of an image's own pixels and so do not travel to a crop of it."""
+
+
+LARGEST = 16 << 20
+"""Bytes of a sidecar, at most."""
+
+DEEPEST = 100
+"""Lists and objects inside one another, at most: what is read must be writable again."""
 
 
 class BrokenSidecar(Exception):
@@ -26,17 +37,50 @@ def read(image: str | Path) -> dict:
     """Return an image's sidecar, {} when it has none. Raises BrokenSidecar."""
     path = path_of(image)
     try:
-        content = json.loads(path.read_bytes())
+        content = _parse(path)
     except OSError as error:
         # Beside the longest of file names there can be no sidecar.
         if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
             return {}
         raise _broken(path, f"cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise _broken(path, f"cannot be read: {error}") from error
+    except RecursionError as error:
+        raise _broken(path, f"is nested more than {DEEPEST} deep") from error
+    except ValueError as error:
+        raise _broken(path, f"cannot be read: {printable(error)}") from error
     if not isinstance(content, dict):
         raise _broken(path, "holds no JSON object")
     return content
+
+
+def _parse(path: Path) -> Any:
+    """The value in a file. Raises OSError, ValueError, RecursionError."""
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"it has more than {LARGEST} bytes")
+    raw = path.read_bytes()
+    content = json.loads(raw, object_pairs_hook=_object)
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST:
+        _check_depth(content, DEEPEST)
+    return content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict:
+    """An object; of a key that is there twice, one value would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(
+            key for key, count in Counter(k for k, _ in pairs).items() if count > 1
+        )
+        raise ValueError(f"it has the key {twice!r} twice")
+    return found
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if not isinstance(value, dict | list):
+        return
+    if not left:
+        raise RecursionError
+    for inner in value.values() if isinstance(value, dict) else value:
+        _check_depth(inner, left - 1)
 
 
 def _broken(path: Path, fault: str) -> BrokenSidecar:

@@ -1,9 +1,9 @@
 """Stems: a name for each image of a bucket that no other has, for its crops to bear."""
 
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from dtst_flow.files import digest
 
@@ -17,8 +17,8 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
     """Give each image a stem that no other has, from its name and, where need be, folders.
 
     ``a/x.jpg`` and ``b/x.jpg`` become ``a_x`` and ``b_x``; images alone with their name
-    keep it. Compared without regard to case, as some file systems do. Depends on the set
-    of paths only. Names that no folder tells apart, and those too long for a crop's
+    keep it. Compared without regard to case and to how accents are encoded, as some file
+    systems do. Depends on the set of paths only. Names that no folder tells apart, and those too long for a crop's
     file name, get a digest of their path.
     """
     paths = sorted(paths)
@@ -26,7 +26,7 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
     while True:
         groups = defaultdict(list)
         for path in paths:
-            groups[_stem(path, depth[path]).casefold()].append(path)
+            groups[_folded(_stem(path, depth[path]))].append(path)
         rivals = {path for group in groups.values() for path in _rivals(group, depth)}
         deeper = [path for path in rivals if depth[path] <= path.count("/") + 1]
         if not deeper:
@@ -44,13 +44,22 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
 
 def _rivals(group: list[str], depth: dict[str, int]) -> list[str]:
     """Those of the paths with one stem that need another: not one with its own name."""
+    if len(group) == 1:
+        return []
     own = [path for path in group if depth[path] == 1]
-    return [path for path in group if len(group) > 1 and own != [path]]
+    return [path for path in group if own != [path]]
+
+
+def _folded(stem: str) -> str:
+    decomposed = unicodedata.normalize("NFD", stem).casefold()
+    return unicodedata.normalize("NFD", decomposed)
 
 
 def _stem(path: str, depth: int) -> str:
     """The last `depth` parts of a path as one name; past the first folder, suffix too."""
-    parts = PurePosixPath(path).parts
-    if depth > len(parts):
-        return "_".join(parts)
-    return "_".join((*parts[-depth:-1], PurePosixPath(path).stem))
+    *folders, name = path.split("/")
+    if depth > len(folders) + 1:
+        return "_".join((*folders, name))
+    return "_".join(
+        (*folders[len(folders) + 1 - depth :], name.rpartition(".")[0] or name)
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dtst_flow.files import read_json, read_table
 from dtst_flow.stages.job import PROGRESS, state_of
+from dtst_flow.text import printable
 
 SHOWN = 3
 """Failures named in full; all are in the list that is pointed to."""
@@ -28,7 +29,14 @@ def summary(buckets: dict[str, str]) -> str:
     counts = _computed()
     if counts:
         lines.append(f"computed anew: {', '.join(counts)}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
+
+
+def first_of(failures: list[dict], bucket: str) -> str:
+    """Name the first of {path, reason} rows, for a run that ends because of them."""
+    path, reason = failures[0]["path"], failures[0]["reason"]
+    listed = state_of(bucket) / "failed"
+    return f"first: {path!r}: {reason}; the lists of all lie in {listed}"
 
 
 def _failures(path: Path) -> list[str]:

@@ -22,6 +22,8 @@ from rich.progress import (
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from dtst_flow.text import printable_lines
+
 
 def read_progress(folder: Path) -> dict[str, Counter]:
     """Rule -> its images' counts (total, done, computed, failed), over all its jobs."""
@@ -62,11 +64,15 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.JOB_ERROR:
             log = ", ".join(getattr(record, "log", None) or [])
             rule = getattr(record, "rule_name", None) or "a job"
-            self.console.print(f"[red]failed:[/] {rule}; see {log}", highlight=False)
+            self.console.print("[red]failed:[/]", end=" ")
+            self._tell(f"{rule}; see {log}")
         elif event is None:
             message = record.getMessage()
             if record.levelno >= logging.WARNING or message.startswith("Nothing to be"):
-                self.console.print(message, markup=False, highlight=False)
+                self._tell(message)
+
+    def _tell(self, text: str) -> None:
+        self.console.print(printable_lines(text), markup=False, highlight=False)
 
     def close(self) -> None:
         """Draw the bars' last state."""

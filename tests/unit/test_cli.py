@@ -117,13 +117,52 @@ def test_mistakes_are_refused_with_a_hint(requests, words, hint):
         ("extract_faces: {max_sise: 3}", "did you mean 'max_size'"),
         ("extract_faces: 3", "no mapping"),
         ("- 1", "no mapping"),
-        ("a: [", "cannot be read"),
+        ("a: [", "cannot be read: line 1: "),
+        ("a: \0", "cannot be read"),
+        ("a: 2024-13-45", "cannot be read"),
+        ("a: " + "[" * 10_000, "cannot be read"),
+        ("a: !!python/object/apply:os.mkdir [hacked]", "cannot be read: line 1: "),
+        ("1: 2\nextract_faces: {1: 2}", "the name 1 is no text"),
+        ("extract_faces: {from: {a: b}}", "extract_faces.from: "),
+        ("extract_faces: {weights: {a: b}}", "extract_faces.weights: "),
+        ("extract_faces: {workers: -1}", "extract_faces.workers: -1"),
+        ("working_dir: [a]", "working_dir: "),
+        ("a: &a {extract_faces: *a}\nextract_faces: *a", "recursive"),
     ],
 )
 def test_bad_yaml_is_refused_with_a_hint(requests, tmp_path, text, hint):
     (tmp_path / "c.yaml").write_text(text)
     result = call("extract-faces", "c.yaml")
     assert result.exit_code == 2 and hint in result.output
+    assert len(result.output.splitlines()) < 5
+    assert list(tmp_path.iterdir()) == [tmp_path / "c.yaml"]
+
+
+def test_text_in_yaml_is_what_stands_there(requests, tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "\ufeffworking_dir: 2024-05-01\n"
+        "extract_faces: {from: [on, 007, 1_000, x], to: 1e3, weights: ~}\n"
+        "cluster: {from: no}\n"
+    )
+    call("run", "faces", "c.yaml")
+    (request,) = requests
+    assert str(request.dataset) == "2024-05-01"
+    assert request.settings == {
+        "extract_faces": {
+            "from": ["on", "007", "1_000", "x"],
+            "to": "1e3",
+            "weights": None,
+        },
+        "cluster": {"from": "no"},
+    }
+
+
+def test_code_in_yaml_is_not_run(requests, tmp_path):
+    text = '__use_yte__: true\nextract_faces: {to: \'?open("hacked", "w").name\'}\n'
+    (tmp_path / "c.yaml").write_text(text)
+    call("extract-faces", "c.yaml")
+    assert requests[0].settings["extract_faces"]["to"].startswith("?open")
+    assert not (tmp_path / "hacked").exists()
 
 
 def test_locked_dataset_is_said_plainly(tmp_path):

@@ -150,12 +150,12 @@ class TestProducts:
         assert len(asked) < 6
 
     def test_torch_is_imported_only_for_a_gpu(self, monkeypatch):
-        monkeypatch.setattr(products, "DRIVERS", ())
+        monkeypatch.setattr(products.device, "count", lambda: 0)
         monkeypatch.setitem(sys.modules, "torch", None)
         assert products.best_arrays(10**6) is HOST
 
     def test_few_rows_stay_on_the_host(self, monkeypatch):
-        monkeypatch.setattr(products, "DRIVERS", ("/",))
+        monkeypatch.setattr(products.device, "count", lambda: 1)
         monkeypatch.setitem(sys.modules, "torch", None)
         assert products.best_arrays(100) is HOST
 

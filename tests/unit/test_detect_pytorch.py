@@ -29,7 +29,6 @@ def ultralytics(tmp_path_factory):
     reason = "needs ultralytics (pip install 'dtst-flow[detect]')"
     os.environ["YOLO_CONFIG_DIR"] = str(tmp_path_factory.mktemp("settings"))
     os.environ |= {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
-    os.environ["ULTRALYTICS_SAFE_LOAD"] = "1"
     return pytest.importorskip("ultralytics", reason=reason)
 
 
@@ -219,3 +218,14 @@ def test_a_model_of_another_task_is_refused(ultralytics, tmp_path):
     ultralytics.YOLO("yolo26n-cls.yaml").save(tmp_path / "x.pt")
     with pytest.raises(NotADetector, match="no detector but for: classify"):
         open_detector(Weights(tmp_path / "x.pt", "unknown"), 0.1)
+
+
+@pytest.mark.torch
+def test_without_restricted_loading_no_unknown_file_is_loaded(
+    ultralytics, checkpoints, monkeypatch
+):
+    from ultralytics.nn import tasks
+
+    monkeypatch.delattr(tasks, "SAFE_LOAD")
+    with pytest.raises(ModelError, match="might run code"):
+        open_detector(checkpoints["closed"], 0.1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dtst_flow.detect import LIMIT, Found, NotADetector, open_detector
 from dtst_flow.detect.yolo import GREY, OVERLAP, YoloDetector, decode, letterbox
-from dtst_flow.models import Weights
+from dtst_flow.models import BadModel, Weights
 
 sides = st.integers(1, 900)
 
@@ -134,7 +134,7 @@ class TestOnnx:
 
     def test_a_damaged_file_is_refused(self, tmp_path):
         (tmp_path / "x.onnx").write_bytes(b"damaged")
-        with pytest.raises(NotADetector, match=r"x\.onnx cannot be loaded"):
+        with pytest.raises(BadModel, match=r"x\.onnx cannot be loaded"):
             open_detector(Weights(tmp_path / "x.onnx", "digest"), 0.1)
 
     def test_the_size_is_told_where_the_shape_leaves_it_open(self, colours, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageColor, ImageFile, ImageOps
 
 from dtst_flow import images
 from dtst_flow.images import UnreadableImage
@@ -37,6 +37,15 @@ def picture(width: int = 40, height: int = 24) -> Image.Image:
 
 
 PICTURE = np.asarray(picture())
+
+
+def encoded(suffix: str) -> bytes:
+    """The picture as a file of such a name holds it."""
+    Image.init()
+    content = BytesIO()
+    format = {".jfif": "JPEG"}.get(suffix) or Image.EXTENSION[suffix]
+    picture().save(content, format, quality=95, sizes=[(40, 24)])
+    return content.getvalue()
 
 
 def exif(orientation: int) -> Image.Exif:
@@ -71,6 +80,23 @@ class TestOrientation:
         stored = picture() if turn is None else picture().transpose(turn)
         stored.save(path, exif=exif(orientation), **options)
         assert_near(images.read(path), PICTURE, tolerance)
+
+    @pytest.mark.parametrize("orientation", STORED)
+    def test_heic_is_turned_once(self, orientation):
+        turn = STORED[orientation]
+        stored = picture() if turn is None else picture().transpose(turn)
+        content = BytesIO()
+        # As bytes, pillow-heif notes the orientation both in HEIC's own way and in EXIF.
+        stored.save(content, "HEIF", quality=95, exif=exif(orientation).tobytes())
+        boxes = (b"irot", b"imir")
+        assert any(map(content.getvalue().count, boxes)) == (orientation > 1)
+        assert_near(images.read(content.getvalue()), PICTURE, 4)
+
+    def test_in_heic_exif_alone_turns_nothing(self):
+        content = BytesIO()
+        picture().save(content, "HEIF", quality=95, exif=exif(6))
+        assert not any(map(content.getvalue().count, (b"irot", b"imir")))
+        assert_near(images.read(content.getvalue()), PICTURE, 4)
 
     def test_the_photos_of_all_orientations_look_the_same(self, shared):
         folder = shared / "data/nasty/exif_orientation"
@@ -206,17 +232,28 @@ class TestGrey:
             found = images.read(tmp_path / "x.tif")
         np.testing.assert_allclose(found[0, :, 0], expected, atol=0.51)
 
+    def test_12_bits_by_their_full_range(self, shared):
+        path = shared / "data/nasty/formats/12bit.cropped.tif"
+        stored = np.asarray(Image.open(path)).astype(float)
+        assert 0 < stored.max() < 100  # it is a dark one
+        found = images.read(path)[..., 0]
+        np.testing.assert_allclose(found, stored * 255 / 4095, atol=0.51)
+
+    def test_large_ones_are_scaled_piece_by_piece(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(images, "PIECE", 7)
+        wide = np.linspace(-1000, 3000, 600).reshape(20, 30).astype(np.int32)
+        Image.fromarray(wide).save(tmp_path / "x.tif")
+        found = images.read(tmp_path / "x.tif")[..., 0]
+        np.testing.assert_allclose(found, (wide + 1000) * 255 / 4000, atol=0.51)
+
 
 class TestFormats:
     @pytest.mark.parametrize("suffix", sorted(images.SUFFIXES))
     def test_every_type_that_is_taken_for_an_image_is_read(self, tmp_path, suffix):
         path = tmp_path / f"x{suffix.upper()}"
-        Image.init()
-        format = "JPEG" if suffix == ".jfif" else Image.EXTENSION[suffix]
-        content = BytesIO()
-        picture().save(content, format, quality=95)
-        path.write_bytes(content.getvalue())
+        path.write_bytes(encoded(suffix))
         assert_near(images.read(str(path)), PICTURE, 12)
+        assert_near(images.read(encoded(suffix)), PICTURE, 12)
         assert images.size(path) == (40, 24)
 
     @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "LAB"])
@@ -306,15 +343,48 @@ class TestUnreadable:
                 return
         assert found.dtype == np.uint8 and found.shape[2:] == (3,)
 
-    def test_the_limit_of_size(self, tmp_path, monkeypatch):
-        picture().save(tmp_path / "x.png")
-        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 24 - 1)
+    @pytest.mark.parametrize("suffix", sorted(images.SUFFIXES))
+    def test_the_limit_of_size(self, tmp_path, monkeypatch, suffix):
+        path = tmp_path / f"x{suffix}"
+        path.write_bytes(encoded(suffix))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert (images.read(tmp_path / "x.png") == PICTURE).all()
-        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 24 // 2 - 1)
-        with pytest.raises(UnreadableImage, match="exceeds limit"):
-            images.read(tmp_path / "x.png")
+            assert images.read(path, max_pixels=40 * 24).shape == (24, 40, 3)
+        for name in ("load", "draft"):
+            monkeypatch.setattr(ImageFile.ImageFile, name, None)
+        for tell in (images.read, images.size):
+            with pytest.raises(UnreadableImage, match=r"more than 959 .*--max-pixels"):
+                tell(path, max_pixels=40 * 24 - 1)
+
+    def test_what_hides_in_an_icon_is_limited_as_well(self, tmp_path):
+        icon = BytesIO()
+        picture().save(icon, "ICO", sizes=[(40, 24)])
+        assert icon.getvalue()[6:8] == bytes([40, 24])
+        lying = icon.getvalue()[:6] + bytes([1, 1]) + icon.getvalue()[8:]
+        with pytest.raises(UnreadableImage, match="--max-pixels"):
+            images.read(lying, max_pixels=40 * 24 - 1)
+
+    def test_other_kinds_of_files_reach_no_decoder(self, monkeypatch):
+        postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
+        assert Image.open(BytesIO(postscript)).format == "EPS"
+        tga = BytesIO()
+        picture().save(tga, "TGA")
+        for content in (postscript, tga.getvalue()):
+            with pytest.raises(UnreadableImage, match="no image of a known type"):
+                images.read(content)
+
+    def test_reasons_are_the_same_wherever_the_bytes_lie(self, tmp_path):
+        assert reason(b"") == "cannot be decoded: it is empty"
+        jpeg = encoded(".jpg")
+        for content in (b"text", jpeg[: len(jpeg) // 2], encoded(".png")[:60]):
+            (tmp_path / "x.jpg").write_bytes(content)
+            assert reason(content) == reason(tmp_path / "x.jpg")
+
+
+def reason(source: bytes | Path) -> str:
+    with pytest.raises(UnreadableImage) as raised:
+        images.read(source)
+    return str(raised.value)
 
 
 def test_nasty_files(shared):

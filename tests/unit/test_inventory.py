@@ -103,15 +103,24 @@ class TestScan:
             "images/s2/notes.txt": "not an image type (.txt)",
         }
 
+    def test_an_image_too_large_is_passed_over_with_its_sidecar(self, dataset):
+        os.truncate(dataset / "images/a.jpg", 2_000_001)
+        assert "images/a.jpg" in scan(dataset, ["images"], 2.000001).images
+        listing = scan(dataset, ["images"], 2)
+        assert "images/a.jpg" not in listing.files
+        assert "images/a.jpg.json" not in listing.files
+        reason = listing.skipped["images/a.jpg"]
+        assert reason == "has 2.000 MB, more than --max-file-size 2"
+
     def test_a_folder_that_may_not_be_opened(self, dataset, monkeypatch):
-        listdir = os.listdir
+        scandir = os.scandir
 
         def guarded(path):
             if Path(path).name == "s1":
                 raise PermissionError(13, "Permission denied")
-            return listdir(path)
+            return scandir(path)
 
-        monkeypatch.setattr(os, "listdir", guarded)
+        monkeypatch.setattr(os, "scandir", guarded)
         listing = scan(dataset, ["images/*"])
         assert listing.images == ["images/a.jpg"]
         assert listing.skipped["images/s1"] == "cannot be opened: Permission denied"

@@ -178,3 +178,8 @@ def test_missing_without_a_models_folder_or_the_package(places, monkeypatch):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ModelError, match="scrfd_500m"):
         resolve("nothing")
+
+
+def test_registered_sources_are_https():
+    for model in MODELS.values():
+        assert all(source.startswith("https://") for source in model.sources)

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.images import UnreadableImage
+from dtst_flow.models import BadModel, ModelError
 from dtst_flow.stages import pool
 from dtst_flow.stages.pool import Failed, WorkerError, each, told
+from dtst_flow.stages.source import Changed
 
 SCRIPTS = Path(pool.__file__).parents[2]
 
@@ -62,6 +64,10 @@ class Squarer:
             return 1
         if task == "unreadable":
             raise UnreadableImage("cannot be decoded: no image")
+        if task == "model":
+            raise BadModel("x.onnx cannot be loaded")
+        if task == "changed":
+            raise Changed("a.png")
         if task == "bug":
             raise KeyError("a bug")
         if task == "sleep":
@@ -133,6 +139,11 @@ class TestAnswers:
         assert answers == {1: 1, 2: 4}
         assert len(lives(tmp_path)) == 1
 
+    def test_an_image_that_changed_is_told(self, tmp_path):
+        answers = dict(each(partial(Squarer, tmp_path), [1, "changed", 2]))
+        assert isinstance(answers.pop("changed"), Changed)
+        assert answers == {1: 1, 2: 4}
+
 
 class TestDeaths:
     @pytest.mark.parametrize("workers", [1, 3])
@@ -202,7 +213,12 @@ class TestErrorsOfTheJob:
         assert time.monotonic() - start < 30
         assert none_left()
 
-    def test_so_does_a_worker_that_cannot_be_made(self, tmp_path):
+    def test_a_model_that_cannot_be_loaded_ends_it_with_a_sentence(self, tmp_path):
+        with pytest.raises(ModelError, match=r"^x\.onnx cannot be loaded$"):
+            list(each(partial(Squarer, tmp_path), [1, "model", "sleep"], 2))
+        assert none_left()
+
+    def test_a_worker_that_cannot_be_made_ends_it(self, tmp_path):
         with pytest.raises(WorkerError, match="FileNotFoundError"):
             list(each(partial(Squarer, tmp_path / "nowhere"), [1, 2]))
         assert none_left()

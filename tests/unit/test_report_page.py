@@ -1,8 +1,10 @@
 """The report as a file: what it tells, that nothing in it is taken for HTML, its cost."""
 
+import html
 import json
 import os
 import re
+import shutil
 from contextlib import chdir
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from dtst_flow.cli.main import main
-from dtst_flow.files import read_json, to_json
+from dtst_flow.files import read_json, to_json, write_atomic, write_table
 from dtst_flow.report import page, thumbnails
 
 
@@ -84,6 +86,37 @@ def test_names_are_text_and_never_html(dataset):
     for name in clustered.HOSTILE:
         assert page.text(f"images/{name}") in titles
     assert "<i>.jpg" in elements.texts
+
+
+HARM = (
+    "</script></style><!--<script>hit()//]]>-->\"' onload=hit() <img src=x onerror=hit()> "
+    "{{ 77 * 101 }} {% raw %} &lt;b&gt; javascript:hit() \u2028\u202e\0\x1b[2J\n\udce9"
+)
+
+
+def tell(dataset: Path, word: str) -> list[tuple[str, list[str]]]:
+    """Have a page say a word wherever it may; its elements with their attributes' names."""
+    found = read_json(dataset / "cluster/clusters.json")
+    clusters = [c | {"id": word, "name": word} for c in found["clusters"]]
+    several = [member["path"] for member in clusters[0]["members"][:2]]
+    parameters = {"model": word, "b" + word: [word]}
+    edit(dataset, clusters=clusters, parameters=parameters, near_duplicates=[several])
+    buckets = dataset / ".dtst/buckets"
+    name = re.sub(r"[/\0]", "", word)
+    for state in (buckets / "cluster", buckets / f"a{name}"):
+        write_atomic(state / "summary.json", to_json({"said": [word]}))
+        write_table(state / "failed.jsonl", [{"path": word, "reason": word}])
+    content = report(dataset)
+    shutil.rmtree(buckets / f"a{name}")
+    assert page.text(word).replace("\0", "") in html.unescape(content).replace("\0", "")
+    assert "7777" not in "".join(Elements(content).texts)
+    return [(tag, sorted(attrs)) for tag, attrs in Elements(content).found]
+
+
+def test_nothing_said_makes_an_element_or_an_attribute(tmp_path):
+    plain = tell(clustered.write(tmp_path / "plain"), "word")
+    harm = clustered.write(tmp_path / re.sub(r"[/\0]", "", HARM))
+    assert tell(harm, HARM) == plain
 
 
 def test_policy_names_just_the_style_and_the_script_of_the_page(dataset):

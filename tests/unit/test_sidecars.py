@@ -38,6 +38,9 @@ class TestRead:
         [
             *(b"", b"{", b"[1]", b"null", b'"text"', b"3", b'{"a": 1}}', b"\xff\xfe\0"),
             *(b"[" * 100_000, b"9" * 5000, b"\0" * 64),
+            *(b'{"a": 1, "a": 2}', b'{"a": [{"b": 1, "b": 1}]}'),
+            b'{"a": ' * 101 + b"1" + b"}" * 101,
+            b'{"a": "' + b" " * sidecars.LARGEST + b'"}',
         ],
         ids=lambda content: repr(content[:9]),
     )
@@ -47,6 +50,25 @@ class TestRead:
         with pytest.raises(sidecars.BrokenSidecar, match=r"x\.jpg\.json"):
             sidecars.read(tmp_path / "x.jpg")
         assert path.read_bytes() == content
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+    def test_json_may_be_in_any_unicode_encoding(self, tmp_path, encoding):
+        (tmp_path / "x.jpg.json").write_bytes('{"ü": 1}'.encode(encoding))
+        assert sidecars.read(tmp_path / "x.jpg") == {"ü": 1}
+
+    def test_what_can_be_read_can_be_written_and_signed(self, tmp_path):
+        deep = b'{"a": ' * 100 + b"NaN" + b"}" * 100
+        (tmp_path / "x.jpg.json").write_bytes(deep)
+        content = sidecars.read(tmp_path / "x.jpg")
+        sidecars.write(tmp_path / "x.jpg", merge(content, {}, signature(content)))
+        sidecars.write(tmp_path / "x.jpg", content)
+        assert repr(sidecars.read(tmp_path / "x.jpg")) == repr(content)
+
+    def test_numbers_that_are_none_stay_as_they_are(self, tmp_path):
+        content = '{\n  "a": [\n    NaN,\n    -Infinity\n  ]\n}\n'
+        (tmp_path / "x.jpg.json").write_text(content)
+        sidecars.write(tmp_path / "x.jpg", sidecars.read(tmp_path / "x.jpg"))
+        assert (tmp_path / "x.jpg.json").read_text() == content
 
     def test_a_folder_in_its_place_is_a_broken_one(self, tmp_path):
         (tmp_path / "x.jpg.json").mkdir()

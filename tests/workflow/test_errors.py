@@ -1,6 +1,9 @@
 """What is refused, and in which words."""
 
 import pytest
+from dataset import DLIB
+
+from dtst_flow import device
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,10 @@ def test_missing_dataset_is_named(dataset):
     assert not (dataset.folder.parent / "nowhere").exists()
     printed = dataset.dtst("cluster", "-d", "nowhere", "--from", "x", ok=False)
     assert "there is no dataset folder nowhere" in printed
+
+
+@pytest.mark.skipif(device.count() > 0, reason="there is a GPU")
+def test_missing_gpu_is_named(dataset):
+    printed = dataset.run(settings=DLIB | {"gpu": True, "shard_size": 40}, ok=False)
+    assert "was to have a GPU" in printed
+    assert "gpu: false" in printed

@@ -28,15 +28,17 @@ rule cluster:
     log:
         f".dtst/logs/cluster/{bucket('cluster')}.log",
     conda:
-        "../../envs/cluster.yaml"
+        environment("cluster")
     threads: 1
     resources:
+        gpu=GPU,
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 120 * attempt,
     params:
         bucket=bucket("cluster"),
         options=options("cluster"),
         link=config["cluster"]["link"],
+        strict=config["strict"],
         code=code.version("stages.cluster"),
     message:
         "Clustering all images"

@@ -2,19 +2,21 @@
 # source of the next. A stage's state lies in .dtst/buckets/<the bucket it makes>.
 
 import functools
+import os
 import re
 import shutil
-import sys
 from dataclasses import fields
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+# Jobs run in the dataset's folder; what lies there is data, no modules to import.
+os.environ["PYTHONSAFEPATH"] = "1"
 
-from dtst_flow import code, detect, embed, faces, inventory, models
+from dtst_flow import code, detect, device, embed, faces, inventory, models
 from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
+from dtst_flow.inside import BadBucket, check_no_way_out, check_target, is_below
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.report import page, place
@@ -37,11 +39,22 @@ STAGES = PATHS[config["path"]]
 config.update(settle(config["path"], config))
 # detect makes no bucket, it writes sidecars; no folder can bear that name.
 BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
-DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
+# Only the process that starts the run may look for a GPU: a node has what was asked for.
+GPU = int(
+    workflow.is_main_process and device.count() > 0
+    if config["gpu"] is None
+    else config["gpu"]
+)
+if not is_below(config["dataset"]):
+    raise WorkflowError(f"dataset {config['dataset']!r} is no folder below root")
+ROOT = os.path.realpath(os.path.expanduser(config["root"]))
+DATASET = Path(ROOT) / config["dataset"]
 
+if config["container"] and "://" not in config["container"]:
+    config["container"] = str(Path(config["container"]).resolve())
 for stage in STAGES:
     if config[stage].get("weights") is not None:
-        config[stage]["weights"] = str(Path(config[stage]["weights"]).resolve())
+        config[stage]["weights"] = os.path.realpath(config[stage]["weights"])
 
 
 def bucket(stage):
@@ -49,8 +62,23 @@ def bucket(stage):
     return BUCKETS.get(stage, f"no-{stage}")
 
 
+try:
+    for stage in STAGES:
+        if "to" in config[stage]:
+            check_target(bucket(stage))
+            check_no_way_out(DATASET, bucket(stage))
+        check_no_way_out(DATASET, str(state_of(bucket(stage))))
+except BadBucket as error:
+    raise WorkflowError(str(error)) from error
+
+
 def state(stage):
     return state_of(bucket(stage))
+
+
+def environment(name):
+    """The conda environment of a rule that may run on a GPU."""
+    return f"../../envs/{name}{'-cuda' if GPU else ''}.yaml"
 
 
 def summary_of(stage):
@@ -103,7 +131,7 @@ def specs(stage):
         parsed = inventory.parse_specs(config[stage]["from"])
         if "to" in config[stage]:
             inventory.check_apart(parsed, bucket(stage))
-    except inventory.BadBucket as error:
+    except BadBucket as error:
         raise WorkflowError(str(error)) from error
     return parsed
 
@@ -141,8 +169,9 @@ def fingerprint(stage):
     if maker(stage):
         before = [fingerprint(maker(stage)), version(maker(stage)), config["strict"]]
     try:
-        listing = inventory.scan(".", [s for s in specs(stage) if exists(s, stage)])
-    except inventory.BadBucket as error:
+        there = [spec for spec in specs(stage) if exists(spec, stage)]
+        listing = inventory.scan(".", there, config[stage]["max_file_size"])
+    except BadBucket as error:
         raise WorkflowError(str(error)) from error
     for each in STAGES:
         version(each)  # a missing model is told before any job runs
@@ -162,7 +191,7 @@ def announced(stage, listing):
 
 def exists(spec, stage):
     """Whether a spec can be scanned yet: a bucket to be made may not be there."""
-    return Path(spec).exists() or not (maker(stage) and spec == bucket(maker(stage)))
+    return os.path.exists(spec) or not (maker(stage) and spec == bucket(maker(stage)))
 
 
 def stage_of(name):
@@ -191,12 +220,15 @@ def withdraw(stage, table=None):
     Snakemake sees then which jobs have to restore them: those that make the stage's
     summary, the damaged shard's table where it has one, and what comes after; of that,
     the inventory alone would not do, as a missing file between others is not missed.
+    The inventory goes, too, once a job found that it does not know the images' contents.
     """
     locks = Path(".snakemake/locks")
     if stage not in STAGES or not workflow.is_main_process or not DATASET.is_dir():
         return
     if locks.is_dir() and any(locks.iterdir()):
         return  # a run is at work; its files are no damage
+    if not (state(stage) / inventory.DIGESTS).exists():
+        shutil.rmtree(state(stage) / "inventory", ignore_errors=True)
     for part in damaged(stage):
         Path(summary_of(stage)).unlink(missing_ok=True)
         if table:

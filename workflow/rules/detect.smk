@@ -19,13 +19,14 @@ rule vocabulary:
     log:
         ".dtst/logs/vocabulary.log",
     conda:
-        "../../envs/detect.yaml"
+        environment("detect")
     threads: 1
     resources:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        classes=asked(config["detect"]["classes"]),
+        # A function, as in a name braces are just that.
+        classes=lambda w: asked(config["detect"]["classes"]),
         weights=main_process(lambda w: version("detect")["weights"]),
         code=[code.version("stages.detect"), code.version("detect")],
     message:
@@ -46,10 +47,10 @@ rule detect:
     log:
         ".dtst/logs/detect/{shard}.log",
     conda:
-        "../../envs/detect.yaml"
+        environment("detect")
     threads: config["detect"]["workers"]
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=lambda w, attempt, threads: 3000 * threads * attempt,
         runtime=lambda w, attempt: 60 * attempt,
     params:

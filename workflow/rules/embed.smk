@@ -15,10 +15,10 @@ rule embed:
     log:
         f".dtst/logs/embed/{bucket('cluster')}/{{shard}}.log",
     conda:
-        "../../envs/embed.yaml"
+        environment("embed")
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:

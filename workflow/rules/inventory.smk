@@ -20,9 +20,10 @@ checkpoint inventory:
     params:
         specs=lambda w: specs(stage_of(w.bucket)),
         fingerprint=main_process(lambda w: fingerprint(stage_of(w.bucket))),
-        cache=lambda w: str(state_of(w.bucket) / "digests.jsonl"),
+        cache=lambda w: str(state_of(w.bucket) / inventory.DIGESTS),
         shard_size=config["shard_size"],
         sidecars=lambda w: stage_of(w.bucket) != "detect",
+        max_file_size=lambda w: config[stage_of(w.bucket)]["max_file_size"],
         code=code.version("inventory"),
     message:
         "Listing the images for {wildcards.bucket}"

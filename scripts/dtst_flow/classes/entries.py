@@ -1,6 +1,7 @@
 """The entries of a sidecar's ``classes``: checked one by one, chosen, moved into a crop."""
 
 import math
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,7 +64,7 @@ def _entry(name: str, place: int, of: int, content: Any) -> Entry:
         raise BadEntry("it is no object with a box")
     box, score = content.get("box"), content.get("score")
     if score is not None and not _is_number(score):
-        raise BadEntry(f"the score {score!r} is no finite number")
+        raise BadEntry(f"the score {reprlib.repr(score)} is no finite number")
     more = {
         key: value
         for key, value in content.items()
@@ -76,15 +77,20 @@ def _checked(box: Any) -> Box:
     if not isinstance(box, list) or len(box) != 4:
         raise BadEntry("its box is no list of four numbers")
     if not all(map(_is_number, box)):
-        raise BadEntry(f"its box {box} holds what is no finite number")
+        raise BadEntry(f"its box {reprlib.repr(box)} holds what is no finite number")
     if not all(abs(value) < FARTHEST for value in box):
-        raise BadEntry(f"its box {box} lies beyond any image")
+        raise BadEntry(f"its box {reprlib.repr(box)} lies beyond any image")
     x0, y0, x1, y1 = box
     if x1 < x0 or y1 < y0:
         raise BadEntry(f"its box {box} is inverted")
     if x1 == x0 or y1 == y0:
         raise BadEntry(f"its box {box} has no area")
     return x0, y0, x1, y1
+
+
+def is_position(value: Any) -> bool:
+    """Whether a JSON value is a number that may place something in an image."""
+    return _is_number(value) and abs(value) < FARTHEST
 
 
 def _is_number(value: Any) -> bool:

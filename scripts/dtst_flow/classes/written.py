@@ -59,7 +59,8 @@ class Written:
 
     def _note(self, path: str) -> dict:
         empty = {"path": path, "image": None, "made": [], "classes": {}}
-        return self._notes.get(path) or empty
+        # Whatever a note says of its path, it is about the image that it was kept for.
+        return (self._notes.get(path) or empty) | {"path": path}
 
     def _merge(
         self,

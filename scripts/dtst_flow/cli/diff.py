@@ -8,6 +8,7 @@ import click
 from dtst_flow.cli.settings import in_dataset
 from dtst_flow.files import read_json, to_json
 from dtst_flow.stages.job import state_of
+from dtst_flow.text import printable
 
 SHOWN = 10
 """Images of each kind named; --json names them all."""
@@ -25,7 +26,7 @@ def diff(working_dir: str, to: str, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from dtst_flow.cluster.history import compare
+    from dtst_flow.cluster.history import compare, read
 
     dataset = Path(working_dir)
     history = dataset / state_of(to) / "history"
@@ -33,23 +34,24 @@ def diff(working_dir: str, to: str, as_json: bool) -> None:
         raise click.ClickException(
             f"no run has clustered into {dataset / to} yet; dtst cluster does"
         )
-    before, now = (read_json(history / f"{name}.json") for name in ("before", "now"))
+    before, now = (read(history / f"{name}.json") for name in ("before", "now"))
     changes = compare(before, now)
     if as_json:
         click.echo(to_json(asdict(changes), indent=2))
         return
     for line in tell(changes, labels(dataset / to / "clusters.json")):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def labels(clusters: Path) -> dict[str, str]:
-    """Id -> what a cluster is called: id, folder and name."""
-    if not clusters.exists():
-        return {}
+    """Id -> what a cluster is called: id, folder and name; none that cannot be read."""
     called = {}
-    for cluster in read_json(clusters)["clusters"]:
-        more = (cluster["folder"], cluster["name"])
-        called[cluster["id"]] = " ".join([cluster["id"], *filter(None, more)])
+    try:
+        for cluster in read_json(clusters)["clusters"]:
+            more = (cluster["folder"], cluster["name"])
+            called[cluster["id"]] = " ".join([cluster["id"], *filter(None, more)])
+    except (FileNotFoundError, LookupError, RecursionError, TypeError, ValueError):
+        return {}
     return called
 
 

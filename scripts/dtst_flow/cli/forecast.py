@@ -14,6 +14,7 @@ from dtst_flow.cli import settings
 from dtst_flow.cli.home import home
 from dtst_flow.cli.run import Request
 from dtst_flow.detect import vocabulary
+from dtst_flow.inside import BadBucket
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.stages import detect as detect_stage
@@ -44,10 +45,10 @@ def forecast(request: Request) -> Iterator[str]:
 def _sentence(section: str, values: dict) -> str:
     specs = inventory.parse_specs(values["from"])
     try:
-        listing = inventory.scan(".", specs)
-    except inventory.BadBucket:
+        listing = inventory.scan(".", specs, values["max_file_size"])
+    except BadBucket:
         return f"{values['from']} is not there yet; its images will all be new"
-    cache = state_of(values.get("to", f".{section}")) / "digests.jsonl"
+    cache = state_of(values.get("to", f".{section}")) / inventory.DIGESTS
     images = listing.images
     content = inventory.digests(".", listing.files, cache)
     content = {path: content[path] for path in images if path in content}
@@ -129,11 +130,10 @@ def _to_clear(values: dict, images: list[str]) -> int:
 
 
 def _known_embeddings(values: dict, content: dict[str, str]) -> int:
-    model = values["model"]
     weights = models.resolve(embed.registered(values), values["weights"])
     options = _options(embed_stage.Options, values)
     records = embed_stage.records(options, weights.digest, not values["cache"])
-    points = embed.MODELS[model].points
+    points = embed.MODELS[values["model"]].points
     return sum(
         records.get(embed_stage.identity(item)) is not None
         for item in _with_points(points, content)

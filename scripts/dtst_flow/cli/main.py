@@ -1,5 +1,6 @@
 """The commands of ``dtst``."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.run import Request, run, unlock
 from dtst_flow.paths import PATHS
+from dtst_flow.text import printable
 
 WHOLE = ("faces", "images", "classes")
 """The paths of ``dtst run``."""
@@ -50,6 +52,11 @@ COMMON = [
         ["--strict/--no-strict"],
         default=None,
         help="Exit with 1 when any image failed.  [default: only when all did]",
+    ),
+    click.Option(
+        ["--gpu/--no-gpu"],
+        default=None,
+        help="Ask for a GPU.  [default: where this machine has one]",
     ),
     click.Option(["--cores"], help="Processor cores to use.  [default: all]"),
     click.Option(
@@ -112,7 +119,7 @@ def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
     }
     for block in blocks.values():
         if block.get("weights") is not None:
-            block["weights"] = str(Path(block["weights"]).expanduser().resolve())
+            block["weights"] = os.path.realpath(os.path.expanduser(block["weights"]))
     cluster = blocks.get("cluster", {})
     force = []
     if cluster.get("cache") is False:
@@ -124,6 +131,7 @@ def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
         path=path,
         settings=blocks,
         strict=values["strict"],
+        gpu=values["gpu"],
         dry_run=values["dry_run"],
         cores=values["cores"],
         profile=values["profile"],
@@ -156,7 +164,7 @@ def _run(request: Request, unlock_first: bool) -> None:
 
         try:
             for sentence in forecast(request):
-                click.echo(sentence)
+                click.echo(printable(sentence))
         except ModelError as error:
             raise click.ClickException(str(error)) from error
     sys.exit(code)

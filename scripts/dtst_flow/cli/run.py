@@ -1,5 +1,6 @@
 """One Snakemake run: its overrides, its command line, its end."""
 
+import os
 import shlex
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import yaml
 
 from dtst_flow.cli.home import home
 from dtst_flow.files import write_atomic
+from dtst_flow.inside import BadBucket, check_no_way_out
+from dtst_flow.text import printable
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Request:
     path: str
     settings: dict[str, dict]
     strict: bool | None = None
+    gpu: bool | None = None
     dry_run: bool = False
     cores: str | None = None
     profile: str | None = None
@@ -40,15 +44,20 @@ def overrides(request: Request) -> dict:
     """The config that makes the workflow do what was asked for."""
     folder = request.dataset.resolve()
     config = {"root": str(folder.parent), "dataset": folder.name, "path": request.path}
-    if request.strict is not None:
-        config["strict"] = request.strict
+    for name in ("strict", "gpu"):
+        if (value := getattr(request, name)) is not None:
+            config[name] = value
     return config | request.settings
 
 
 def command(request: Request, config: Path) -> list[str]:
     """The command line of Snakemake."""
     words = [sys.executable, "-m", "snakemake"]
+    if not request.profile:
+        words += ["--resources", "gpu=1"]  # jobs on this machine share the first GPU
     words += ["--snakefile", str(home() / "Snakefile"), "--configfile", str(config)]
+    # Snakemake would take one that lies where it runs, in the dataset's folder.
+    words += ["--workflow-profile", str(home() / "profiles" / "default")]
     if request.dry_run:
         words += ["--dry-run", "--quiet", "rules"]
     if request.cores:
@@ -77,6 +86,10 @@ def run(request: Request) -> int:
             f"there is no dataset folder {request.dataset}; make it and put a folder of "
             "images into it, or name another one with -d"
         )
+    try:
+        check_no_way_out(request.dataset, ".dtst")
+    except BadBucket as error:
+        raise click.ClickException(str(error)) from error
     state = request.dataset.resolve() / ".dtst"
     config = state / "config" / f"{request.path}.yaml"
     text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
@@ -89,7 +102,8 @@ def run(request: Request) -> int:
             "killed. If none is, run this again with --unlock."
         )
     words = command(request, config)
-    click.echo("$ " + shlex.join(["snakemake", *words[3:]]), err=True)
+    told = shlex.join(["snakemake", *words[3:]])
+    click.echo(f"$ {printable(told)}", err=True)
     return _wait(words, request.dataset)
 
 
@@ -105,7 +119,9 @@ def _wait(words: list[str], folder: Path) -> int:
 
     Ctrl-C reaches it directly; it winds up, we wait.
     """
-    process = subprocess.Popen(words, cwd=folder)
+    # What lies in the folder is data: Python would import modules from there.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    process = subprocess.Popen(words, cwd=folder, env=environment)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:

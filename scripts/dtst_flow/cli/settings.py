@@ -8,6 +8,8 @@ import click
 import yaml
 
 from dtst_flow.cli.home import home
+from dtst_flow.config import BadSettings, check
+from dtst_flow.text import printable
 
 SHORT = {
     "extract_faces": {
@@ -74,34 +76,57 @@ def read_yaml(path: Path, sections: list[str]) -> tuple[str | None, dict]:
 
     sections  the blocks to take; others are for other commands and passed over
 
+    Where text is wanted, what YAML takes for something else (on, 007, 2024-05-01) is the
+    text that stands there.
+
     Returns the working_dir, if given, and section -> settings. Raises click.UsageError.
     """
     try:
-        content = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"config file {path} cannot be read: {error}") from error
+        text = path.read_text("utf-8-sig")
+        content, spelled = (
+            yaml.load(text, loader) or {}
+            for loader in (yaml.SafeLoader, yaml.BaseLoader)
+        )
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _unusable(path, f"cannot be read: {_fault(error)}") from error
     if not isinstance(content, dict):
-        raise click.UsageError(f"config file {path} holds no mapping of settings")
-    blocks = {}
-    for section in sections:
-        block = content.get(section) or {}
+        raise _unusable(path, "holds no mapping of settings")
+    taken = {name: content[name] or {} for name in sections if name in content}
+    for section, block in taken.items():
         if not isinstance(block, dict):
-            raise click.UsageError(f"{path}: '{section}' holds no mapping of settings")
-        known = schema()[section]["properties"]
-        for key in block:
-            if key not in known:
-                raise click.UsageError(
-                    f"{path}: '{section}' has no setting '{key}'{near(key, known)}"
-                )
-        blocks[section] = block
-    return content.get("working_dir"), blocks
+            raise _unusable(path, f"'{section}' holds no mapping of settings")
+        for name in block.keys() & schema()[section]["properties"].keys():
+            if _is_text(schema()[section]["properties"][name]):
+                block[name] = _as_spelled(block[name], spelled[section].get(name))
+    folder = content.get("working_dir")
+    if folder is not None:
+        taken["working_dir"] = _as_spelled(folder, spelled["working_dir"])
+    properties = schema() | {"working_dir": {"type": "string"}}
+    try:
+        check(taken, {"properties": properties})
+    except BadSettings as error:
+        raise _unusable(path, str(error)) from error
+    return taken.get("working_dir"), {s: taken.get(s, {}) for s in sections}
 
 
-def near(word: str, known: Any) -> str:
-    """A hint at what may have been meant, or what there is."""
-    import difflib
+def _unusable(path: Path, fault: str) -> click.UsageError:
+    return click.UsageError(f"config file {printable(path)}: {fault}")
 
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; it has {', '.join(known)}"
+
+def _fault(error: Exception) -> str:
+    """What is wrong with a file, in one line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {printable(error.problem)}"
+    return printable(str(error).partition("\n")[0])
+
+
+def _is_text(prop: dict) -> bool:
+    return "string" in prop.get("type", ())
+
+
+def _as_spelled(value: Any, spelled: Any) -> Any:
+    """A value, or the items of a list, as the text that YAML made it from."""
+    if isinstance(value, list) and isinstance(spelled, list):
+        return [_as_spelled(*pair) for pair in zip(value, spelled, strict=True)]
+    text = isinstance(spelled, str) and value is not None
+    return spelled if text and not isinstance(value, dict | list) else value

@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dtst_flow.files import digest_value
+from dtst_flow.files import digest_value, read_json
 
 Members = dict[str, str]
 """Image of a cluster -> digest of its content. An image that was renamed is known by that."""
@@ -19,6 +20,22 @@ NOISE = ""
 
 SHARE = 0.1
 """Of a cluster, the least part that counts when it is split or merged."""
+
+
+def read(path: str | Path) -> dict[str, Members]:
+    """The state of a bucket in a file, id -> members; {} where it holds none."""
+    try:
+        state = read_json(path)
+    except (FileNotFoundError, RecursionError, ValueError):
+        return {}
+    whole = isinstance(state, dict) and all(map(_is_members, state.values()))
+    return state if whole else {}
+
+
+def _is_members(members: object) -> bool:
+    return isinstance(members, dict) and all(
+        isinstance(digest, str) for digest in members.values()
+    )
 
 
 def origins(

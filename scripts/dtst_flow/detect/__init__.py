@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dtst_flow.models import ModelError, Weights
+from dtst_flow.models import BadModel, Weights, loading
 
 LIMIT = 300
 """Most boxes of one image, Ultralytics' own limit."""
@@ -34,7 +34,7 @@ MODELS = {
 """Detector -> what it is."""
 
 
-class NotADetector(ModelError):
+class NotADetector(BadModel):
     """A file that is no detector we can run; the message says why."""
 
 
@@ -87,12 +87,13 @@ def open_detector(
     least    lowest score of a box
     prompts  for a model of open vocabulary, what to find
 
-    Raises NotADetector, and ModelError where PyTorch is needed and not installed.
+    Raises BadModel, and ModelError where PyTorch is needed and not installed.
     """
-    if weights.path.suffix == ".onnx":
-        from dtst_flow.detect.onnx import OnnxDetector
+    with loading(weights.path, "a detector"):
+        if weights.path.suffix == ".onnx":
+            from dtst_flow.detect.onnx import OnnxDetector
 
-        return OnnxDetector(weights.path, least)
-    from dtst_flow.detect.pytorch import TorchDetector
+            return OnnxDetector(weights.path, least)
+        from dtst_flow.detect.pytorch import TorchDetector
 
-    return TorchDetector(weights, least, prompts)
+        return TorchDetector(weights, least, prompts)

@@ -17,10 +17,7 @@ class OnnxDetector(YoloDetector):
     """Runs what Ultralytics exported: the file tells the names of its classes."""
 
     def __init__(self, weights: Path, least: float):
-        try:
-            self._session = open_session(weights)
-        except Exception as error:  # ONNX Runtime's own types are not public
-            raise NotADetector(f"{weights} cannot be loaded: {error}") from error
+        self._session = open_session(weights)
         told = self._session.get_modelmeta().custom_metadata_map
         if "names" not in told or told.get("task") not in TASKS:
             raise NotADetector(
@@ -28,11 +25,11 @@ class OnnxDetector(YoloDetector):
                 "names of its classes"
             )
         self._input = self._session.get_inputs()[0]
-        size = self._input.shape[2:]
-        if not all(isinstance(side, int) for side in size):
-            size = ast.literal_eval(told["imgsz"])
+        height, width = self._input.shape[2:]
+        if not isinstance(height, int) or not isinstance(width, int):
+            height, width = map(int, ast.literal_eval(told["imgsz"]))
         names = ast.literal_eval(told["names"])
-        super().__init__(list(names.values()), tuple(size), least)
+        super().__init__(list(map(str, names.values())), (height, width), least)
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
         """Return the model's float32 output, as `yolo.decode` takes it."""

@@ -70,20 +70,21 @@ def load(weights: Weights):
 
     Raises NotADetector, and ModelError where ultralytics is not installed.
     """
+    if weights.path.suffix != ".pt":
+        # Ultralytics takes many, of which some are run, such as a network in YAML.
+        raise NotADetector(f"{weights.path} is neither a .pt nor an .onnx file")
     if find_spec("ultralytics") is None:
         raise ModelError(
             f"{weights.path} is run by ultralytics: pip install 'dtst-flow[detect]'"
         )
-    safe = weights.digest not in PINNED
     os.environ |= {
         "YOLO_OFFLINE": "true",
         "YOLO_AUTOINSTALL": "false",
         "YOLO_CONFIG_DIR": str(_config_folder()),
-        # Without, a checkpoint may run any code when it is loaded.
-        "ULTRALYTICS_SAFE_LOAD": str(int(safe)),
     }
     from ultralytics import YOLO
 
+    _restrict(weights)
     try:
         model = YOLO(str(weights.path))
     except Exception as error:
@@ -93,6 +94,27 @@ def load(weights: Weights):
     if model.task not in TASKS:
         raise NotADetector(f"{weights.path} is no detector but for: {model.task}")
     return model
+
+
+def _restrict(weights: Weights) -> None:
+    """Let a file that is not known load tensors and layers only; else it may run any code.
+
+    Raises ModelError where the packages installed cannot keep it from that.
+    """
+    import torch
+    from ultralytics.nn import tasks
+
+    unknown = weights.digest not in PINNED
+    able = hasattr(tasks, "SAFE_LOAD") and hasattr(
+        torch.serialization, "get_unsafe_globals_in_checkpoint"
+    )
+    if unknown and not able:
+        raise ModelError(
+            f"{weights.path} is none of the known files and might run code when it is "
+            "loaded; newer packages prevent that: pip install -U torch ultralytics"
+        )
+    # What the environment says counts only where nobody imported ultralytics before.
+    tasks.SAFE_LOAD = unknown
 
 
 def _config_folder():

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dtst_flow.models import ModelError
+from dtst_flow.models import ModelError, loading
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,11 @@ def open_embedder(
     weights     its model file
     batch_size  how many samples to compute at once, at most
     clip_model  for clip, which of OpenCLIP's models: "architecture/pretrained tag"
+
+    Raises BadModel for a file that is none, and ModelError for what is not installed.
     """
     module = importlib.import_module(f"dtst_flow.embed.{name}")
-    if name == "clip":
-        return module.open_tower(clip_model, weights, batch_size)
-    return getattr(module, f"{name.capitalize()}Embedder")(weights, batch_size)
+    with loading(weights, f"model {name}"):
+        if name == "clip":
+            return module.open_tower(clip_model, weights, batch_size)
+        return getattr(module, f"{name.capitalize()}Embedder")(weights, batch_size)

@@ -7,6 +7,8 @@ what is missing and how to get it; another model never stands in.
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +26,25 @@ class ModelMissing(ModelError):
 
 class WrongContent(ModelError):
     """A file bears its name but holds something else."""
+
+
+class BadModel(ModelError):
+    """A file that is no model of its kind; the message names it and says why."""
+
+
+@contextmanager
+def loading(weights: Path, kind: str) -> Iterator[None]:
+    """Make whatever a library raises at a model file a BadModel.
+
+    kind  what the file is to be, in a few words
+    """
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:  # of files from anywhere, libraries raise any type
+        fault = str(error).partition("\n")[0] or type(error).__name__
+        raise BadModel(f"{weights} cannot be loaded as {kind}: {fault}") from error
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
 import requests
 
@@ -19,6 +20,7 @@ from dtst_flow.models import (
     sha256,
 )
 from dtst_flow.models.registry import Model
+from dtst_flow.text import printable
 
 CHUNK = 1 << 16
 """Bytes taken from a connection at a time; at most these are lost when it breaks."""
@@ -36,6 +38,18 @@ class FetchFailed(ModelError):
 
 class _Refused(Exception):
     """A source answered, but not with the file."""
+
+
+class _Session(requests.Session):
+    """Follows no redirect from https to what anybody on the way may read or change."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target and resp.url.startswith("https:"):
+            goal = urljoin(resp.url, target)
+            if not goal.startswith("https:"):
+                raise _Refused(f"leads to {goal}, which is no https")
+        return target
 
 
 def fetch(
@@ -95,7 +109,7 @@ def _download(
         try:
             _complete(model, url, part, progress)
         except (_Refused, requests.RequestException) as error:
-            failures += f"\n  {url}\n    {_reason(error)}"
+            failures += f"\n  {url}\n    {printable(_reason(error))}"
         else:
             os.replace(part, path)
             return Weights(path, model.sha256)
@@ -136,12 +150,17 @@ def _append(model: Model, url: str, part: Path, progress: Progress) -> None:
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+    with (
+        _Session() as session,
+        session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response,
+    ):
         if response.status_code not in (200, 206):
             raise _Refused(f"HTTP {response.status_code} {response.reason}")
         if response.status_code == 200:  # the whole file, whatever was asked for
             have = 0
         length = response.headers.get("Content-Length")
+        if length is not None and not length.isdecimal():
+            raise _Refused(f"has {length!r} bytes")
         if length is not None and have + int(length) != model.size:
             raise _Refused(f"has {have + int(length)} bytes, not {model.size}")
         with part.open("ab") as file:

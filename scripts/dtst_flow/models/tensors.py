@@ -9,6 +9,8 @@ from typing import IO
 
 import numpy as np
 
+from dtst_flow.models import ModelError
+
 DTYPES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
@@ -22,7 +24,7 @@ SAFE_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 """The safetensors format's types -> what their bytes are."""
 
 
-class BadWeights(Exception):
+class BadWeights(ModelError):
     """A weights file that cannot be read; the message says why."""
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from dtst_flow import inventory
 from dtst_flow.files import read_json, read_table
+from dtst_flow.inside import is_below
 from dtst_flow.stages.cluster import gather
 from dtst_flow.stages.job import STATE, state_of
 
@@ -61,36 +62,79 @@ def read(bucket: str) -> Results:
         shards = sorted(inventory.shards(state / "inventory"))
         tables = [str(state / "embeddings" / f"{shard}.jsonl") for shard in shards]
         arrays = [str(state / "embeddings" / f"{shard}.npy") for shard in shards]
-        rows, vectors = gather(tables, arrays)
+        rows, vectors = _compared(*gather(tables, arrays))
+        at = {row["path"]: i for i, row in enumerate(rows)}
+        clusters = [_cluster(rank, c) for rank, c in enumerate(found["clusters"])]
+        return Results(
+            parameters=dict(found["parameters"]),
+            clusters=clusters,
+            rows=rows,
+            vectors=vectors,
+            groups=[_rows_of(cluster["members"], at) for cluster in clusters],
+            noise=_rows_of(found["noise"], at),
+            bursts={p[0]: len(p) for p in found.get("near_duplicates", ())},
+            stages=_stages(bucket),
+        )
     except FileNotFoundError as error:
         raise NoResult(
             f"no clusters are in {bucket!r} yet ({error.filename} is missing); "
             f"dtst cluster --to {bucket} makes them"
         ) from error
-    at = {row["path"]: i for i, row in enumerate(rows)}
-
-    def rows_of(members: list[dict]) -> np.ndarray:
-        return np.array([at[member["path"]] for member in members], dtype=int)
-
-    try:
-        groups = [rows_of(cluster["members"]) for cluster in found["clusters"]]
-        noise = rows_of(found["noise"])
-    except KeyError as error:
+    except _OtherImages as error:
         raise NoResult(
             f"{path} tells of other images than were compared last, such as {error}; "
             f"dtst cluster --to {bucket} brings it up to date"
         ) from error
-    bursts = {paths[0]: len(paths) for paths in found.get("near_duplicates", ())}
-    return Results(
-        found["parameters"],
-        found["clusters"],
-        rows,
-        vectors,
-        groups,
-        noise,
-        bursts,
-        _stages(bucket),
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        raise _unusable(path, state, error) from error
+    except (RecursionError, ValueError) as error:
+        raise _unusable(path, state, error) from error
+
+
+class _OtherImages(Exception):
+    """An image that was not compared."""
+
+
+def _unusable(path: Path, state: Path, error: Exception) -> NoResult:
+    return NoResult(
+        f"{path}, or what belongs to it in {state}, is not as dtst writes it "
+        f"({type(error).__name__}: {error}); delete both, and dtst cluster makes them anew"
     )
+
+
+def _compared(rows: list[dict], vectors: np.ndarray) -> tuple[list[dict], np.ndarray]:
+    """Rows and vectors as they are. Raises ValueError for what is none of a dataset's."""
+    for row in rows:
+        if not is_below(row["path"]) or not isinstance(row["digest"], str):
+            raise ValueError(f"{row['path']!r} is no image of the dataset")
+    if vectors.ndim != 2 or len(vectors) != len(rows) or vectors.dtype.kind != "f":
+        raise ValueError("the embeddings are not those of the images")
+    return rows, vectors
+
+
+def _cluster(rank: int, cluster: dict) -> dict:
+    """A cluster of clusters.json, as far as the report tells of it."""
+    members = [
+        {"path": member["path"], "distance": float(member["distance"])}
+        for member in cluster["members"]
+    ]
+    if not members:
+        raise ValueError("a cluster has no members")
+    return {
+        "id": cluster.get("id"),
+        "name": cluster.get("name"),
+        "rank": rank,
+        "folder": cluster["folder"],
+        "size": len(members),
+        "members": members,
+    }
+
+
+def _rows_of(members: list[dict], at: dict[str, int]) -> np.ndarray:
+    for member in members:
+        if member["path"] not in at:
+            raise _OtherImages(repr(member["path"]))
+    return np.array([at[member["path"]] for member in members], dtype=int)
 
 
 def _stages(bucket: str) -> list[Stage]:
@@ -107,6 +151,9 @@ def _stage(state: Path) -> Stage:
     failed = state / "failed.jsonl"
     return Stage(
         None if name.startswith(".") else name,
-        read_json(state / "summary.json")["said"],
-        list(read_table(failed)) if failed.exists() else [],
+        list(read_json(state / "summary.json")["said"]),
+        [
+            {"path": row["path"], "reason": row["reason"]}
+            for row in (read_table(failed) if failed.exists() else ())
+        ],
     )

@@ -21,6 +21,9 @@ LARGE = 320
 QUALITY = 50
 """Of WebP, at half the size of a JPEG that looks alike."""
 
+KIND = "data:image/webp;base64,"
+"""How thumbnails begin."""
+
 
 def make(rows: Sequence[dict], side: int, threads: int) -> list[str | None]:
     """The thumbnails of images, in their order; None for one that cannot be read.
@@ -36,7 +39,7 @@ def make(rows: Sequence[dict], side: int, threads: int) -> list[str | None]:
 
 def _recorded(row: dict, side: int, cache: Records) -> str | None:
     thumbnail = cache.get(row["digest"])
-    if thumbnail is None:
+    if not str(thumbnail).startswith(KIND):
         try:
             thumbnail = encode(row["path"], side)
             unchanged = digest_file(row["path"]) == row["digest"]
@@ -53,4 +56,4 @@ def encode(path: str, side: int) -> str:
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = BytesIO()
     image.save(file, "WEBP", quality=QUALITY)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    return KIND + base64.b64encode(file.getvalue()).decode()

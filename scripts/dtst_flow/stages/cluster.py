@@ -13,7 +13,6 @@ from dtst_flow import embed
 from dtst_flow.cluster import constraints
 from dtst_flow.files import (
     digest_value,
-    read_json,
     read_table,
     to_json,
     write_atomic,
@@ -22,6 +21,7 @@ from dtst_flow.files import (
 from dtst_flow.ledger import Ledgers, Part
 from dtst_flow.stages.job import state_of
 from dtst_flow.stages.layout import lay_out
+from dtst_flow.summary import first_of
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.duplicates import Sets
@@ -67,6 +67,7 @@ def run(
     failures: str,
     link: str = "copy",
     clean: bool = False,
+    strict: bool = False,
 ) -> None:
     """Cluster a bucket and lay the clusters out as folders.
 
@@ -77,8 +78,10 @@ def run(
               laid out
     link      a key of `place.WAYS`: what the images there are; for all else of no account
     clean     remove what earlier runs wrote there before writing
+    strict    whether one failed image fails the run
 
-    Raises SystemExit, once the bucket is settled, when no image could be laid out.
+    Raises SystemExit, once the bucket is settled, when of the images none could be laid
+    out or one failed and that was not to be.
     """
     # Numba takes a second to import; whoever wants the options only does not wait for it.
     from dtst_flow.cluster import duplicates
@@ -117,13 +120,19 @@ def run(
     )
     ledgers.settle({"all": [*placed, entry]})
     reasons = [row for table in failed for row in read_table(table)]
-    write_table(failures, sorted(reasons + left_out, key=lambda row: row["path"]))
+    every = sorted(reasons + left_out, key=lambda row: row["path"])
+    write_table(failures, every)
     said = sentences(rows, found, sets, known, options, len(reasons))
     if left_out:
         said.append(f"{len(left_out)} images could not be laid out")
     log.info("\n".join(said))
-    if left_out and not placed:
-        raise SystemExit("; ".join([*said, left_out[0]["reason"]]))
+    if every and not placed:
+        raise SystemExit("; ".join([*said, first_of(every, bucket)]))
+    if strict and every:
+        raise SystemExit(
+            f"{len(every)} images failed and --strict was given; "
+            f"{first_of(every, bucket)}"
+        )
     write_atomic(summary, to_json({"said": said}, indent=2) + b"\n")
 
 
@@ -150,7 +159,7 @@ def identify(rows: list[dict], found: Grouping, folder: Path) -> list[str]:
     from dtst_flow.cluster import history
 
     now = folder / "now.json"
-    known = read_json(now) if now.exists() else {}
+    known = history.read(now)
     members = [_members(rows, g.members) for g in found.groups]
     before = {id_: m for id_, m in known.items() if id_ != history.NOISE}
     ids = history.carry_over(before, members)

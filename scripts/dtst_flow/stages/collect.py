@@ -6,11 +6,16 @@ from pathlib import Path
 
 from dtst_flow import sidecars
 from dtst_flow.files import digest_value, read_table, to_json, write_atomic, write_table
+from dtst_flow.inside import is_below
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages.detect import written
 from dtst_flow.stages.job import state_of
+from dtst_flow.summary import first_of
 
 log = logging.getLogger(__name__)
+
+SHOWN = 50
+"""Classes named of those that there are, at most."""
 
 
 def run(
@@ -56,11 +61,12 @@ def run(
     said = sentences(stage, rows, len(reasons), passed_over, bucket)
     log.info("\n".join(said))
     if not rows:
-        raise SystemExit("; ".join(said))
+        named = [first_of(reasons, bucket)] if reasons else []
+        raise SystemExit("; ".join([*said, *named]))
     if strict and reasons:
         raise SystemExit(
             f"{len(reasons)} images failed and --strict was given; "
-            f"first: {reasons[0]['path']}: {reasons[0]['reason']}"
+            f"{first_of(reasons, bucket)}"
         )
     told = {"said": said, "digest": digest_value(content)}
     write_atomic(summary, to_json(told, indent=2) + b"\n")
@@ -87,7 +93,7 @@ def _settle_sidecars(rows: list[dict], bucket: str) -> list:
     table = state_of(bucket) / "images.jsonl"
     before = {row["path"] for row in read_table(table)} if table.exists() else set()
     for path in sorted(before - now.keys()):
-        if not Path(path).exists():
+        if is_below(path) and not Path(path).exists():
             _clear(path)
     write_table(table, ({"path": path} for path in sorted(now)))
     return sorted(now.items())
@@ -163,7 +169,9 @@ def _of_classes(rows: list[dict]) -> list[str]:
         said.append("no image has a sidecar with classes")
         return said
     for name in _missing_everywhere(rows):
-        said.append(f"no image has the class {name!r}; there are: {', '.join(there)}")
+        named = ", ".join(there[:SHOWN])
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        said.append(f"no image has the class {name!r}; there are: {named}{more}")
     return said
 
 

@@ -14,6 +14,7 @@ from dtst_flow.files import read_json, read_table, to_json, write_atomic, write_
 from dtst_flow.ledger import stat_of
 from dtst_flow.models import ModelError, Weights
 from dtst_flow.records import Records
+from dtst_flow.stages import source
 from dtst_flow.stages.job import STATE, work
 
 FLOOR = 0.05
@@ -29,6 +30,7 @@ class Options:
     threshold      lowest score of a box
     max_instances  most boxes of a class in one image, the best ones
     background     colour that shows through transparent pixels, "#rrggbb"
+    max_pixels     an image of more is refused; of no effect on all others
     clear          look for nothing; take out what was written of these classes, None
                    for all
     """
@@ -37,6 +39,7 @@ class Options:
     threshold: float = 0.2
     max_instances: int = 100
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
     clear: bool = False
 
 
@@ -99,6 +102,8 @@ def run(
     table       written: {path, found: class -> how many boxes, users: classes left as the
                 user has them, cleared: classes taken out, sidecar: its stat} per image
     failed      written: {path, reason, sidecar} per image that could not be processed
+
+    Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     if options.clear:
         make = functools.partial(Clearer, options)
@@ -145,7 +150,7 @@ class Finder:
         record = self.records.get(row["digest"])
         computed = record is None
         if record is None:
-            record = self._look(path)
+            record = self._look(row)
             self.records.put(row["digest"], record)
         found = self._chosen(record)
         users = self.written.put(path, row["digest"], found)
@@ -157,9 +162,9 @@ class Finder:
         if self._detector:
             self._detector.close()
 
-    def _look(self, path: str) -> dict[str, list]:
+    def _look(self, row: dict) -> dict[str, list]:
         """The record of an image: the model's class -> its boxes, best first."""
-        image = images.read(path, self.options.background)
+        image = source.read(row, self.options)
         if not self._detector:
             self._detector = detect.open_detector(
                 self.weights, _least(self.options), self.vocabulary.prompts

@@ -11,12 +11,14 @@ import numpy as np
 
 from dtst_flow import code, embed, images, models, sidecars
 from dtst_flow.arrays import decode, encode
+from dtst_flow.classes.entries import is_position
 from dtst_flow.embed import CLIP, Sample
 from dtst_flow.faces import open_engine
 from dtst_flow.files import write_atomic, write_table
 from dtst_flow.models import Weights
 from dtst_flow.perceptual import perceptual_hash
 from dtst_flow.records import Records
+from dtst_flow.stages import source
 from dtst_flow.stages.job import STATE, Shard
 from dtst_flow.stages.pool import Failed, each
 
@@ -31,12 +33,14 @@ class Options:
     model       a key of `embed.MODELS`
     clip_model  which of OpenCLIP's models clip is
     background  colour that shows through transparent pixels, "#rrggbb"
+    max_pixels  an image of more is refused; of no effect on all others
     batch_size  images computed at once, at most; of no effect on the results
     """
 
     model: str
     clip_model: str = CLIP
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
     batch_size: int = 32
 
 
@@ -79,10 +83,12 @@ def stored_points(path: str) -> dict | None:
 
 
 def _are_points(value: object) -> bool:
-    try:
-        return np.array(value, np.float32).shape == (5, 2)
-    except (TypeError, ValueError, OverflowError):  # an edit of the user's
-        return False
+    """Whether a JSON value is five pairs of positions that an image may have."""
+    return (
+        isinstance(value, list)
+        and [isinstance(pair, list) and len(pair) for pair in value] == [2] * 5
+        and all(is_position(number) for pair in value for number in pair)
+    )
 
 
 def run(
@@ -103,6 +109,8 @@ def run(
             the image's perceptual hash, 16 hexadecimal digits
     array   written: (n, d) float32 .npy, rows of length 1
     failed  written: {path, reason} per image that could not be embedded
+
+    Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     shard = Shard("embed", manifest)
     cache = records(options, weights.digest, fresh)
@@ -169,7 +177,9 @@ class Batches:
         self._threads = ThreadPoolExecutor(threads)
         self._coming: dict[str, Future] = {}
 
-    def __call__(self, task: tuple[list[dict], list[dict]]) -> list[Failed | None]:
+    def __call__(
+        self, task: tuple[list[dict], list[dict]]
+    ) -> list[Failed | source.Changed | None]:
         """Put the records of a batch; for each image None, or why it has none.
 
         task  the batch, and the one that follows: {path, digest, points} of each image
@@ -179,11 +189,14 @@ class Batches:
             if item["path"] not in self._coming:
                 coming = self._threads.submit(look, item, self.loaded)
                 self._coming[item["path"]] = coming
-        faults: list[Failed | None] = []
+        faults: list[Failed | source.Changed | None] = []
         prepared, looked = [], []
         for item in batch:
             try:
                 seen, found = self._coming.pop(item["path"]).result()
+            except source.Changed as error:
+                faults.append(error)
+                continue
             except (images.UnreadableImage, ValueError) as error:
                 faults.append(Failed(str(error)))
                 continue
@@ -249,9 +262,9 @@ class Lazy:
 def look(item: dict, loaded: Lazy) -> tuple[np.ndarray, dict]:
     """What the model sees of an image, and what else is recorded of it: {aligned, hash}.
 
-    Raises UnreadableImage, and ValueError for points that place no face.
+    Raises UnreadableImage, Changed, and ValueError for points that place no face.
     """
-    image = images.read(item["path"], loaded.options.background)
+    image = source.read(item, loaded.options)
     points, how = _points(item["points"], image, loaded)
     seen = loaded.embedder.prepare(Sample(image, points))
     return seen, {"aligned": how, "hash": f"{perceptual_hash(image):016x}"}

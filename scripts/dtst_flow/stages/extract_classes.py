@@ -15,6 +15,7 @@ from dtst_flow.classes.entries import Entry
 from dtst_flow.files import digest_value, write_table
 from dtst_flow.ledger import Ledgers, Part
 from dtst_flow.records import Records
+from dtst_flow.stages import source
 from dtst_flow.stages.job import STATE, state_of, work
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Options:
     skip_partial  drop boxes whose crop reaches outside the image
     min_score     drop boxes with a lower score or none, None to keep all
     background    colour that shows through transparent pixels, "#rrggbb"
+    max_pixels    an image of more is refused; of no effect on all others
     """
 
     classes: str | list[str] | None = None
@@ -38,6 +40,7 @@ class Options:
     skip_partial: bool = False
     min_score: float | None = None
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,8 @@ def run(
             not, unusable: why boxes could not be used} per image
     failed  written: {path, reason} per image that could not be processed
     bucket  target folder, relative to the dataset
+
+    Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     make = functools.partial(Cutter, Path(manifest).stem, bucket, options)
     done, failures = work("extract_classes", manifest, make, workers)
@@ -205,9 +210,7 @@ class Cutter:
 
     def __call__(self, row: dict) -> dict:
         """Cut the boxes out of one manifest row's image; returns its row of the table."""
-        image = functools.cache(
-            lambda: images.read(row["path"], self.options.background)
-        )
+        image = functools.cache(lambda: source.read(row, self.options))
         choice = choose(sidecars.read(row["path"]), self.options)
         result = {
             "path": row["path"],

@@ -11,8 +11,9 @@ from dtst_flow import code, faces, images, jpeg, sidecars
 from dtst_flow.faces import Face, crop, draw
 from dtst_flow.files import digest_value, write_atomic, write_table
 from dtst_flow.ledger import Ledgers, Part
-from dtst_flow.models import Weights
+from dtst_flow.models import Weights, loading
 from dtst_flow.records import Records
+from dtst_flow.stages import source
 from dtst_flow.stages.job import STATE, state_of, work
 
 
@@ -28,6 +29,7 @@ class Options:
     skip_partial  drop faces whose crop reaches outside the image
     debug         draw the faces into a copy of each image under .dtst/debug
     background    colour that shows through transparent pixels, "#rrggbb"
+    max_pixels    an image of more is refused; of no effect on all others
     """
 
     engine: str = "mediapipe"
@@ -38,6 +40,7 @@ class Options:
     skip_partial: bool = False
     debug: bool = False
     background: str = images.WHITE
+    max_pixels: int = images.MAX_PIXELS
 
 
 def records(options: Options, model: str) -> Records:
@@ -69,6 +72,8 @@ def run(
     table   written: {path, found: how many faces, crops: ledger rows} per image
     failed  written: {path, reason} per image that could not be processed
     bucket  target folder, relative to the dataset
+
+    Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     make = functools.partial(Extractor, Path(manifest).stem, bucket, options, weights)
     done, failures = work("extract_faces", manifest, make, workers)
@@ -89,9 +94,7 @@ class Extractor:
 
     def __call__(self, row: dict) -> dict:
         """Extract the faces of one manifest row; returns its row of the table."""
-        image = functools.cache(
-            lambda: images.read(row["path"], self.options.background)
-        )
+        image = functools.cache(lambda: source.read(row, self.options))
         record = self.records.get(row["digest"])
         computed = record is None
         if record is None:
@@ -123,9 +126,10 @@ class Extractor:
         """The engine, loaded on first use."""
         if not self._engine:
             options = self.options
-            self._engine = faces.open_engine(
-                options.engine, self.weights.path, options.search
-            )
+            with loading(self.weights.path, f"model of engine {options.engine}"):
+                self._engine = faces.open_engine(
+                    options.engine, self.weights.path, options.search
+                )
         return self._engine
 
     def _find(self, image: np.ndarray) -> dict:

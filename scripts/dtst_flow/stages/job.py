@@ -10,7 +10,10 @@ from pathlib import Path
 from time import monotonic
 
 from dtst_flow.files import read_table, to_json, write_atomic
+from dtst_flow.models import ModelError
+from dtst_flow.stages import source
 from dtst_flow.stages.pool import Failed, Worker, each
+from dtst_flow.text import printable_lines
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +31,29 @@ def state_of(bucket: str) -> Path:
 
 @contextmanager
 def logged(path: str | Path) -> Iterator[None]:
-    """Send all output of this process, C libraries' too, to a job's log file."""
+    """Send all output of this process, C libraries' too, to a job's log file.
+
+    A model that cannot be used ends the job with a sentence there, too.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as log:
         sys.stdout.flush()
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
-        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-        yield
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Printable("%(message)s"))
+        logging.basicConfig(handlers=[handler], level=logging.INFO)
+        try:
+            yield
+        except (ModelError, SystemExit) as error:
+            raise SystemExit(printable_lines(error)) from None
+
+
+class _Printable(logging.Formatter):
+    """Spells out what names may hold that would steer the terminal a log is shown on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
 
 
 class Progress:
@@ -76,12 +94,14 @@ class Shard:
 
     def __init__(self, rule: str, manifest: str):
         self.name = Path(manifest).stem
+        self._state = Path(manifest).parent.parent
         self.rows = list(read_table(manifest))
         self._progress = Progress(rule, self.name, len(self.rows))
         self._done: list[dict] = []
         self._failures: list[dict] = []
+        self._changed: list[str] = []
 
-    def note(self, path: str, answer: dict | Failed) -> None:
+    def note(self, path: str, answer: dict | Failed | source.Changed) -> None:
         """Note what became of an image.
 
         answer  its row in the stage's table, and `computed`: whether that took work
@@ -90,14 +110,20 @@ class Shard:
             self._failures.append({"path": path, "reason": answer.reason})
             log.warning("%s: %s", path, answer.reason)
             self._progress.tick(failed=True)
+        elif isinstance(answer, source.Changed):
+            self._changed.append(path)
         else:
             computed = answer["computed"]
             self._done.append({k: v for k, v in answer.items() if k != "computed"})
             self._progress.tick(computed)
 
     def end(self) -> tuple[list[dict], list[dict]]:
-        """The rows of the stage's table and the failures {path, reason}, by path."""
+        """The rows of the stage's table and the failures {path, reason}, by path.
+
+        Raises SystemExit when images changed meanwhile.
+        """
         self._progress.tell()
+        source.refuse(self._changed, self._state)
         counts = self._progress.counts
         log.info(
             "%s: %d images, %d computed, %d failed",

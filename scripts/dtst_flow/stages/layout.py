@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dtst_flow import place, sidecars
-from dtst_flow.files import digest_value
+from dtst_flow.files import digest_file, digest_value
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.stages import source
 from dtst_flow.stages.job import Progress
 
 if TYPE_CHECKING:
@@ -30,17 +31,21 @@ def lay_out(
     """Bring every image and its sidecar into its folder.
 
     Returns the ledger rows, and {path, reason} of every image that could not go there.
+    Raises SystemExit, when all others lie there, if images changed meanwhile.
     """
     part = Part(ledgers, "all")
     places = [(f"{rank:03d}", i) for rank, g in enumerate(groups) for i in g.members]
     places += [("noise", i) for i in noise]
     progress = Progress("cluster", "all", len(places))
-    placed, left_out = [], []
+    placed, left_out, changed = [], [], []
     for folder, i in places:
         row = rows[i]
         name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
         try:
             entry, written = _place(part, name, row, link)
+        except source.Changed:
+            changed.append(row["path"])
+            continue
         except (ForeignFile, sidecars.BrokenSidecar, place.LinkRefused) as error:
             left_out.append({"path": row["path"], "reason": str(error)})
             log.warning("%(path)s: %(reason)s", left_out[-1])
@@ -49,17 +54,28 @@ def lay_out(
         placed.append(entry)
         progress.tick(computed=written)
     progress.tell()
+    source.refuse(changed, ledgers.settled.parent)
     return placed, left_out
 
 
 def _place(part: Part, name: str, row: dict, link: str) -> tuple[dict, bool]:
-    source = Path(row["path"])
     try:
-        sidecar = sidecars.read(source)
+        sidecar = sidecars.read(row["path"])
     except sidecars.BrokenSidecar as error:
         log.warning("%s; the image is laid out without it", error)
         sidecar = {}
     # The path, as a link to it is another when the image moves.
     key = digest_value([row["digest"], row["sidecar"], row["path"], link])
-    fill = functools.partial(place.WAYS[link], source)
+    fill = functools.partial(_fill, row, link)
     return part.place(name, key, fill, sidecar)
+
+
+def _fill(row: dict, link: str, new: Path) -> None:
+    """Make what is laid out of an image under a name. Raises Changed, LinkRefused."""
+    try:
+        place.WAYS[link](row["path"], new)
+        unchanged = digest_file(new) == row["digest"]
+    except source.GONE:
+        unchanged = False
+    if not unchanged:
+        raise source.Changed(row["path"])

@@ -19,7 +19,9 @@ from typing import Any, Protocol
 
 from dtst_flow.images import UnreadableImage
 from dtst_flow.ledger import ForeignFile
+from dtst_flow.models import ModelError
 from dtst_flow.sidecars import BrokenSidecar
+from dtst_flow.stages.source import Changed
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -63,7 +65,7 @@ class Died(Failed):
 class Raised:
     """What a worker says when it meets an error of the job's."""
 
-    traceback: str
+    error: WorkerError | ModelError
 
 
 def each(
@@ -72,7 +74,7 @@ def each(
     workers: int = 1,
     parts: Callable[[Any], list] = lambda task: [task],
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield every task with a worker's answer, or Failed, as they come.
+    """Yield every task with a worker's answer, Failed or Changed, as they come.
 
     A task whose process died is tried once more at the end, and alone, as the kernel
     that runs out of memory does not always kill the one who took it.
@@ -81,8 +83,8 @@ def each(
     workers  processes to use, at most
     parts    splits a task whose process died into those to try
 
-    Raises WorkerError, and ends all processes, when a worker raises what is not of its
-    task or cannot be started.
+    Raises ModelError and WorkerError, and ends all processes, when a worker cannot load
+    its model, raises what else is not of its task, or cannot be started.
     """
     again: list = []
     for task, answer in _share(make, tasks, workers):
@@ -151,7 +153,7 @@ class _Process:
             self.pipe.send(task)
 
     def receive(self) -> Any:
-        """Its answer; Died when there will be none. Raises WorkerError."""
+        """Its answer; Died when there will be none. Raises ModelError, WorkerError."""
         try:
             answer = self.pipe.recv()
         except (EOFError, OSError):
@@ -160,7 +162,7 @@ class _Process:
             how = told(self.exitcode)
             return Died(f"the process that worked on it {how}; {hint}")
         if isinstance(answer, Raised):
-            raise WorkerError(answer.traceback)
+            raise answer.error
         return answer
 
     @property
@@ -202,8 +204,10 @@ def _serve(pipe: Connection, make: Callable[[], Worker]) -> None:
     except MemoryError:
         traceback.print_exc()
         os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does a moment later
+    except ModelError as error:
+        pipe.send(Raised(ModelError(str(error))))
     except BaseException:
-        pipe.send(Raised(traceback.format_exc()))
+        pipe.send(Raised(WorkerError(traceback.format_exc())))
 
 
 def _given(pipe: Connection) -> Iterator[Any]:
@@ -217,6 +221,8 @@ def _answer(worker: Worker, task: Any) -> Any:
         return worker(task)
     except OF_ONE_TASK as error:
         return Failed(str(error))
+    except Changed as error:
+        return error
 
 
 def _end_with_job() -> None:

@@ -1,6 +1,11 @@
 """Loops that numpy cannot express, compiled by numba."""
 
+import os
 from collections.abc import Callable
+
+# Else numba looks into the current folder, the dataset's, for a file that may name a
+# folder of machine code to load.
+os.environ.setdefault("NUMBA_CACHE_DIR", "")
 
 from numba import njit
 

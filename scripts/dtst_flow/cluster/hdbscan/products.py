@@ -1,12 +1,12 @@
 """Inner products of unit vectors: fast, and wrong by no more than is known."""
 
-import os
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from dtst_flow import device
 from dtst_flow.cluster.hdbscan.rows import NORM_ERROR
 from dtst_flow.cluster.hdbscan.threads import in_threads
 
@@ -18,9 +18,6 @@ GPU_BLOCK = 4096
 
 GPU_ROWS = 20_000
 """From so many rows on a GPU saves more time than the import of PyTorch takes."""
-
-DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""Device files of Nvidia's driver, of AMD's, and of either under Windows' Linux."""
 
 NEVER = np.float32(2)
 """A limit that no product of unit vectors reaches."""
@@ -74,9 +71,7 @@ def best_arrays(rows: int) -> Arrays:
 
     PyTorch, which takes a second and half a gigabyte, is not even imported without.
     """
-    if rows < GPU_ROWS or not any(map(os.path.exists, DRIVERS)):
-        return HOST
-    if find_spec("torch") is None:
+    if rows < GPU_ROWS or not device.count() or find_spec("torch") is None:
         return HOST
     import torch
 

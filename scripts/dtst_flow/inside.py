@@ -1,0 +1,52 @@
+"""What of a dataset stays inside of it, whoever wrote the names in it."""
+
+import os
+from pathlib import Path, PurePosixPath
+
+LONGEST_TARGET = 200
+"""Bytes in the name of a target bucket; files of its state and its report bear it, too."""
+
+
+class BadBucket(Exception):
+    """A bucket spec that cannot be used; the message says why and what would do."""
+
+
+def is_below(path: object) -> bool:
+    """Whether a path, as it is written, names something below the folder it starts at."""
+    if not isinstance(path, str) or "\0" in path:
+        return False
+    parts = PurePosixPath(path).parts
+    return bool(parts) and parts[0][0] != "/" and ".." not in parts
+
+
+def leads_out(folder: str | Path, path: str) -> bool:
+    """Whether links on the way take a path out of the folder that it starts at."""
+    real = Path(os.path.realpath(Path(folder, path)))
+    return not real.is_relative_to(os.path.realpath(folder))
+
+
+def check_no_way_out(dataset: str | Path, name: str) -> None:
+    """Refuse a folder to write into that is a link out of the dataset. Raises BadBucket."""
+    if leads_out(dataset, name):
+        raise BadBucket(
+            f"{name!r} leads out of the dataset folder {dataset} by a link, and nothing "
+            "is written there; to keep a dataset on another disk, link its whole folder"
+        )
+
+
+def check_target(to: str) -> None:
+    """Refuse a target that is no plain name of a folder. Raises BadBucket."""
+    if not is_below(to) or not PurePosixPath(to).name.strip():
+        raise BadBucket(
+            f"--to {to!r} must name a folder below the dataset folder, such as 'faces'"
+        )
+    if any(part.startswith(".") for part in PurePosixPath(to).parts):
+        raise BadBucket(f"--to {to!r}: hidden folders are passed over; choose a name")
+    if not to.isprintable() or set("{}") & set(to):
+        raise BadBucket(
+            f"--to {to!r}: a target has neither braces nor what cannot be printed"
+        )
+    if len(os.fsencode(to)) > LONGEST_TARGET:
+        raise BadBucket(
+            f"--to '{to[:20]}…': a target has at most {LONGEST_TARGET} bytes"
+        )

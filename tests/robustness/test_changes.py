@@ -1,0 +1,190 @@
+"""Images that somebody replaces or deletes while a run is at work.
+
+The inventory noted what the images hold; the jobs read them later, and must not take the
+new pixels for the old ones.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dataset import DLIB, Dataset
+from PIL import Image
+
+from dtst_flow import inventory, models, sidecars
+from dtst_flow.files import read_table, write_table
+from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
+
+SENTENCE = "1 image changed while the run was at work, first: 'images/a.png'; run again"
+FACES = DLIB | {"path": "extract-faces"}
+STATE = Path(".dtst/buckets/made")
+SIDECAR = {
+    "classes": {"thing": [{"box": [20, 300, 100, 400]}]},
+    "provenance": {
+        "points": [[290, 110], [330, 110], [310, 130], [295, 150], [325, 150]],
+        "size": [640, 443],
+    },
+}
+TABLES = [str(STATE / "tables/s.jsonl"), str(STATE / "failed/s.jsonl")]
+
+
+def find_faces(manifest: str) -> None:
+    weights = models.resolve("dlib_68_points")
+    options = extract_faces.Options(engine="dlib")
+    extract_faces.run(manifest, *TABLES, "made", options, weights)
+
+
+def find_objects(manifest: str) -> None:
+    weights = models.resolve("yolo26n", "colours.onnx")
+    learnt = str(STATE / "vocabulary.json")
+    detect.learn(["red", "green"], weights, learnt)
+    options = detect.Options(classes="red,green")
+    detect.run(manifest, learnt, *TABLES, options, weights)
+
+
+def cut_objects(manifest: str) -> None:
+    extract_classes.run(manifest, *TABLES, "made", extract_classes.Options())
+
+
+def embed_images(manifest: str) -> None:
+    weights = models.resolve("efficientnet_lite0")
+    outputs = [TABLES[0], str(STATE / "s.npy"), TABLES[1]]
+    embed.run(manifest, *outputs, embed.Options("efficientnet"), weights, threads=2)
+
+
+def embed_faces(manifest: str) -> None:
+    weights = models.resolve("dlib_resnet")
+    outputs = [TABLES[0], str(STATE / "s.npy"), TABLES[1]]
+    embed.run(manifest, *outputs, embed.Options("dlib"), weights)
+
+
+def lay_out(manifest: str) -> None:
+    embedded = str(STATE / "embedded.jsonl")
+    rows = [row | {"aligned": None, "hash": "0"} for row in read_table(manifest)]
+    write_table(embedded, rows)
+    np.save(STATE / "embedded.npy", np.eye(len(rows), 4, dtype=np.float32))
+    options = cluster.Options("efficientnet")
+    arrays = [str(STATE / "embedded.npy")]
+    cluster.run([embedded], arrays, [], "made", options, *TABLES)
+
+
+STAGES = [find_faces, find_objects, cut_objects, embed_images, embed_faces, lay_out]
+
+
+def list_images() -> str:
+    """The inventory; returns the manifest of the only shard."""
+    folder = STATE / "inventory"
+    shutil.rmtree(folder, ignore_errors=True)
+    inventory.write(".", ["images"], folder, STATE / inventory.DIGESTS, 1000)
+    return str(folder / "s.jsonl")
+
+
+def results() -> dict[str, bytes]:
+    """Path -> content of the tables and all that was made of the images, records too."""
+    made = [STATE / "tables", STATE / "failed", Path("made"), Path("images")]
+    made.append(Path(".dtst/records"))
+    files = [path for folder in made for path in folder.rglob("*") if path.is_file()]
+    return {str(p): b"" if p.suffix == ".jsonl" else p.read_bytes() for p in files}
+
+
+def replace(path: Path, other: bytes) -> None:
+    path.write_bytes(other)
+
+
+def swap(path: Path, other: bytes) -> None:
+    """Another file of the name, as editors write them."""
+    new = path.with_name(".new")
+    new.write_bytes(other)
+    new.replace(path)
+
+
+def cut_short(path: Path, other: bytes) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def delete(path: Path, other: bytes) -> None:
+    path.unlink()
+
+
+def turn_into_a_folder(path: Path, other: bytes) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def restore(path: Path, content: bytes) -> None:
+    if path.is_dir():
+        path.rmdir()
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, group_photo, colours) -> Path:
+    """A dataset of two photos with faces and red things; their sidecars know of both."""
+    (tmp_path / "images").mkdir()
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(colours, "colours.onnx")
+    with Image.open(group_photo) as photo:
+        parts = {"a": (0, 0, 640, 443), "b": (640, 0, 1280, 443)}
+        for name, box in (parts | {"other": (200, 0, 840, 443)}).items():
+            picture = np.array(photo.crop(box))
+            picture[300:400, 20:100] = (230, 40, 40)
+            Image.fromarray(picture).save(f"images/{name}.png")
+    Path("images/other.png").rename("other.png")
+    for name in parts:
+        sidecars.write(f"images/{name}.png", SIDECAR)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "happens", [replace, swap, cut_short, delete, turn_into_a_folder]
+)
+@pytest.mark.parametrize("stage", STAGES)
+def test_nothing_is_kept_of_what_changed(folder, survived, stage, happens):
+    survived["faults injected"] += 1
+    photo, other = Path("images/a.png"), Path("other.png").read_bytes()
+    content = photo.read_bytes()
+    manifest = list_images()
+    happens(photo, other)
+    with pytest.raises(SystemExit) as raised:
+        stage(manifest)
+    assert str(raised.value) == SENTENCE
+    assert not any(Path(table).exists() for table in TABLES)
+    made = " ".join(str(path) for path in Path("made").rglob("*"))
+    assert "a_" not in made and "a.png" not in made
+
+    restore(photo, content)
+    stage(list_images())
+    found = results()
+    for path in (".dtst", "made"):
+        shutil.rmtree(path, ignore_errors=True)
+    for name in ("a", "b"):
+        sidecars.write(f"images/{name}.png", SIDECAR)
+    stage(list_images())
+    assert found == results()
+    survived["faults survived"] += 1
+
+
+def test_an_edit_that_neither_size_nor_time_shows(tmp_path, group_photo, survived):
+    """The job that has to read the image finds out, and the run after takes it as it is."""
+    survived["faults injected"] += 1
+    dataset = Dataset(tmp_path / "crowd")
+    photo = dataset.folder / "images/a.bmp"
+    photo.parent.mkdir(parents=True)
+    with Image.open(group_photo) as whole:
+        whole.crop((0, 0, 640, 443)).save(photo)
+        noted = photo.stat()
+        dataset.run("--until", "inventory", settings=FACES)
+        whole.crop((640, 0, 1280, 443)).save(photo)
+    os.utime(photo, ns=(noted.st_atime_ns, noted.st_mtime_ns))
+    assert photo.stat().st_size == noted.st_size
+    printed = dataset.run(settings=FACES, ok=False)
+    assert SENTENCE.replace(".png", ".bmp") in printed
+    assert not (dataset.folder / "faces").exists()
+    dataset.run(settings=FACES)
+    anew = dataset.from_nothing(tmp_path / "anew")
+    anew.run(settings=FACES)
+    assert dataset.results() == anew.results()
+    assert len(dataset.results()) > 2
+    survived["faults survived"] += 1

@@ -1,0 +1,182 @@
+"""State from strangers: a .dtst folder and clusters.json that came along with a dataset."""
+
+import json
+import os
+from contextlib import chdir
+from pathlib import Path
+
+import clustered
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from dtst_flow.cli.main import main
+from dtst_flow.files import read_json, to_json, write_atomic, write_table
+from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.stages import collect
+
+MINE = b"mine"
+
+
+def call(*words: str):
+    return CliRunner().invoke(main, words, catch_exceptions=False)
+
+
+@pytest.fixture
+def mine(tmp_path, survived):
+    """Files of the user's around a dataset, which have to stay."""
+    kept = [tmp_path / name for name in ("secret.jpg", "home/a.jpg", "home/b/c.jpg")]
+    for path in kept:
+        write_atomic(path, MINE)
+        write_atomic(Path(f"{path}.json"), b'{"a": 1, "provenance": {}}')
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.jp*")}
+    yield kept
+    lost = [p for p, c in before.items() if not p.exists() or p.read_bytes() != c]
+    survived["files of the user lost"] += len(lost)
+    assert lost == []
+
+
+@pytest.fixture
+def ledgers(tmp_path, mine) -> Ledgers:
+    """Of a bucket whose ledger claims the user's files."""
+    dataset = tmp_path / "given"
+    (dataset / "crops").mkdir(parents=True)
+    (dataset / "crops/out").symlink_to(tmp_path / "home")
+    ledgers = Ledgers(dataset / "crops", dataset / ".dtst/buckets/crops")
+    claimed = ["../../secret.jpg", *map(str, mine), "out/a.jpg", "out/b/c.jpg"]
+    rows = [
+        {"path": path, "key": "", "stat": [4, 0], "written": [], "sidecar": None}
+        for path in claimed
+    ]
+    odd = [5, None, {}, {"path": 5}, {"path": "x"}, {"path": "x", "written": [1]}]
+    for folder in (ledgers.settled, ledgers.journals):
+        write_table(folder / "s.jsonl", [*rows, *odd])
+    return ledgers
+
+
+def test_a_ledger_gives_no_file_outside_away(ledgers, mine):
+    assert ledgers.damaged_parts() == ["s"]
+    with chdir(ledgers.bucket.parent):
+        for name in ("inventory.jsonl", "table.jsonl", "failed.jsonl"):
+            write_table(name, [])
+        collect.written().put("gone.jpg", "", {})
+        assert ledgers.settle({"s": []}) == ["out/a.jpg", "out/b/c.jpg"]
+    assert ledgers.parts() == ["s"] and ledgers.owned() == {}
+
+
+@pytest.mark.parametrize("path", ["out/a.jpg", "out/new.jpg", "../../secret.jpg"])
+def test_nothing_is_written_past_a_link(ledgers, mine, tmp_path, path):
+    with pytest.raises(ForeignFile, match="leads out of its bucket"):
+        Part(ledgers, "s").put(path, "key", lambda: b"ours", {"a": 2})
+    assert not (tmp_path / "home/new.jpg").exists()
+
+
+@pytest.fixture
+def dataset(tmp_path) -> Path:
+    return clustered.write(tmp_path / "crowd")
+
+
+def replace(dataset: Path, old: str, new: str) -> None:
+    """Call an image otherwise, in all that a run left."""
+    for path in (*dataset.rglob("*.jsonl"), dataset / "cluster/clusters.json"):
+        content = path.read_bytes()
+        path.write_bytes(content.replace(json.dumps(old).encode(), to_json(new)))
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.jpg", "{absolute}", "images/../../secret.jpg"]
+)
+def test_no_image_outside_gets_into_a_page(dataset, tmp_path, name):
+    Image.new("RGB", (8, 8)).save(tmp_path / "secret.jpg")
+    name = name.format(absolute=tmp_path / "secret.jpg")
+    replace(dataset, "images/000.jpg", name)
+    result = call("report", "-d", str(dataset))
+    assert result.exit_code == 1 and "is no image of the dataset" in result.output
+    assert not list(dataset.glob("report*"))
+
+
+def test_addresses_are_names_of_files(dataset):
+    names = ["javascript:alert(1)//.jpg", "http://host/.jpg", "file:///etc/x.jpg"]
+    for i, name in enumerate(names):
+        replace(dataset, f"images/{i:03d}.jpg", name)
+    assert call("report", "-d", str(dataset)).exit_code == 0
+    content = (dataset / "report-cluster.html").read_text()
+    for address in ("javascript:alert", "http://host", "file:///"):
+        assert f'href="{address}' not in content
+        assert f'"url":"{address}' not in content
+    assert content.count("./javascript%3Aalert") >= 1
+
+
+def test_a_thumbnail_that_came_along_is_none(dataset):
+    assert call("report", "-d", str(dataset)).exit_code == 0
+    page = dataset / "report-cluster.html"
+    before = page.read_bytes()
+    for record in dataset.glob(".dtst/records/thumbnails/*/*.json"):
+        record.write_bytes(b'"https://host/x.png"')
+    assert call("report", "-d", str(dataset)).exit_code == 0
+    assert page.read_bytes() == before
+
+
+BROKEN = [
+    *(
+        None,
+        5,
+        [],
+        {},
+        {"clusters": 1},
+        {"clusters": [1], "noise": [], "parameters": {}},
+    ),
+    {"clusters": [], "noise": [], "parameters": 3},
+    {"clusters": [{"members": [], "folder": ""}], "noise": [], "parameters": {}},
+    {"clusters": [{"members": [{"path": []}]}], "noise": [], "parameters": {}},
+    {"clusters": [], "noise": [{}], "parameters": {}},
+    {"clusters": [], "noise": [], "parameters": {}, "near_duplicates": [[{}]]},
+]
+
+
+@pytest.mark.parametrize("content", [*map(to_json, BROKEN), b"", b"{", b"[" * 10**5])
+def test_broken_clusters_are_told_in_a_sentence(dataset, content):
+    (dataset / "cluster/clusters.json").write_bytes(content)
+    result = call("report", "-d", str(dataset))
+    assert result.exit_code == 1 and "not as dtst writes it" in result.output
+    write_atomic(dataset / ".dtst/buckets/cluster/history/now.json", b'{"a": {}}')
+    assert "born: a" in call("diff", "-d", str(dataset)).output
+
+
+class Harm:
+    def __reduce__(self):
+        return os.mkdir, ("sprung",)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.array([Harm()] * 94), np.zeros(94), np.zeros((2, 2)), np.zeros((94, 2), int)],
+    ids=["pickle", "flat", "too few", "whole numbers"],
+)
+def test_arrays_are_numbers_and_run_nothing(dataset, array):
+    np.save(dataset / ".dtst/buckets/cluster/embeddings/s.npy", array)
+    with chdir(dataset):
+        result = call("report")
+    assert result.exit_code == 1 and "not as dtst writes it" in result.output
+    assert not (dataset / "sprung").exists()
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"a": 5}', b'{"a": {"x": 5}}'])
+def test_a_broken_history_is_none(dataset, content):
+    history = dataset / ".dtst/buckets/cluster/history"
+    write_atomic(history / "now.json", content)
+    result = call("diff", "-d", str(dataset))
+    assert result.output == "nothing changed since the run before\n"
+
+
+def test_diff_shows_what_would_steer_a_terminal(dataset):
+    found = read_json(dataset / "cluster/clusters.json")
+    for cluster in found["clusters"]:
+        cluster |= {"id": "a\x1b]0;x\a", "name": "\x1b[2J\u202e", "folder": None}
+    write_atomic(dataset / "cluster/clusters.json", to_json(found))
+    now = {"a\x1b]0;x\a": {"x": ""}, "": {"\x1b[2J": ""}}
+    write_atomic(dataset / ".dtst/buckets/cluster/history/now.json", to_json(now))
+    shown = call("diff", "-d", str(dataset)).output
+    assert r"born: a\x1b]0;x\x07 \x1b[2J\u202e" in shown
+    assert shown.replace("\n", "").isprintable()
