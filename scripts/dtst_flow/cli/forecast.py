@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
@@ -13,7 +14,6 @@ from dtst_flow.cli import settings
 from dtst_flow.cli.home import home
 from dtst_flow.cli.run import Request
 from dtst_flow.detect import vocabulary
-from dtst_flow.images import UnreadableImage
 from dtst_flow.inside import BadBucket
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
@@ -133,20 +133,15 @@ def _known_embeddings(values: dict, content: dict[str, str]) -> int:
     weights = models.resolve(embed.registered(values), values["weights"])
     options = _options(embed_stage.Options, values)
     records = embed_stage.records(options, weights.digest, not values["cache"])
+    points = embed.MODELS[values["model"]].points
     return sum(
-        records.get(embed_stage.identity({"digest": digest}, points)) is not None
-        for digest, points in _with_points(values, content)
+        records.get(embed_stage.identity(item)) is not None
+        for item in _with_points(points, content)
     )
 
 
-def _with_points(values: dict, content: dict[str, str]) -> Iterator[tuple]:
+def _with_points(points: bool, content: dict[str, str]) -> Iterator[dict]:
     for path, digest in content.items():
-        try:
-            points = (
-                embed_stage.stored_points(path, values["max_pixels"])
-                if embed.MODELS[values["model"]].points
-                else None
-            )
-        except (sidecars.BrokenSidecar, UnreadableImage):
-            continue
-        yield digest, points
+        with suppress(sidecars.BrokenSidecar):
+            stored = embed_stage.stored_points(path) if points else None
+            yield {"digest": digest, "points": stored}

@@ -1,7 +1,6 @@
 """Stage detect: the images of a shard in, what is in them into their sidecars."""
 
 import functools
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,7 @@ from dtst_flow.ledger import stat_of
 from dtst_flow.models import ModelError, Weights
 from dtst_flow.records import Records
 from dtst_flow.stages import source
-from dtst_flow.stages.job import STATE, Progress, each
-
-log = logging.getLogger(__name__)
+from dtst_flow.stages.job import STATE, work
 
 FLOOR = 0.05
 """Boxes of lower scores are not kept in records, unless the threshold is lower still: so
@@ -108,33 +105,16 @@ def run(
 
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
-    rows = list(read_table(manifest))
-    shard = Path(manifest).stem
-    progress = Progress("detect", shard, len(rows))
     if options.clear:
         make = functools.partial(Clearer, options)
     else:
         known = Vocabulary.of_value(read_json(vocabulary))
         make = functools.partial(Finder, options, weights, known)
-    done, failures = [], []
-    for result in source.unchanged(each(make, rows, workers), manifest):
-        computed = result.pop("computed", False)
-        if "reason" in result:
-            failures.append(result)
-            log.warning("%(path)s: %(reason)s", result)
-        else:
-            done.append(result)
-        progress.tick(computed, "reason" in result)
-    progress.tell()
-    write_table(failed, failures)
+    # As it was before, so that one mended in the meantime shows.
+    before = {row["path"]: _sidecar_stat(row["path"]) for row in read_table(manifest)}
+    done, failures = work("detect", manifest, make, workers)
+    write_table(failed, ({**row, "sidecar": before[row["path"]]} for row in failures))
     write_table(table, done)
-    log.info(
-        "%s: %d images, %d computed, %d failed",
-        shard,
-        len(rows),
-        progress.counts["computed"],
-        len(failures),
-    )
 
 
 class Clearer:
@@ -145,13 +125,9 @@ class Clearer:
         self.written = written()
 
     def __call__(self, row: dict) -> dict:
-        """Clear the sidecar of one manifest row's image; a result or a failure."""
+        """Clear the sidecar of one manifest row's image; returns its row of the table."""
         path = row["path"]
-        try:
-            cleared = self.written.clear(path, self.wanted)
-        except sidecars.BrokenSidecar as error:
-            return _failure(path, error)
-        return _result(path, cleared=cleared)
+        return _result(path, cleared=self.written.clear(path, self.wanted))
 
     def close(self) -> None:
         """There is nothing to free."""
@@ -169,21 +145,16 @@ class Finder:
         self._detector: detect.Detector | None = None
 
     def __call__(self, row: dict) -> dict:
-        """Look at one manifest row's image; a result or a failure."""
+        """Look at one manifest row's image; returns its row of the table."""
         path = row["path"]
-        try:
-            record = self.records.get(row["digest"])
-            computed = record is None
-            if record is None:
-                record = self._look(row)
-                self.records.put(row["digest"], record)
-            images.check_size(record["pixels"], self.options.max_pixels)
-            found = self._chosen(record["boxes"])
-            users = self.written.put(path, row["digest"], found)
-        except source.Changed:
-            return {"path": path, "changed": True}
-        except (images.UnreadableImage, sidecars.BrokenSidecar) as error:
-            return _failure(path, error)
+        record = self.records.get(row["digest"])
+        computed = record is None
+        if record is None:
+            record = self._look(row)
+            self.records.put(row["digest"], record)
+        images.check_size(record["pixels"], self.options.max_pixels)
+        found = self._chosen(record["boxes"])
+        users = self.written.put(path, row["digest"], found)
         counts = {name: len(boxes) for name, boxes in found.items()}
         return _result(path, found=counts, users=users, computed=computed)
 
@@ -220,13 +191,9 @@ class Finder:
         }
 
 
-def _result(path: str, **values) -> dict:
-    empty = {"found": {}, "users": [], "cleared": []}
-    return {"path": path, **empty, **values, "sidecar": _sidecar_stat(path)}
-
-
-def _failure(path: str, error: Exception) -> dict:
-    return {"path": path, "reason": str(error), "sidecar": _sidecar_stat(path)}
+def _result(path: str, computed: bool = False, **values) -> dict:
+    row = {"path": path, "found": {}, "users": [], "cleared": [], **values}
+    return {**row, "sidecar": _sidecar_stat(path), "computed": computed}
 
 
 def _sidecar_stat(path: str) -> list[int] | None:

@@ -1,20 +1,21 @@
-"""What every job does around its work: log, tell how far it is, share out images."""
+"""What every job does around its work: log, tell how far it is, note what became of images."""
 
 import logging
-import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.util import Finalize
+from operator import itemgetter
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
 
-from dtst_flow.files import to_json, write_atomic
+from dtst_flow.files import read_table, to_json, write_atomic
 from dtst_flow.models import ModelError
+from dtst_flow.stages import source
+from dtst_flow.stages.pool import Failed, Worker, each
 from dtst_flow.text import printable_lines
+
+log = logging.getLogger(__name__)
 
 STATE = Path(".dtst")
 """Where the workflow keeps what it knows, below the dataset folder."""
@@ -82,44 +83,68 @@ class Progress:
         write_atomic(self.path, to_json(self.counts))
 
 
-class Worker(Protocol):
-    """Does the work on one image; holds the models it needs."""
+class Shard:
+    """The images of one job, and what became of each of them.
 
-    def __call__(self, row: dict) -> Any: ...
+    rule      names the job, with the shard
+    manifest  the table of the shard's images
 
-    def close(self) -> None: ...
-
-
-def each(make: Callable[[], Worker], rows: Sequence[dict], workers: int) -> Iterator:
-    """Yield a worker's answer for every row, in order.
-
-    make     builds a worker; called once in each process, must be picklable
-    workers  processes to use; 1 works in this one
+    rows  those of the manifest
     """
-    if workers == 1:
-        worker = make()
-        try:
-            yield from map(worker, rows)
-        finally:
-            worker.close()
-        return
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start,
-        initargs=(make,),
-    ) as pool:
-        yield from pool.map(_work, rows)
+
+    def __init__(self, rule: str, manifest: str):
+        self.name = Path(manifest).stem
+        self._state = Path(manifest).parent.parent
+        self.rows = list(read_table(manifest))
+        self._progress = Progress(rule, self.name, len(self.rows))
+        self._done: list[dict] = []
+        self._failures: list[dict] = []
+        self._changed: list[str] = []
+
+    def note(self, path: str, answer: dict | Failed | source.Changed) -> None:
+        """Note what became of an image.
+
+        answer  its row in the stage's table, and `computed`: whether that took work
+        """
+        if isinstance(answer, Failed):
+            self._failures.append({"path": path, "reason": answer.reason})
+            log.warning("%s: %s", path, answer.reason)
+            self._progress.tick(failed=True)
+        elif isinstance(answer, source.Changed):
+            self._changed.append(path)
+        else:
+            computed = answer["computed"]
+            self._done.append({k: v for k, v in answer.items() if k != "computed"})
+            self._progress.tick(computed)
+
+    def end(self) -> tuple[list[dict], list[dict]]:
+        """The rows of the stage's table and the failures {path, reason}, by path.
+
+        Raises SystemExit when images changed meanwhile.
+        """
+        self._progress.tell()
+        source.refuse(self._changed, self._state)
+        counts = self._progress.counts
+        log.info(
+            "%s: %d images, %d computed, %d failed",
+            self.name,
+            counts["total"],
+            counts["computed"],
+            counts["failed"],
+        )
+        by_path = itemgetter("path")
+        return sorted(self._done, key=by_path), sorted(self._failures, key=by_path)
 
 
-_worker: Worker | None = None
+def work(
+    rule: str, manifest: str, make: Callable[[], Worker], workers: int
+) -> tuple[list[dict], list[dict]]:
+    """Have a worker look at every image of a shard; what `Shard.end` returns.
 
-
-def _start(make: Callable[[], Worker]) -> None:
-    global _worker
-    _worker = make()
-    Finalize(_worker, _worker.close, exitpriority=10)
-
-
-def _work(row: dict) -> Any:
-    return _worker(row)
+    make  builds the worker, which takes a row of the manifest and gives a row of the
+          stage's table, and `computed`
+    """
+    shard = Shard(rule, manifest)
+    for row, answer in each(make, shard.rows, workers):
+        shard.note(row["path"], answer)
+    return shard.end()
