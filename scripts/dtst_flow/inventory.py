@@ -51,19 +51,22 @@ def _is_image(path: str) -> bool:
     return PurePosixPath(path).suffix.lower() in SUFFIXES
 
 
-def scan(dataset: str | Path, specs: Iterable[str]) -> Listing:
+def scan(dataset: str | Path, specs: Iterable[str], to: str | None = None) -> Listing:
     """List the files of a bucket.
 
     Hidden files and folders are passed over. A link to a file counts as a file; a
     linked folder is entered when a spec names or matches it, never by ``**``, so a
     link to a parent folder ends nowhere.
 
-    Raises BadBucket when a spec leaves the dataset or matches nothing.
+    to  a target that no folder of the bucket may lead to or into, be it by links
+
+    Raises BadBucket when a spec leaves the dataset, matches nothing, or leads to `to`.
     """
     dataset = Path(dataset)
     listing = Listing()
     for spec in specs:
         if PurePosixPath(spec).is_absolute() or ".." in PurePosixPath(spec).parts:
+    target = to and os.path.realpath(dataset / to)
             raise BadBucket(
                 f"bucket '{spec}' lies outside the dataset folder; "
                 "name it relative to that folder, or link it in there"
@@ -75,6 +78,8 @@ def scan(dataset: str | Path, specs: Iterable[str]) -> Listing:
                 _take_all(dataset, path, listing)
             else:
                 _take(dataset, path, listing)
+                if target and Path(os.path.realpath(path)).is_relative_to(target):
+                    raise _overlap_of(spec, to, path.relative_to(dataset).as_posix())
                 if os.path.isfile(sidecar := sidecars.path_of(path)):
                     _take(dataset, sidecar, listing)
         if not found:
@@ -192,10 +197,15 @@ def check_apart(specs: Iterable[str], to: str) -> None:
         raise BadBucket(f"--to '{to}': hidden folders are passed over; choose a name")
     for spec in specs:
         if _overlap(PurePosixPath(spec).parts, target.parts):
-            raise BadBucket(
-                f"--to '{to}' and --from '{spec}' overlap: results would be read back "
-                "as input; choose a folder beside the sources"
-            )
+            raise _overlap_of(spec, to)
+
+
+def _overlap_of(spec: str, to: str, link: str | None = None) -> BadBucket:
+    how = f" ('{link}' leads there)" if link else ""
+    return BadBucket(
+        f"--to '{to}' and --from '{spec}' overlap{how}: results would be read back as "
+        "input; choose a folder beside the sources"
+    )
 
 
 def _overlap(spec: tuple[str, ...], target: tuple[str, ...]) -> bool:

@@ -141,7 +141,8 @@ def fingerprint(stage):
     if maker(stage):
         before = [fingerprint(maker(stage)), version(maker(stage)), config["strict"]]
     try:
-        listing = inventory.scan(".", [s for s in specs(stage) if exists(s, stage)])
+        there = [spec for spec in specs(stage) if exists(spec, stage)]
+        listing = inventory.scan(".", there, config[stage].get("to"))
     except inventory.BadBucket as error:
         raise WorkflowError(str(error)) from error
     for each in STAGES:
