@@ -24,6 +24,9 @@ from dtst_flow.files import (
 from dtst_flow.images import SUFFIXES
 from dtst_flow.stems import unique_stems
 
+UNREADABLE = "cannot be read"
+"""Why a file is passed over that the next run may find readable, unchanged as it is."""
+
 
 class BadBucket(Exception):
     """A bucket spec that cannot be used; the message says why and what would do."""
@@ -63,10 +66,10 @@ def scan(dataset: str | Path, specs: Iterable[str], to: str | None = None) -> Li
     Raises BadBucket when a spec leaves the dataset, matches nothing, or leads to `to`.
     """
     dataset = Path(dataset)
+    target = to and os.path.realpath(dataset / to)
     listing = Listing()
     for spec in specs:
         if PurePosixPath(spec).is_absolute() or ".." in PurePosixPath(spec).parts:
-    target = to and os.path.realpath(dataset / to)
             raise BadBucket(
                 f"bucket '{spec}' lies outside the dataset folder; "
                 "name it relative to that folder, or link it in there"
@@ -75,11 +78,11 @@ def scan(dataset: str | Path, specs: Iterable[str], to: str | None = None) -> Li
         for path in _matches(dataset, spec):
             found = True
             if path.is_dir():
+                if target and Path(os.path.realpath(path)).is_relative_to(target):
+                    raise _overlap_of(spec, to, path.relative_to(dataset).as_posix())
                 _take_all(dataset, path, listing)
             else:
                 _take(dataset, path, listing)
-                if target and Path(os.path.realpath(path)).is_relative_to(target):
-                    raise _overlap_of(spec, to, path.relative_to(dataset).as_posix())
                 if os.path.isfile(sidecar := sidecars.path_of(path)):
                     _take(dataset, sidecar, listing)
         if not found:
@@ -227,6 +230,14 @@ def fingerprint(listing: Listing, ignore: frozenset[str] = frozenset()) -> str:
     return digest_value([(p, *stat) for p, stat in files if p not in ignore])
 
 
+def digest_of(path: str | Path) -> str | None:
+    """Digest of a file's content, None if it cannot be read."""
+    try:
+        return digest_file(path)
+    except OSError:
+        return None
+
+
 def digests(
     dataset: str | Path, files: dict[str, tuple[int, int]], cache: str | Path
 ) -> dict[str, str]:
@@ -240,15 +251,15 @@ def digests(
             if files.get(row["path"]) == (row["size"], row["mtime"]):
                 known[row["path"]] = row["digest"]
 
-    def read(path: str) -> str | None:
-        try:
-            return digest_file(Path(dataset) / path)
-        except OSError:
-            return None
-
     unknown = sorted(files.keys() - known.keys())
     with ThreadPoolExecutor() as threads:
-        known.update(zip(unknown, threads.map(read, unknown), strict=True))
+        known.update(
+            zip(
+                unknown,
+                threads.map(lambda path: digest_of(Path(dataset) / path), unknown),
+                strict=True,
+            )
+        )
     content = {path: known[path] for path in sorted(files) if known[path]}
     rows = ((path, *files[path], name) for path, name in content.items())
     columns = ("path", "size", "mtime", "digest")
@@ -295,7 +306,7 @@ def write(
     content = digests(dataset, listing.files, cache)
     for path in set(listing.files) - set(content):
         del listing.files[path]
-        listing.skipped[path] = "cannot be read"
+        listing.skipped[path] = UNREADABLE
     stems = unique_stems(listing.images)
     for shard, paths in split(listing.images, shard_size).items():
         rows = (
@@ -314,6 +325,18 @@ def write(
         ({"path": path, "reason": reason} for path, reason in skipped),
     )
     return listing
+
+
+def is_mended(folder: str | Path) -> bool:
+    """Whether a file that could not be read when manifests were written can be now.
+
+    folder  where the manifests lie, below the dataset, in which we are
+    """
+    skipped = Path(folder) / "skipped.table"
+    return skipped.exists() and any(
+        row["reason"] == UNREADABLE and digest_of(row["path"])
+        for row in read_table(skipped)
+    )
 
 
 def shards(folder: str | Path) -> list[str]:

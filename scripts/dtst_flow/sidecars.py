@@ -14,7 +14,14 @@ PIXEL_BOUND = frozenset({"classes", "metrics", "provenance"})
 
 
 class BrokenSidecar(Exception):
-    """A sidecar that is no JSON object; the message names file and fault."""
+    """A sidecar that is no JSON object; the message names file and fault.
+
+    file  its path, None where only its content is known
+    """
+
+    def __init__(self, message: str, file: Path | None = None):
+        super().__init__(message)
+        self.file = file
 
 
 def path_of(image: str | Path) -> Path:
@@ -41,7 +48,7 @@ def read(image: str | Path) -> dict:
 
 def _broken(path: Path, fault: str) -> BrokenSidecar:
     # As a literal, since a path need not be printable.
-    return BrokenSidecar(f"sidecar {str(path)!r} {fault}")
+    return BrokenSidecar(f"sidecar {str(path)!r} {fault}", path)
 
 
 def write(image: str | Path, content: dict, remove_empty: bool = True) -> None:

@@ -474,6 +474,13 @@ class TestWrite:
         listing = inventory.write(dataset, ["images"], folder, tmp_path / "cache", 4)
         assert listing.images == [] and inventory.shards(folder) == []
         assert listing.skipped["images/a.jpg"] == "cannot be read"
+        monkeypatch.chdir(dataset)
+        assert not inventory.is_mended(folder)
+        monkeypatch.undo()
+        monkeypatch.chdir(dataset)
+        assert inventory.is_mended(folder)
+        inventory.write(".", ["images"], folder, tmp_path / "cache", 4)
+        assert not inventory.is_mended(folder)
 
 
 def test_nasty_names_survive(shared, tmp_path):

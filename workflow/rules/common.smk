@@ -24,6 +24,7 @@ from dtst_flow.stages.detect import damaged_parts
 from dtst_flow.stages.embed import Options as EmbedOptions
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
+from dtst_flow.stages.failure import healed_parts
 from dtst_flow.stages.job import PROGRESS, state_of
 from dtst_flow.summary import summary
 
@@ -187,7 +188,8 @@ def per_shard(stage, pattern):
 
 
 def withdraw(stage, table=None):
-    """Delete what vouches for files that were since edited or deleted.
+    """Delete what vouches for files that were since edited or deleted, or for images
+    that failed for a reason which is no more.
 
     Snakemake sees then which jobs have to restore them: those that make the stage's
     summary, the damaged shard's table where it has one, and what comes after; of that,
@@ -198,20 +200,27 @@ def withdraw(stage, table=None):
         return
     if locks.is_dir() and any(locks.iterdir()):
         return  # a run is at work; its files are no damage
-    for part in damaged(stage):
-        Path(summary_of(stage)).unlink(missing_ok=True)
-        if table:
-            Path(table.format(part=part)).unlink(missing_ok=True)
-        for later in STAGES[STAGES.index(stage) + 1 :]:
-            Path(summary_of(later)).unlink(missing_ok=True)
-            shutil.rmtree(state(later) / "inventory", ignore_errors=True)
+    parts = damaged(stage)
+    again = [stage] if inventory.is_mended(state(stage) / "inventory") else []
+    if not parts and not again:
+        return
+    later = STAGES[STAGES.index(stage) + 1 :]
+    for part in parts if table else ():
+        Path(table.format(part=part)).unlink(missing_ok=True)
+    for each in (stage, *later):
+        Path(summary_of(each)).unlink(missing_ok=True)
+    for each in (*again, *later):
+        shutil.rmtree(state(each) / "inventory", ignore_errors=True)
 
 
 def damaged(stage):
-    """The parts of a stage's results that were edited or deleted since."""
+    """The parts of a stage's results that were edited or deleted since, or failed for a
+    reason that is no more.
+    """
     if stage == "detect":
         return damaged_parts(state(stage))
-    return Ledgers(bucket(stage), state(stage)).damaged_parts()
+    edited = Ledgers(bucket(stage), state(stage)).damaged_parts()
+    return sorted({*edited, *healed_parts(state(stage))})
 
 
 def labels_file():

@@ -15,6 +15,7 @@ from dtst_flow.classes.entries import Entry
 from dtst_flow.files import digest_value, read_table, write_table
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.records import Records
+from dtst_flow.stages.failure import failure
 from dtst_flow.stages.job import STATE, Progress, each, state_of
 
 log = logging.getLogger(__name__)
@@ -183,7 +184,7 @@ def run(
     table   written: {path, found: how many boxes of the classes asked for, crops: ledger
             rows, classes: those the sidecar has, missing: those asked for that it has
             not, unusable: why boxes could not be used} per image
-    failed  written: {path, reason} per image that could not be processed
+    failed  written: a `failure` per image that could not be processed
     bucket  target folder, relative to the dataset
     """
     rows = list(read_table(manifest))
@@ -227,7 +228,7 @@ class Cutter:
         try:
             return self._extract(row)
         except (images.UnreadableImage, sidecars.BrokenSidecar, ForeignFile) as error:
-            return {"path": row["path"], "reason": str(error)}
+            return failure(row["path"], error)
 
     def close(self) -> None:
         """There is nothing to free."""

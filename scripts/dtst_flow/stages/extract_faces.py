@@ -14,6 +14,7 @@ from dtst_flow.files import digest_value, read_table, write_atomic, write_table
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.models import Weights
 from dtst_flow.records import Records
+from dtst_flow.stages.failure import failure
 from dtst_flow.stages.job import STATE, Progress, each, state_of
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def run(
     """Extract the faces of one shard.
 
     table   written: {path, found: how many faces, crops: ledger rows} per image
-    failed  written: {path, reason} per image that could not be processed
+    failed  written: a `failure` per image that could not be processed
     bucket  target folder, relative to the dataset
     """
     rows = list(read_table(manifest))
@@ -118,7 +119,7 @@ class Extractor:
         try:
             return self._extract(row)
         except (images.UnreadableImage, sidecars.BrokenSidecar, ForeignFile) as error:
-            return {"path": row["path"], "reason": str(error)}
+            return failure(row["path"], error)
 
     def close(self) -> None:
         """Free the engine, if one was loaded."""

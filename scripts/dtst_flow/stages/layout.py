@@ -12,6 +12,7 @@ import numpy as np
 from dtst_flow import place, sidecars
 from dtst_flow.files import digest_value
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.stages.failure import failure
 from dtst_flow.stages.job import Progress
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def lay_out(
 ) -> tuple[list[dict], list[dict]]:
     """Bring every image and its sidecar into its folder.
 
-    Returns the ledger rows, and {path, reason} of every image that could not go there.
+    Returns the ledger rows, and a `failure` of every image that could not go there.
     """
     part = Part(ledgers, "all")
     places = [(f"{rank:03d}", i) for rank, g in enumerate(groups) for i in g.members]
@@ -42,7 +43,7 @@ def lay_out(
         try:
             entry, written = _place(part, name, row, link)
         except (ForeignFile, sidecars.BrokenSidecar, place.LinkRefused) as error:
-            left_out.append({"path": row["path"], "reason": str(error)})
+            left_out.append(failure(row["path"], error))
             log.warning("%(path)s: %(reason)s", left_out[-1])
             progress.tick(failed=True)
             continue
