@@ -1,5 +1,5 @@
 """What a rerun tries again though no photo changed: all that failed for a reason that is
-gone.
+gone, and everything when Snakemake's memory is.
 """
 
 import shutil
@@ -45,6 +45,23 @@ def test_what_stood_in_the_way_is_taken_away(dots, in_the_way):
     assert crops_of(dots) == ["a_dot.jpg", "b_dot.jpg"]
     assert dots.jobs() == {"extract_classes": 1}
     assert NOTHING in dots.run("-n", settings=settings())
+
+
+def test_settings_and_photos_change_where_snakemake_lost_its_memory(dots):
+    dots.run(settings=settings())
+    dots.run(settings=settings(to="more"))
+    (dots.folder / "images/a.png").rename(dots.folder / "images/c.png")
+    sidecars.path_of(dots.folder / "images/a.png").rename(
+        sidecars.path_of(dots.folder / "images/c.png")
+    )
+    shutil.rmtree(dots.folder / ".snakemake")
+    dots.run(settings=settings(to="more"))
+    dots.run(settings=settings(margin=0.5))
+    assert crops_of(dots) == ["b_dot.jpg", "c_dot.jpg"]
+    for name in crops_of(dots):
+        with Image.open(dots.folder / "crops" / name) as crop:
+            assert crop.size == (32, 32)
+    assert NOTHING in dots.run("-n", settings=settings(margin=0.5))
 
 
 def test_a_target_that_leads_into_a_source_is_refused(dots):

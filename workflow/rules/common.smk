@@ -200,6 +200,8 @@ def withdraw(stage, table=None):
         return
     if locks.is_dir() and any(locks.iterdir()):
         return  # a run is at work; its files are no damage
+    if not any(Path(".snakemake").glob("metadata/*")):
+        forget()
     parts = damaged(stage)
     again = [stage] if inventory.is_mended(state(stage) / "inventory") else []
     if not parts and not again:
@@ -211,6 +213,20 @@ def withdraw(stage, table=None):
         Path(summary_of(each)).unlink(missing_ok=True)
     for each in (*again, *later):
         shutil.rmtree(state(each) / "inventory", ignore_errors=True)
+
+
+def forget():
+    """Delete what tells Snakemake of work done, as it lost all knowledge of how.
+
+    It would take results for current whatever became of settings and sources since. Of
+    all buckets, since that knowledge begins anew with whichever run comes first.
+    """
+    buckets = state_of(".")
+    for name in ("summary.json", "vocabulary.json"):
+        for path in buckets.rglob(name):
+            path.unlink()
+    for path in list(buckets.rglob("inventory/skipped.table")):
+        shutil.rmtree(path.parent)
 
 
 def damaged(stage):
