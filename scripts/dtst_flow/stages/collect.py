@@ -7,7 +7,7 @@ from pathlib import Path
 from dtst_flow import sidecars
 from dtst_flow.files import digest_value, read_table, to_json, write_atomic, write_table
 from dtst_flow.ledger import Ledgers
-from dtst_flow.stages.detect import written
+from dtst_flow.stages.detect import looked, written
 from dtst_flow.stages.job import state_of
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def run(
     rows = [row for rows in shards.values() for row in rows]
     reasons = [row for table in failed for row in read_table(table)]
     if stage == "detect":
-        content = _settle_sidecars([*rows, *reasons], bucket)
+        content = _settle_sidecars([*rows, *reasons])
     else:
         content = _settle_crops(shards, bucket)
     reasons = [{"path": row["path"], "reason": row["reason"]} for row in reasons]
@@ -81,16 +81,19 @@ def _settle_crops(shards: dict[str, list[dict]], bucket: str) -> list:
     )
 
 
-def _settle_sidecars(rows: list[dict], bucket: str) -> list:
+def _settle_sidecars(rows: list[dict]) -> list:
     """Clear the sidecars of images that are gone; returns what names all others."""
-    now = {row["path"]: row["sidecar"] for row in rows}
-    table = state_of(bucket) / "images.jsonl"
-    before = {row["path"] for row in read_table(table)} if table.exists() else set()
-    for path in sorted(before - now.keys()):
-        if not Path(path).exists():
-            _clear(path)
-    write_table(table, ({"path": path} for path in sorted(now)))
-    return sorted(now.items())
+    now = {row["path"]: row["digest"] for row in rows}
+    table = looked()
+    before = list(read_table(table)) if table.exists() else []
+    # Of another source, or since one of other content: no business of this run.
+    elsewhere = {row["path"]: row["digest"] for row in before if row["path"] not in now}
+    for path in [path for path in elsewhere if not Path(path).is_file()]:
+        _clear(path)
+        del elsewhere[path]
+    every = sorted((elsewhere | now).items())
+    write_table(table, ({"path": path, "digest": image} for path, image in every))
+    return sorted((row["path"], row["sidecar"]) for row in rows)
 
 
 def _clear(path: str) -> None:

@@ -15,7 +15,7 @@ from dtst_flow.files import read_json, read_table, to_json, write_atomic, write_
 from dtst_flow.ledger import stat_of
 from dtst_flow.models import ModelError, Weights
 from dtst_flow.records import Records
-from dtst_flow.stages.job import STATE, Progress, each
+from dtst_flow.stages.job import STATE, Progress, each, state_of
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,12 @@ class Options:
 
 def written() -> Written:
     """What detection wrote into the sidecars of this dataset."""
-    return Written(STATE / "detected")
+    return Written(STATE / "detected", looked())
+
+
+def looked() -> Path:
+    """The table of all images looked at: {path, digest}."""
+    return state_of(".detect") / "images.jsonl"
 
 
 def records(options: Options, model: str, vocabulary: Vocabulary) -> Records:
@@ -99,9 +104,10 @@ def run(
     """Look for classes in the images of one shard, or take out what was found.
 
     vocabulary  what `learn` wrote; not read to clear
-    table       written: {path, found: class -> how many boxes, users: classes left as the
-                user has them, cleared: classes taken out, sidecar: its stat} per image
-    failed      written: {path, reason, sidecar} per image that could not be processed
+    table       written: {path, digest, found: class -> how many boxes, users: classes left
+                as the user has them, cleared: classes taken out, sidecar: its stat} per
+                image
+    failed      written: {path, digest, reason, sidecar} per image that could not be processed
     """
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
@@ -143,10 +149,10 @@ class Clearer:
         """Clear the sidecar of one manifest row's image; a result or a failure."""
         path = row["path"]
         try:
-            cleared = self.written.clear(path, self.wanted)
+            cleared = self.written.clear(path, self.wanted, row["digest"])
         except sidecars.BrokenSidecar as error:
-            return _failure(path, error)
-        return _result(path, cleared=cleared)
+            return _failure(row, error)
+        return _result(row, cleared=cleared)
 
     def close(self) -> None:
         """There is nothing to free."""
@@ -175,9 +181,9 @@ class Finder:
             found = self._chosen(record)
             users = self.written.put(path, row["digest"], found)
         except (images.UnreadableImage, sidecars.BrokenSidecar) as error:
-            return _failure(path, error)
+            return _failure(row, error)
         counts = {name: len(boxes) for name, boxes in found.items()}
-        return _result(path, found=counts, users=users, computed=computed)
+        return _result(row, found=counts, users=users, computed=computed)
 
     def close(self) -> None:
         """Free the detector, if one was loaded."""
@@ -212,13 +218,17 @@ class Finder:
         }
 
 
-def _result(path: str, **values) -> dict:
-    empty = {"found": {}, "users": [], "cleared": []}
-    return {"path": path, **empty, **values, "sidecar": _sidecar_stat(path)}
+def _result(row: dict, **values) -> dict:
+    return {**_looked(row), "found": {}, "users": [], "cleared": [], **values}
 
 
-def _failure(path: str, error: Exception) -> dict:
-    return {"path": path, "reason": str(error), "sidecar": _sidecar_stat(path)}
+def _failure(row: dict, error: Exception) -> dict:
+    return {**_looked(row), "reason": str(error)}
+
+
+def _looked(row: dict) -> dict:
+    path = row["path"]
+    return {"path": path, "digest": row["digest"], "sidecar": _sidecar_stat(path)}
 
 
 def _sidecar_stat(path: str) -> list[int] | None:
