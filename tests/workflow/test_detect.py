@@ -141,8 +141,10 @@ def test_what_was_found_goes_with_its_photo(things, settings):
     folder = things.folder / "images"
     (folder / "left.png").unlink()
     (folder / "both.png").unlink()
+    (folder / "mixed.png").write_bytes(b"no photo any more")
     things.run(settings=settings())
     assert not (folder / "left.png.json").exists()
+    assert not (folder / "mixed.png.json").exists()
     assert sidecar(things, "both.png") == SIDECAR
 
 

@@ -38,6 +38,7 @@ def test_what_stood_in_the_way_is_taken_away(dots, in_the_way):
     mine = dots.folder / "crops" / in_the_way
     mine.parent.mkdir()
     mine.write_text("the user's own")
+    dots.run(settings=settings() | {"shard_size": 1})
     assert "1 images could not be processed" in dots.run(settings=settings())
     assert NOTHING in dots.run("-n", settings=settings())
     mine.unlink()

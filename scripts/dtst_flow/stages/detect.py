@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,7 +181,12 @@ class Finder:
                 self.records.put(row["digest"], record)
             found = self._chosen(record)
             users = self.written.put(path, row["digest"], found)
-        except (images.UnreadableImage, sidecars.BrokenSidecar) as error:
+        except images.UnreadableImage as error:
+            with suppress(sidecars.BrokenSidecar):
+                # What was found when the file was another image goes nevertheless.
+                self.written.put(path, row["digest"], {})
+            return _failure(row, error)
+        except sidecars.BrokenSidecar as error:
             return _failure(row, error)
         counts = {name: len(boxes) for name, boxes in found.items()}
         return _result(row, found=counts, users=users, computed=computed)
