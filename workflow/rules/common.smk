@@ -208,9 +208,7 @@ def withdraw(stage, table=None):
         return
     later = STAGES[STAGES.index(stage) + 1 :]
     for part in parts if table else ():
-        # Also of a shard that is none any more: it would be found damaged for ever.
         Path(table.format(part=part)).unlink(missing_ok=True)
-        (state(stage) / "failed" / f"{part}.jsonl").unlink(missing_ok=True)
     for each in (stage, *later):
         Path(summary_of(each)).unlink(missing_ok=True)
     for each in (*again, *later):

@@ -34,9 +34,10 @@ def run(
               not be used
     strict    whether one failed image fails the run
 
-    Raises SystemExit, once the bucket is settled, when no image could be processed or
-    one failed and that was not to be.
+    Tables of shards that are none any more are deleted. Raises SystemExit, once the bucket
+    is settled, when no image could be processed or one failed and that was not to be.
     """
+    drop_others([*tables, *failed])
     shards = {Path(table).stem: list(read_table(table)) for table in tables}
     rows = [row for rows in shards.values() for row in rows]
     reasons = [row for table in failed for row in read_table(table)]
@@ -64,6 +65,18 @@ def run(
         )
     told = {"said": said, "digest": digest_value(content)}
     write_atomic(summary, to_json(told, indent=2) + b"\n")
+
+
+def drop_others(tables: list[str]) -> None:
+    """Delete the tables of shards that are none any more from beside those that are.
+
+    Should they come back, of the same images, nothing would tell that results changed
+    since.
+    """
+    kept = {Path(table) for table in tables}
+    for folder in {table.parent for table in kept}:
+        for other in set(folder.glob("*.jsonl")) - kept:
+            other.unlink()
 
 
 def _settle_crops(shards: dict[str, list[dict]], bucket: str) -> list:
