@@ -99,6 +99,15 @@ def test_the_digest_tells_whether_the_crops_changed():
     assert len(seen) == 4
 
 
+def test_tables_of_shards_that_are_none_any_more_go():
+    extracted("s", {"a.jpg": ["a_00.jpg"]}, ["b.jpg"])
+    extracted("s0", {"a.jpg": ["a_00.jpg"]})
+    extracted("s1", {}, ["b.jpg"])
+    run("s0", "s1")
+    for folder in ("tables", "failed"):
+        assert {path.stem for path in Path(folder).iterdir()} == {"s0", "s1"}
+
+
 def test_no_image_processed_is_an_error_once_the_bucket_is_settled():
     extracted("s", {"a.jpg": ["a_00.jpg"]})
     run("s")

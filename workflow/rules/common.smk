@@ -26,6 +26,7 @@ from dtst_flow.stages.detect import damaged_parts
 from dtst_flow.stages.embed import Options as EmbedOptions
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
+from dtst_flow.stages.failure import healed_parts
 from dtst_flow.stages.job import PROGRESS, state_of
 from dtst_flow.summary import summary
 
@@ -170,7 +171,9 @@ def fingerprint(stage):
         before = [fingerprint(maker(stage)), version(maker(stage)), config["strict"]]
     try:
         there = [spec for spec in specs(stage) if exists(spec, stage)]
-        listing = inventory.scan(".", there, config[stage]["max_file_size"])
+        listing = inventory.scan(
+            ".", there, config[stage]["max_file_size"], config[stage].get("to")
+        )
     except BadBucket as error:
         raise WorkflowError(str(error)) from error
     for each in STAGES:
@@ -215,7 +218,8 @@ def per_shard(stage, pattern):
 
 
 def withdraw(stage, table=None):
-    """Delete what vouches for files that were since edited or deleted.
+    """Delete what vouches for files that were since edited or deleted, or for images
+    that failed for a reason which is no more.
 
     Snakemake sees then which jobs have to restore them: those that make the stage's
     summary, the damaged shard's table where it has one, and what comes after; of that,
@@ -227,22 +231,45 @@ def withdraw(stage, table=None):
         return
     if locks.is_dir() and any(locks.iterdir()):
         return  # a run is at work; its files are no damage
-    if not (state(stage) / inventory.DIGESTS).exists():
-        shutil.rmtree(state(stage) / "inventory", ignore_errors=True)
-    for part in damaged(stage):
-        Path(summary_of(stage)).unlink(missing_ok=True)
-        if table:
-            Path(table.format(part=part)).unlink(missing_ok=True)
-        for later in STAGES[STAGES.index(stage) + 1 :]:
-            Path(summary_of(later)).unlink(missing_ok=True)
-            shutil.rmtree(state(later) / "inventory", ignore_errors=True)
+    if not any(Path(".snakemake").glob("metadata/*")):
+        forget()
+    parts = damaged(stage)
+    unsure = not (state(stage) / inventory.DIGESTS).exists()
+    unsure = unsure or inventory.is_mended(state(stage) / "inventory")
+    again = [stage] if unsure else []
+    if not parts and not again:
+        return
+    later = STAGES[STAGES.index(stage) + 1 :]
+    for part in parts if table else ():
+        Path(table.format(part=part)).unlink(missing_ok=True)
+    for each in (stage, *later):
+        Path(summary_of(each)).unlink(missing_ok=True)
+    for each in (*again, *later):
+        shutil.rmtree(state(each) / "inventory", ignore_errors=True)
+
+
+def forget():
+    """Delete what tells Snakemake of work done, as it lost all knowledge of how.
+
+    It would take results for current whatever became of settings and sources since. Of
+    all buckets, since that knowledge begins anew with whichever run comes first.
+    """
+    buckets = state_of(".")
+    for name in ("summary.json", "vocabulary.json"):
+        for path in buckets.rglob(name):
+            path.unlink()
+    for path in list(buckets.rglob("inventory/skipped.table")):
+        shutil.rmtree(path.parent)
 
 
 def damaged(stage):
-    """The parts of a stage's results that were edited or deleted since."""
+    """The parts of a stage's results that were edited or deleted since, or failed for a
+    reason that is no more.
+    """
     if stage == "detect":
         return damaged_parts(state(stage))
-    return Ledgers(bucket(stage), state(stage)).damaged_parts()
+    edited = Ledgers(bucket(stage), state(stage)).damaged_parts()
+    return sorted({*edited, *healed_parts(state(stage))})
 
 
 def labels_file():

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from dtst_flow.ledger import stat_of
 from dtst_flow.models import ModelError, Weights
 from dtst_flow.records import Records
 from dtst_flow.stages import source
-from dtst_flow.stages.job import STATE, work
+from dtst_flow.stages.job import STATE, state_of, work
 
 FLOOR = 0.05
 """Boxes of lower scores are not kept in records, unless the threshold is lower still: so
@@ -45,7 +46,12 @@ class Options:
 
 def written() -> Written:
     """What detection wrote into the sidecars of this dataset."""
-    return Written(STATE / "detected")
+    return Written(STATE / "detected", looked())
+
+
+def looked() -> Path:
+    """The table of all images looked at: {path, digest}."""
+    return state_of(".detect") / "images.jsonl"
 
 
 def records(options: Options, model: str, vocabulary: Vocabulary) -> Records:
@@ -99,9 +105,10 @@ def run(
     """Look for classes in the images of one shard, or take out what was found.
 
     vocabulary  what `learn` wrote; not read to clear
-    table       written: {path, found: class -> how many boxes, users: classes left as the
-                user has them, cleared: classes taken out, sidecar: its stat} per image
-    failed      written: {path, reason, sidecar} per image that could not be processed
+    table       written: {path, digest, found: class -> how many boxes, users: classes left
+                as the user has them, cleared: classes taken out, sidecar: its stat} per
+                image
+    failed      written: {path, digest, reason, sidecar} per image that could not be processed
 
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
@@ -113,7 +120,12 @@ def run(
     # As it was before, so that one mended in the meantime shows.
     before = {row["path"]: _sidecar_stat(row["path"]) for row in read_table(manifest)}
     done, failures = work("detect", manifest, make, workers)
-    write_table(failed, ({**row, "sidecar": before[row["path"]]} for row in failures))
+    digests = {row["path"]: row["digest"] for row in read_table(manifest)}
+    failures = [row | {"digest": digests[row["path"]]} for row in failures]
+    write_table(
+        failed,
+        ({**row, "sidecar": _withdraw(row, before[row["path"]])} for row in failures),
+    )
     write_table(table, done)
 
 
@@ -127,7 +139,8 @@ class Clearer:
     def __call__(self, row: dict) -> dict:
         """Clear the sidecar of one manifest row's image; returns its row of the table."""
         path = row["path"]
-        return _result(path, cleared=self.written.clear(path, self.wanted))
+        cleared = self.written.clear(path, self.wanted, row["digest"])
+        return _result(row, cleared=cleared)
 
     def close(self) -> None:
         """There is nothing to free."""
@@ -156,7 +169,7 @@ class Finder:
         found = self._chosen(record["boxes"])
         users = self.written.put(path, row["digest"], found)
         counts = {name: len(boxes) for name, boxes in found.items()}
-        return _result(path, found=counts, users=users, computed=computed)
+        return _result(row, found=counts, users=users, computed=computed)
 
     def close(self) -> None:
         """Free the detector, if one was loaded."""
@@ -191,9 +204,26 @@ class Finder:
         }
 
 
-def _result(path: str, computed: bool = False, **values) -> dict:
-    row = {"path": path, "found": {}, "users": [], "cleared": [], **values}
-    return {**row, "sidecar": _sidecar_stat(path), "computed": computed}
+def _result(row: dict, computed: bool = False, **values) -> dict:
+    empty = {"found": {}, "users": [], "cleared": []}
+    path, image = row["path"], row["digest"]
+    known = {"path": path, "digest": image, "sidecar": _sidecar_stat(path)}
+    return {**known, **empty, **values, "computed": computed}
+
+
+def _withdraw(row: dict, before: list[int] | None) -> list[int] | None:
+    """Take out what was found in a file that was another image, and can no longer be read.
+
+    before  stat of the sidecar before the job
+
+    Returns the stat it has by our doing; another one shows that the user mended it since.
+    """
+    path = row["path"]
+    if _sidecar_stat(path) == before:
+        with suppress(sidecars.BrokenSidecar):
+            written().put(path, row["digest"], {})
+        return _sidecar_stat(path)
+    return before
 
 
 def _sidecar_stat(path: str) -> list[int] | None:

@@ -19,6 +19,7 @@ from dtst_flow.models import Weights
 from dtst_flow.perceptual import perceptual_hash
 from dtst_flow.records import Records
 from dtst_flow.stages import source
+from dtst_flow.stages.failure import cause_of
 from dtst_flow.stages.job import STATE, Shard
 from dtst_flow.stages.pool import Failed, each
 
@@ -124,7 +125,7 @@ def run(
             if record is not None:
                 images.check_size(record["pixels"], options.max_pixels)
         except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
-            shard.note(row["path"], Failed(str(error)))
+            shard.note(row["path"], Failed(str(error), cause_of(error)))
             continue
         if record is None:
             todo.append(item)
@@ -201,7 +202,7 @@ class Batches:
                 faults.append(error)
                 continue
             except (images.UnreadableImage, ValueError) as error:
-                faults.append(Failed(str(error)))
+                faults.append(Failed(str(error), cause_of(error)))
                 continue
             faults.append(None)
             prepared.append(seen)

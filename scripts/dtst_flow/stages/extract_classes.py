@@ -186,7 +186,7 @@ def run(
     table   written: {path, found: how many boxes of the classes asked for, crops: ledger
             rows, classes: those the sidecar has, missing: those asked for that it has
             not, unusable: why boxes could not be used} per image
-    failed  written: {path, reason} per image that could not be processed
+    failed  written: a `failure` per image that could not be processed
     bucket  target folder, relative to the dataset
 
     Raises SystemExit, before tables are written, when images changed meanwhile.

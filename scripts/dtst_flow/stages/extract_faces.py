@@ -70,7 +70,7 @@ def run(
     """Extract the faces of one shard.
 
     table   written: {path, found: how many faces, crops: ledger rows} per image
-    failed  written: {path, reason} per image that could not be processed
+    failed  written: a `failure` per image that could not be processed
     bucket  target folder, relative to the dataset
 
     Raises SystemExit, before tables are written, when images changed meanwhile.

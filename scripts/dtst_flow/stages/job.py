@@ -107,7 +107,8 @@ class Shard:
         answer  its row in the stage's table, and `computed`: whether that took work
         """
         if isinstance(answer, Failed):
-            self._failures.append({"path": path, "reason": answer.reason})
+            row = {"path": path, "reason": answer.reason, **answer.cause}
+            self._failures.append(row)
             log.warning("%s: %s", path, answer.reason)
             self._progress.tick(failed=True)
         elif isinstance(answer, source.Changed):

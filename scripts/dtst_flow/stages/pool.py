@@ -12,7 +12,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from dtst_flow.images import UnreadableImage
 from dtst_flow.ledger import ForeignFile
 from dtst_flow.models import ModelError
 from dtst_flow.sidecars import BrokenSidecar
+from dtst_flow.stages.failure import cause_of
 from dtst_flow.stages.source import Changed
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -52,9 +53,10 @@ class WorkerError(Exception):
 
 @dataclass(frozen=True)
 class Failed:
-    """The answer for a task that could not be done, and why."""
+    """The answer for a task that could not be done, why, and what of `cause_of`."""
 
     reason: str
+    cause: dict = field(default_factory=dict)
 
 
 class Died(Failed):
@@ -220,7 +222,7 @@ def _answer(worker: Worker, task: Any) -> Any:
     try:
         return worker(task)
     except OF_ONE_TASK as error:
-        return Failed(str(error))
+        return Failed(str(error), cause_of(error))
     except Changed as error:
         return error
 
