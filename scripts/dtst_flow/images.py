@@ -83,12 +83,6 @@ def read(
         return np.asarray(_flatten(upright, background, _bits(image)))
 
 
-def size(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """(width, height) of an image as stored, from its header. Raises UnreadableImage."""
-    with _opened(source, max_pixels) as image:
-        return image.size
-
-
 @contextmanager
 def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[Image.Image]:
     """An image whose header was read. What fails until the end raises UnreadableImage."""
