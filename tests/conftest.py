@@ -8,6 +8,7 @@ import colour_detector
 import pytest
 from dataset import ROOT, Dataset
 from hypothesis import settings
+from PIL import Image
 
 # The machines that run tests may be slow and shared: no example is late.
 settings.register_profile("default", deadline=None)
@@ -95,6 +96,12 @@ def finished(tmp_path_factory) -> Dataset:
     photos.write(dataset.folder)
     dataset.run()
     return dataset
+
+
+@pytest.fixture(autouse=True)
+def pillows_limit(monkeypatch):
+    """Of an image's pixels, which `images.read` sets for the process, left as it was."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
 
 
 @pytest.fixture

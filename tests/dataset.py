@@ -32,9 +32,12 @@ class Dataset:
                 | settings
             )
         )
+        return self.snakemake("--configfile", str(override), *words, ok=ok)
+
+    def snakemake(self, *words: str, ok: bool = True) -> str:
+        """Run Snakemake with words of one's own."""
         command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
-        command += ["--configfile", str(override), *words]
-        return self._call(command, ok)
+        return self._call([*command, *words], ok)
 
     def dtst(self, *words: str, ok: bool = True) -> str:
         """Run the wrapper."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 # Jobs run in the dataset's folder; what lies there is data, no modules to import.
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.update(PYTHONSAFEPATH="1")
 
 from dtst_flow import code, detect, device, embed, faces, inventory, models
 from dtst_flow.classes.entries import asked

@@ -152,7 +152,8 @@ class Finder:
         if record is None:
             record = self._look(row)
             self.records.put(row["digest"], record)
-        found = self._chosen(record)
+        images.check_size(record["pixels"], self.options.max_pixels)
+        found = self._chosen(record["boxes"])
         users = self.written.put(path, row["digest"], found)
         counts = {name: len(boxes) for name, boxes in found.items()}
         return _result(path, found=counts, users=users, computed=computed)
@@ -162,28 +163,28 @@ class Finder:
         if self._detector:
             self._detector.close()
 
-    def _look(self, row: dict) -> dict[str, list]:
-        """The record of an image: the model's class -> its boxes, best first."""
+    def _look(self, row: dict) -> dict:
+        """The record of an image: {pixels, boxes: the model's class -> the best first}."""
         image = source.read(row, self.options)
         if not self._detector:
             self._detector = detect.open_detector(
                 self.weights, _least(self.options), self.vocabulary.prompts
             )
-        record: dict[str, list] = {}
+        boxes: dict[str, list] = {}
         for found in self._detector.find(image):
             box = [round(float(value), 1) for value in found.box]
             if box[0] < box[2] and box[1] < box[3]:
                 entry = {"score": round(found.score, 4), "box": box}
-                record.setdefault(found.name, []).append(entry)
-        return record
+                boxes.setdefault(found.name, []).append(entry)
+        return {"pixels": image.shape[0] * image.shape[1], "boxes": boxes}
 
-    def _chosen(self, record: dict[str, list]) -> dict[str, list]:
+    def _chosen(self, boxes: dict[str, list]) -> dict[str, list]:
         """The entries of a sidecar: class as asked for -> its boxes."""
         options = self.options
         return {
             name: [
                 entry
-                for entry in record.get(known, [])[: options.max_instances]
+                for entry in boxes.get(known, [])[: options.max_instances]
                 if entry["score"] >= options.threshold
             ]
             for name, known in self.vocabulary.names.items()

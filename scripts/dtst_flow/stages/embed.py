@@ -119,11 +119,14 @@ def run(
     for row in shard.rows:
         try:
             points = stored_points(row["path"]) if wants_points else None
-        except sidecars.BrokenSidecar as error:
+            item = {**row, "points": points}
+            record = cache.get(identity(item))
+            if record is not None:
+                images.check_size(record["pixels"], options.max_pixels)
+        except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
             shard.note(row["path"], Failed(str(error)))
             continue
-        item = {**row, "points": points}
-        if cache.get(identity(item)) is None:
+        if record is None:
             todo.append(item)
         else:
             shard.note(row["path"], {**item, "computed": False})
@@ -260,14 +263,19 @@ class Lazy:
 
 
 def look(item: dict, loaded: Lazy) -> tuple[np.ndarray, dict]:
-    """What the model sees of an image, and what else is recorded of it: {aligned, hash}.
+    """What the model sees of an image, and what else is recorded of it: {aligned, hash,
+    pixels}.
 
     Raises UnreadableImage, Changed, and ValueError for points that place no face.
     """
     image = source.read(item, loaded.options)
     points, how = _points(item["points"], image, loaded)
     seen = loaded.embedder.prepare(Sample(image, points))
-    return seen, {"aligned": how, "hash": f"{perceptual_hash(image):016x}"}
+    return seen, {
+        "aligned": how,
+        "hash": f"{perceptual_hash(image):016x}",
+        "pixels": image.shape[0] * image.shape[1],
+    }
 
 
 def _points(

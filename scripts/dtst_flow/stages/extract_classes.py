@@ -224,6 +224,7 @@ class Cutter:
         if not choice.wanted:
             return result
         size = self._size(row["digest"], image)
+        images.check_size(size[0] * size[1], self.options.max_pixels)
         for crop in plan(row, choice, *size, self.options):
             if isinstance(crop, str):
                 result["unusable"].append(crop)

@@ -100,6 +100,8 @@ class Extractor:
         if record is None:
             record = self._find(image())
             self.records.put(row["digest"], record)
+        pixels = record["width"] * record["height"]
+        images.check_size(pixels, self.options.max_pixels)
         found = [Face(f["box"], f["score"], f["points"]) for f in record["faces"]]
         if self.options.debug:
             target = STATE / "debug" / self.bucket / f"{row['stem']}.jpg"
