@@ -117,7 +117,6 @@ def _memory(field: str) -> float:
 
 def _outcome(content: bytes) -> np.ndarray | str:
     try:
-        images.size(content, max_pixels=MAX_PIXELS)
         images.read(content, least=8, max_pixels=MAX_PIXELS)
         return images.read(content, max_pixels=MAX_PIXELS)
     except images.UnreadableImage as error:

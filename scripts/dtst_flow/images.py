@@ -85,12 +85,6 @@ def read(
     return pixels
 
 
-def size(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """(width, height) of an image as stored, from its header. Raises UnreadableImage."""
-    with _opened(source, max_pixels) as image:
-        return image.size
-
-
 def check_size(pixels: int, max_pixels: int) -> None:
     """Raise UnreadableImage, as `read` does, for an image of too many pixels."""
     if pixels > max_pixels:
