@@ -24,7 +24,7 @@ from dtst_flow.stages.detect import damaged_parts
 from dtst_flow.stages.embed import Options as EmbedOptions
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
-from dtst_flow.stages.job import PROGRESS, state_of
+from dtst_flow.stages.job import PROGRESS, StateGone, make_state, state_of
 from dtst_flow.summary import summary
 
 OPTIONS = {
@@ -47,6 +47,11 @@ DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
 
 if config["container"] and "://" not in config["container"]:
     config["container"] = str(Path(config["container"]).resolve())
+if workflow.is_main_process:
+    try:
+        make_state(DATASET)
+    except StateGone as error:
+        raise WorkflowError(str(error)) from error
 for stage in STAGES:
     if config[stage].get("weights") is not None:
         config[stage]["weights"] = str(Path(config[stage]["weights"]).resolve())
