@@ -2,6 +2,7 @@
 # source of the next. A stage's state lies in .dtst/buckets/<the bucket it makes>.
 
 import functools
+import os
 import re
 import shutil
 import sys
@@ -37,12 +38,15 @@ STAGES = PATHS[config["path"]]
 config.update(settle(config["path"], config))
 # detect makes no bucket, it writes sidecars; no folder can bear that name.
 BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
-# Only the process that starts the run may look for a GPU: a node has what was asked for.
-GPU = int(
-    workflow.is_main_process and device.count() > 0
-    if config["gpu"] is None
-    else config["gpu"]
-)
+# Only the process that starts the run may look for a GPU; on a node it is told by the
+# environment, as profiles are, which see no config.
+if config["gpu"] is not None:
+    GPU = int(config["gpu"])
+elif workflow.is_main_process:
+    GPU = int(device.count() > 0)
+else:
+    GPU = int(os.environ.get("DTST_GPU", 0))
+os.environ["DTST_GPU"] = str(GPU)
 DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
 
 if config["container"] and "://" not in config["container"]:
