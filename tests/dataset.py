@@ -106,4 +106,5 @@ def without_ids(path: Path) -> bytes:
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    path = [str(ROOT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}

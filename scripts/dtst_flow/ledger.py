@@ -61,6 +61,22 @@ def stat_of(path: str | Path, follow_links: bool = True) -> list[int] | None:
     return [found.st_size, found.st_mtime_ns]
 
 
+GRAINS = (1, 100, 1_000, 1_000_000, 1_000_000_000)
+"""Nanoseconds that file systems and archives keep times to."""
+
+
+def unchanged(found: list[int] | None, noted: list[int] | None) -> bool:
+    """Whether what `stat_of` finds is what it found before.
+
+    A time may be cut short by now, in a dataset that came in an archive or from another
+    file system: then the file is none the less as it was.
+    """
+    if found is None or noted is None:
+        return found == noted
+    size, time = noted
+    return found[0] == size and any(found[1] == time - time % g for g in GRAINS)
+
+
 class Ledgers:
     """The ledgers of one bucket.
 
@@ -96,9 +112,9 @@ class Ledgers:
     def intact(self, row: dict) -> bool:
         """Whether file and sidecar are still as the row has them."""
         path = self.bucket / row["path"]
-        return stat_of(path, follow_links=False) == row.get("stat") and stat_of(
-            sidecars.path_of(path)
-        ) == row.get("sidecar")
+        return unchanged(
+            stat_of(path, follow_links=False), row.get("stat")
+        ) and unchanged(stat_of(sidecars.path_of(path)), row.get("sidecar"))
 
     def damaged_parts(self) -> list[str]:
         """Parts of which a file was edited or deleted, or that were never settled."""

@@ -57,6 +57,33 @@ def way_of(path: Path, source: Path) -> str:
     return "hard" if path.samefile(source) else "copy"
 
 
+NOTED = [7, 1_790_000_001_234_567_890]
+
+
+@pytest.mark.parametrize(
+    ("found", "same"),
+    [
+        (NOTED, True),
+        ([7, 1_790_000_001_234_567_800], True),
+        ([7, 1_790_000_001_234_000_000], True),
+        ([7, 1_790_000_001_000_000_000], True),
+        ([8, 1_790_000_001_234_567_890], False),
+        ([7, 1_790_000_001_234_567_891], False),
+        ([7, 1_790_000_001_234_567_000 + 1_000], False),
+        ([7, 1_790_000_002_000_000_000], False),
+        ([7, 1_790_000_000_000_000_000], False),
+        (None, False),
+    ],
+)
+def test_a_time_cut_short_is_no_edit(found, same):
+    assert ledger.unchanged(found, NOTED) is same
+    assert ledger.unchanged(NOTED, found) is (found == NOTED)
+
+
+def test_no_file_is_as_no_file():
+    assert ledger.unchanged(None, None)
+
+
 def contents(folder: Path) -> dict[str, str]:
     """Path -> content of every file below a folder."""
     return {

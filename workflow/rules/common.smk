@@ -27,7 +27,7 @@ from dtst_flow.stages.embed import Options as EmbedOptions
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
 from dtst_flow.stages.failure import healed_parts
-from dtst_flow.stages.job import PROGRESS, state_of
+from dtst_flow.stages.job import PROGRESS, STATE, StateGone, make_state, state_of
 from dtst_flow.summary import summary
 
 OPTIONS = {
@@ -40,12 +40,15 @@ STAGES = PATHS[config["path"]]
 config.update(settle(config["path"], config))
 # detect makes no bucket, it writes sidecars; no folder can bear that name.
 BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
-# Only the process that starts the run may look for a GPU: a node has what was asked for.
-GPU = int(
-    workflow.is_main_process and device.count() > 0
-    if config["gpu"] is None
-    else config["gpu"]
-)
+# Only the process that starts the run may look for a GPU; on a node it is told by the
+# environment, as profiles are, which see no config.
+if config["gpu"] is not None:
+    GPU = int(config["gpu"])
+elif workflow.is_main_process:
+    GPU = int(device.count() > 0)
+else:
+    GPU = int(os.environ.get("DTST_GPU", 0))
+os.environ["DTST_GPU"] = str(GPU)
 if not is_below(config["dataset"]):
     raise WorkflowError(f"dataset {config['dataset']!r} is no folder below root")
 ROOT = os.path.realpath(os.path.expanduser(config["root"]))
@@ -53,6 +56,11 @@ DATASET = Path(ROOT) / config["dataset"]
 
 if config["container"] and "://" not in config["container"]:
     config["container"] = str(Path(config["container"]).resolve())
+if workflow.is_main_process:
+    try:
+        make_state(DATASET)
+    except StateGone as error:
+        raise WorkflowError(str(error)) from error
 for stage in STAGES:
     if config[stage].get("weights") is not None:
         config[stage]["weights"] = os.path.realpath(config[stage]["weights"])
@@ -68,7 +76,9 @@ try:
         if "to" in config[stage]:
             check_target(bucket(stage))
             check_no_way_out(DATASET, bucket(stage))
-        check_no_way_out(DATASET, str(state_of(bucket(stage))))
+        # The state itself may be a link of the user's, to another disk.
+        below = state_of(bucket(stage)).relative_to(STATE)
+        check_no_way_out(DATASET / STATE, str(below))
 except BadBucket as error:
     raise WorkflowError(str(error)) from error
 

@@ -13,7 +13,7 @@ import yaml
 
 from dtst_flow.cli.home import home
 from dtst_flow.files import write_atomic
-from dtst_flow.inside import BadBucket, check_no_way_out
+from dtst_flow.stages.job import STATE, StateGone, make_state
 from dtst_flow.text import printable
 
 
@@ -86,12 +86,12 @@ def run(request: Request) -> int:
             f"there is no dataset folder {request.dataset}; make it and put a folder of "
             "images into it, or name another one with -d"
         )
+    folder = request.dataset.resolve()
     try:
-        check_no_way_out(request.dataset, ".dtst")
-    except BadBucket as error:
+        make_state(folder)
+    except StateGone as error:
         raise click.ClickException(str(error)) from error
-    state = request.dataset.resolve() / ".dtst"
-    config = state / "config" / f"{request.path}.yaml"
+    config = folder / STATE / "config" / f"{request.path}.yaml"
     text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
     write_atomic(config, text.encode("utf-8", "surrogateescape"))
     unlock = "--unlock" in request.passed_on

@@ -12,7 +12,7 @@ from dtst_flow.classes.written import Written
 from dtst_flow.detect import vocabulary as words
 from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.files import read_json, read_table, to_json, write_atomic, write_table
-from dtst_flow.ledger import stat_of
+from dtst_flow.ledger import stat_of, unchanged
 from dtst_flow.models import ModelError, Weights
 from dtst_flow.records import Records
 from dtst_flow.stages import source
@@ -241,6 +241,6 @@ def damaged_parts(state: Path) -> list[str]:
             table.stem
             for table in tables
             for row in read_table(table)
-            if _sidecar_stat(row["path"]) != row["sidecar"]
+            if not unchanged(_sidecar_stat(row["path"]), row["sidecar"])
         }
     )

@@ -29,6 +29,30 @@ def state_of(bucket: str) -> Path:
     return STATE / "buckets" / bucket
 
 
+class StateGone(Exception):
+    """The place that STATE is linked to is not there; the message says what to do."""
+
+
+def make_state(dataset: Path) -> None:
+    """Make the folder anew that a link in place of STATE leads to, should it be gone.
+
+    Scratch storage may be cleared at any time. Raises StateGone where its own folder is
+    not there either, as when the storage is not mounted.
+    """
+    link = dataset / STATE
+    if not link.is_symlink() or link.is_dir():
+        return
+    target = link.resolve()
+    try:
+        target.mkdir()
+    except OSError as error:
+        raise StateGone(
+            f"{link} leads to {target}, which is not there and cannot be made: "
+            f"{error.strerror}. Mount or make {target.parent}, or remove the link; "
+            "without what lay there all images are computed anew."
+        ) from error
+
+
 @contextmanager
 def logged(path: str | Path) -> Iterator[None]:
     """Send all output of this process, C libraries' too, to a job's log file.
