@@ -293,7 +293,7 @@ def test_any_history_ends_where_a_run_from_nothing_does(
     run_state_machine_as_test(
         lambda: kind(*start, tmp_path / "history", survived),
         settings=settings(
-            max_examples=100 if long else 3,
+            max_examples=100 if long else 4,
             stateful_step_count=14,
             derandomize=not long,
             phases=[Phase.explicit, Phase.reuse, Phase.generate],
