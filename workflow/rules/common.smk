@@ -18,6 +18,7 @@ from dtst_flow.cluster import constraints
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.report import page, place
+from dtst_flow.stages import orphans
 from dtst_flow.stages.cluster import Options as ClusterOptions
 from dtst_flow.stages.detect import Options as DetectOptions
 from dtst_flow.stages.detect import damaged_parts
@@ -39,6 +40,7 @@ config.update(settle(config["path"], config))
 BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
 DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
 
+orphans.announce()
 for stage in STAGES:
     if config[stage].get("weights") is not None:
         config[stage]["weights"] = str(Path(config[stage]["weights"]).resolve())

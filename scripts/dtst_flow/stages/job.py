@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -13,12 +14,16 @@ from time import monotonic
 from typing import Any, Protocol
 
 from dtst_flow.files import to_json, write_atomic
+from dtst_flow.stages import orphans
 
 STATE = Path(".dtst")
 """Where the workflow keeps what it knows, below the dataset folder."""
 
 PROGRESS = STATE / "progress"
 """One small file a job: how many of its images are done."""
+
+JOBS = STATE / "jobs.lock"
+"""The lock that all jobs at work share."""
 
 
 def state_of(bucket: str) -> Path:
@@ -28,13 +33,17 @@ def state_of(bucket: str) -> Path:
 
 @contextmanager
 def logged(path: str | Path) -> Iterator[None]:
-    """Send all output of this process, C libraries' too, to a job's log file."""
+    """Send all output of this process, C libraries' too, to a job's log file.
+
+    The process ends when the Snakemake that started it does.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as log:
         sys.stdout.flush()
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+        orphans.watch(JOBS)
         yield
 
 
@@ -100,8 +109,15 @@ _worker: Worker | None = None
 
 def _start(make: Callable[[], Worker]) -> None:
     global _worker
+    threading.Thread(target=_end_with_job, daemon=True).start()
     _worker = make()
     Finalize(_worker, _worker.close, exitpriority=10)
+
+
+def _end_with_job() -> None:
+    """A job that is killed takes its workers along."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _work(row: dict) -> Any:
