@@ -45,12 +45,15 @@ rule all:
 
 
 onstart:
+    holder.begin_plainly(".")
     shutil.rmtree(PROGRESS, ignore_errors=True)
 
 
 onsuccess:
+    holder.end(".", os.getpid())
     print(summary(BUCKETS))
 
 
 onerror:
+    holder.end(".", os.getpid())
     print(summary(BUCKETS))

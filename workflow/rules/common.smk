@@ -2,6 +2,7 @@
 # source of the next. A stage's state lies in .dtst/buckets/<the bucket it makes>.
 
 import functools
+import os
 import re
 import shutil
 import sys
@@ -12,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from dtst_flow import code, detect, embed, faces, inventory, models
+from dtst_flow import code, detect, embed, faces, holder, inventory, models
 from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
 from dtst_flow.ledger import Ledgers
@@ -194,10 +195,9 @@ def withdraw(stage, table=None):
     summary, the damaged shard's table where it has one, and what comes after; of that,
     the inventory alone would not do, as a missing file between others is not missed.
     """
-    locks = Path(".snakemake/locks")
     if stage not in STAGES or not workflow.is_main_process or not DATASET.is_dir():
         return
-    if locks.is_dir() and any(locks.iterdir()):
+    if holder.is_locked("."):
         return  # a run is at work; its files are no damage
     for part in damaged(stage):
         Path(summary_of(stage)).unlink(missing_ok=True)

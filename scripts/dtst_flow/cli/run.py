@@ -4,12 +4,15 @@ import shlex
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import yaml
 
+from dtst_flow import holder
+from dtst_flow.cli import hold
 from dtst_flow.cli.home import home
 from dtst_flow.files import write_atomic
 
@@ -21,6 +24,7 @@ class Request:
     dataset    the dataset folder
     path       what to run, as the config's `path`
     settings   section -> settings given by the user, and only those
+    unlock     first remove a lock that another run left
     force      rules to run whatever Snakemake thinks
     passed_on  words for Snakemake itself
     """
@@ -30,6 +34,7 @@ class Request:
     settings: dict[str, dict]
     strict: bool | None = None
     dry_run: bool = False
+    unlock: bool = False
     cores: str | None = None
     profile: str | None = None
     force: tuple[str, ...] = ()
@@ -77,35 +82,30 @@ def run(request: Request) -> int:
             f"there is no dataset folder {request.dataset}; make it and put a folder of "
             "images into it, or name another one with -d"
         )
-    state = request.dataset.resolve() / ".dtst"
-    config = state / "config" / f"{request.path}.yaml"
+    config = request.dataset.resolve() / ".dtst" / "config" / f"{request.path}.yaml"
     text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
     write_atomic(config, text.encode("utf-8", "surrogateescape"))
-    unlock = "--unlock" in request.passed_on
-    locks = request.dataset / ".snakemake" / "locks"
-    if not (request.dry_run or unlock) and locks.is_dir() and any(locks.iterdir()):
-        raise click.ClickException(
-            f"{request.dataset} is locked: another run is at work there, or one was "
-            "killed. If none is, run this again with --unlock."
-        )
     words = command(request, config)
     click.echo("$ " + shlex.join(["snakemake", *words[3:]]), err=True)
-    return _wait(words, request.dataset)
+    if request.dry_run:
+        return _wait(subprocess.Popen(words, cwd=request.dataset))
+    unlock = request.unlock or "--unlock" in request.passed_on
+    with hold.taken(request.dataset, unlock) as files:
+        # Snakemake holds the folder as well, should this process be killed.
+        process = subprocess.Popen(words, cwd=request.dataset, pass_fds=files)
+        with suppress(OSError):  # a full disk; the note is but for the user to read
+            holder.begin(request.dataset, "dtst", process.pid)
+        code = _wait(process)
+        if code >= 0:  # else it was killed, and its lock may be there still
+            holder.end(request.dataset, process.pid)
+    return code
 
 
-def unlock(request: Request) -> None:
-    """Remove the lock that a killed run left behind."""
-    code = run(replace(request, dry_run=False, force=(), passed_on=("--unlock",)))
-    if code:
-        raise click.ClickException(f"unlocking failed with exit code {code}")
-
-
-def _wait(words: list[str], folder: Path) -> int:
-    """Run a command in a folder to its end.
+def _wait(process: subprocess.Popen) -> int:
+    """Wait for the end of a process; returns its exit code.
 
     Ctrl-C reaches it directly; it winds up, we wait.
     """
-    process = subprocess.Popen(words, cwd=folder)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
