@@ -47,6 +47,7 @@ rule all:
 onstart:
     holder.begin_plainly(".")
     shutil.rmtree(PROGRESS, ignore_errors=True)
+    SUMMED_UP.update(written(BUCKETS))
 
 
 onsuccess:
@@ -56,4 +57,4 @@ onsuccess:
 
 onerror:
     holder.end(".", os.getpid())
-    print(summary(BUCKETS))
+    print(summary(BUCKETS, SUMMED_UP))

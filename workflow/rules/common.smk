@@ -27,7 +27,7 @@ from dtst_flow.stages.embed import Options as EmbedOptions
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
 from dtst_flow.stages.job import PROGRESS, state_of
-from dtst_flow.summary import summary
+from dtst_flow.summary import summary, written
 
 OPTIONS = {
     "extract_faces": FacesOptions,
@@ -40,6 +40,8 @@ config.update(settle(config["path"], config))
 # detect makes no bucket, it writes sidecars; no folder can bear that name.
 BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
 DATASET = Path(config["root"]).expanduser().resolve() / config["dataset"]
+SUMMED_UP = {}
+"""The summaries from before this run, as `written` gives them."""
 
 orphans.announce()
 for stage in STAGES:
