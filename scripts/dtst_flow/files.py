@@ -30,14 +30,23 @@ def temporary(path: str | Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
-def write_atomic(path: str | Path, content: bytes) -> None:
+def write_atomic(path: str | Path, content: bytes, durable: bool = False) -> None:
     """Write a file under a temporary name beside it, then rename it into place.
 
     Two processes may write the same path at once: each has its own temporary name and
     the last rename wins.
+
+    durable  wait until the content is on the disk before it is renamed, so that a power
+             cut cannot leave an empty file either. It takes up to some ten ms, and is for
+             what holds words of the user's, or would not be missed when it is empty:
+             records and crops are.
     """
     with temporary(path) as new:
-        new.write_bytes(content)
+        with open(new, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(new, path)
 
 
@@ -57,8 +66,9 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_table(path: str | Path, rows: Iterable[dict]) -> None:
-    """Write rows as JSON Lines, one object a line."""
-    write_atomic(path, b"".join(to_json(row) + b"\n" for row in rows))
+    """Write rows as JSON Lines, one object a line, durably."""
+    content = b"".join(to_json(row) + b"\n" for row in rows)
+    write_atomic(path, content, durable=True)
 
 
 def read_table(path: str | Path) -> Iterator[dict]:

@@ -188,7 +188,8 @@ class Part:
             fill(new)
             if sidecar is not None:
                 present = sidecars.read(target)
-                sidecars.write(target, sidecars.merge(present, sidecar, *before))
+                merged = sidecars.merge(present, sidecar, *before)
+                sidecars.write(target, merged, durable=bool(present))
             # Not written into: what bears the name may be a link to the user's file.
             os.replace(new, target)
         row = {

@@ -125,3 +125,35 @@ def test_only_ones_own_note_is_withdrawn(tmp_path):
 def test_what_it_says_of_a_run_of_another_day():
     run = holder.Holder("node7", 12, "2026-01-02T14:02:11", "dtst run faces")
     assert str(run) == "process 12 on node7, since 2026-01-02 14:02 (dtst run faces)"
+
+
+class TestFolder:
+    def test_a_foreign_state_folder_is_named(self, snakemake, tmp_path, monkeypatch):
+        (tmp_path / ".dtst").mkdir()
+        monkeypatch.setattr(os, "access", lambda path, mode: ".dtst" not in str(path))
+        result = dtst(tmp_path)
+        assert result.exit_code == 1
+        owner = (tmp_path / ".dtst").owner()
+        assert f"{tmp_path}/.dtst cannot be written to: it belongs to {owner}" in (
+            result.output
+        )
+
+    def test_a_folder_that_goes_away_is_missed(self, tmp_path, monkeypatch):
+        program = (
+            f"import shutil, sys; shutil.rmtree({str(tmp_path / 'x')!r}); sys.exit(1)"
+        )
+        monkeypatch.setattr(run, "command", lambda *_: [sys.executable, "-c", program])
+        (tmp_path / "x").mkdir()
+        result = dtst(tmp_path / "x")
+        assert result.exit_code == 1 and "is gone: it was moved or" in result.output
+
+    def test_a_failed_run_without_room_says_so(self, tmp_path, monkeypatch):
+        program = [sys.executable, "-c", "raise SystemExit(1)"]
+        monkeypatch.setattr(run, "command", lambda *_: program)
+        full = os.statvfs(tmp_path)
+        values = [*[*full][:4], 3, *[*full][5:]]
+        monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(values))
+        result = dtst(tmp_path)
+        assert result.exit_code == 1
+        assert "no space left on the file system of" in result.output
+        assert "0.0 MB are free" in result.output

@@ -13,6 +13,7 @@ import yaml
 
 from dtst_flow import holder
 from dtst_flow.cli import hold
+from dtst_flow.cli.folder import check, trouble
 from dtst_flow.cli.home import home
 from dtst_flow.files import write_atomic
 
@@ -82,23 +83,42 @@ def run(request: Request) -> int:
             f"there is no dataset folder {request.dataset}; make it and put a folder of "
             "images into it, or name another one with -d"
         )
-    config = request.dataset.resolve() / ".dtst" / "config" / f"{request.path}.yaml"
-    text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
-    write_atomic(config, text.encode("utf-8", "surrogateescape"))
-    words = command(request, config)
-    click.echo("$ " + shlex.join(["snakemake", *words[3:]]), err=True)
+    try:
+        return _run(request)
+    except OSError as error:
+        raise click.ClickException(
+            trouble(request.dataset) or f"{request.dataset}: {error}"
+        ) from error
+
+
+def _run(request: Request) -> int:
+    check(request.dataset)
     if request.dry_run:
-        return _wait(subprocess.Popen(words, cwd=request.dataset))
+        return _wait(_start(request))
     unlock = request.unlock or "--unlock" in request.passed_on
     with hold.taken(request.dataset, unlock) as files:
         # Snakemake holds the folder as well, should this process be killed.
-        process = subprocess.Popen(words, cwd=request.dataset, pass_fds=files)
+        process = _start(request, files)
         with suppress(OSError):  # a full disk; the note is but for the user to read
             holder.begin(request.dataset, "dtst", process.pid)
         code = _wait(process)
         if code >= 0:  # else it was killed, and its lock may be there still
             holder.end(request.dataset, process.pid)
+    if code and (why := trouble(request.dataset)):
+        raise click.ClickException(why)
     return code
+
+
+def _start(request: Request, files: tuple[int, ...] = ()) -> subprocess.Popen:
+    """Start Snakemake and pass open files to it."""
+    # Jobs on other machines read it as well, so a dry run beside has one of its own.
+    name = f"{request.path}-dry-run" if request.dry_run else request.path
+    config = request.dataset.resolve() / ".dtst" / "config" / f"{name}.yaml"
+    text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
+    write_atomic(config, text.encode("utf-8", "surrogateescape"))
+    words = command(request, config)
+    click.echo("$ " + shlex.join(["snakemake", *words[3:]]), err=True)
+    return subprocess.Popen(words, cwd=request.dataset, pass_fds=files)
 
 
 def _wait(process: subprocess.Popen) -> int:

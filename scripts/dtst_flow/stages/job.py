@@ -1,8 +1,10 @@
 """What every job does around its work: log, tell how far it is, share out images."""
 
+import errno
 import logging
 import multiprocessing
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +27,11 @@ PROGRESS = STATE / "progress"
 JOBS = STATE / "jobs.lock"
 """The lock that all jobs at work share."""
 
+OF_THE_DISK = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+)
+"""Errors that are nobody's fault but the disk's or its owner's; a sentence tells all."""
+
 
 def state_of(bucket: str) -> Path:
     """The folder with the state of one target bucket."""
@@ -35,16 +42,31 @@ def state_of(bucket: str) -> Path:
 def logged(path: str | Path) -> Iterator[None]:
     """Send all output of this process, C libraries' too, to a job's log file.
 
-    The process ends when the Snakemake that started it does.
+    The process ends when the Snakemake that started it does. Of an error that is the
+    disk's a sentence tells, not a traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as log:
         sys.stdout.flush()
+        terminal = os.dup(sys.stderr.fileno())
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
         orphans.watch(JOBS)
-        yield
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in OF_THE_DISK:
+                raise
+            free = shutil.disk_usage(".").free / 1e6
+            sentence = os.fsencode(
+                f"{error}; {free:.1f} MB are free in {os.getcwd()}\n"
+            )
+            try:
+                os.write(sys.stderr.fileno(), sentence)
+            except OSError:
+                os.write(terminal, sentence)  # as the log lies on the full disk
+            raise SystemExit(1) from error
 
 
 class Progress:
