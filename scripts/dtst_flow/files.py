@@ -30,6 +30,13 @@ def temporary(path: str | Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
+def sweep(folder: str | Path, below: bool = False) -> None:
+    """Remove what killed writers left in a folder; `below`: in those below it, too."""
+    pattern = f"{TEMPORARY_PREFIX}*.tmp"
+    for leftover in Path(folder).glob(f"**/{pattern}" if below else pattern):
+        leftover.unlink(missing_ok=True)
+
+
 def write_atomic(path: str | Path, content: bytes, durable: bool = False) -> None:
     """Write a file under a temporary name beside it, then rename it into place.
 

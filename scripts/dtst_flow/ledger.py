@@ -20,7 +20,7 @@ from pathlib import Path
 
 from dtst_flow import sidecars
 from dtst_flow.files import (
-    TEMPORARY_PREFIX,
+    sweep,
     temporary,
     to_json,
     write_table,
@@ -103,8 +103,7 @@ class Ledgers:
         """
         wanted = {row["path"] for rows in parts.values() for row in rows}
         stale = {p: row for p, row in self.owned().items() if p not in wanted}
-        for leftover in self.bucket.glob(f"**/{TEMPORARY_PREFIX}*.tmp"):
-            leftover.unlink(missing_ok=True)
+        sweep(self.bucket, below=True)
         for path, row in stale.items():
             self._remove(self.bucket / path, row["written"])
         for part, rows in parts.items():

@@ -5,7 +5,14 @@ from collections import Counter
 from pathlib import Path
 
 from dtst_flow import sidecars
-from dtst_flow.files import digest_value, read_table, to_json, write_atomic, write_table
+from dtst_flow.files import (
+    digest_value,
+    read_table,
+    sweep,
+    to_json,
+    write_atomic,
+    write_table,
+)
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages.detect import written
 from dtst_flow.stages.job import state_of
@@ -82,10 +89,15 @@ def _settle_crops(shards: dict[str, list[dict]], bucket: str) -> list:
 
 
 def _settle_sidecars(rows: list[dict], bucket: str) -> list:
-    """Clear the sidecars of images that are gone; returns what names all others."""
+    """Clear the sidecars of images that are gone; returns what names all others.
+
+    Unfinished ones that a kill left beside the images go as well.
+    """
     now = {row["path"]: row["sidecar"] for row in rows}
     table = state_of(bucket) / "images.jsonl"
     before = {row["path"] for row in read_table(table)} if table.exists() else set()
+    for folder in {Path(path).parent for path in before | now.keys()}:
+        sweep(folder)
     for path in sorted(before - now.keys()):
         if not Path(path).exists():
             _clear(path)
