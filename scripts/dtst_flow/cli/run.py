@@ -87,7 +87,8 @@ def run(request: Request) -> int:
         return _run(request)
     except OSError as error:
         raise click.ClickException(
-            trouble(request.dataset) or f"{request.dataset}: {error}"
+            trouble(request.dataset)
+            or f"{error.filename or request.dataset}: {error.strerror}"
         ) from error
 
 
