@@ -135,11 +135,10 @@ class Faces:
 
     def write(self, folder: Path, scratch: Path) -> None:
         photos.write(scratch)
-        for path in sorted(scratch.glob("images/*/c*[135].jpg")):
+        for path in scratch.glob("images/*/c*[0-2].jpg"):
             target = folder / path.relative_to(scratch)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
-        shutil.copy(scratch / "images/roll1/collins_0.jpg", folder / "images/roll1")
         (folder / "faces").mkdir()
         shutil.copy(scratch / "images/roll1/hanks_0.jpg", folder / "faces/mine.jpg")
         (folder / "faces/mine.jpg.json").write_text('{"taken": "by me"}')
