@@ -25,7 +25,7 @@ from pathlib import Path
 
 from dtst_flow import sidecars
 from dtst_flow.files import (
-    TEMPORARY_PREFIX,
+    sweep,
     temporary,
     to_json,
     write_table,
@@ -133,8 +133,7 @@ class Ledgers:
         """
         wanted = {row["path"] for rows in parts.values() for row in rows}
         stale = {p: row for p, row in self.owned().items() if p not in wanted}
-        for leftover in self.bucket.glob(f"**/{TEMPORARY_PREFIX}*.tmp"):
-            leftover.unlink(missing_ok=True)
+        sweep(self.bucket, below=True)
         for path, row in stale.items():
             if not self.leads_out(path):
                 self._remove(self.bucket / path, row)
@@ -232,7 +231,8 @@ class Part:
             self._note(claim | {"claimed": claimed})
             if sidecar is not None:
                 present = sidecars.read(target)
-                sidecars.write(target, sidecars.merge(present, sidecar, *before))
+                merged = sidecars.merge(present, sidecar, *before)
+                sidecars.write(target, merged, durable=bool(present))
             # Not written into: what bears the name may be a link to the user's file.
             os.replace(new, target)
         row = {

@@ -95,11 +95,19 @@ def _broken(path: Path, fault: str) -> BrokenSidecar:
     return BrokenSidecar(f"sidecar {str(path)!r} {fault}", path)
 
 
-def write(image: str | Path, content: dict, remove_empty: bool = True) -> None:
-    """Replace an image's sidecar; an empty one is removed, unless that is not wanted."""
+def write(
+    image: str | Path,
+    content: dict,
+    remove_empty: bool = True,
+    durable: bool = True,
+) -> None:
+    """Replace an image's sidecar; an empty one is removed, unless that is not wanted.
+
+    durable  as `write_atomic` has it; not needed where nobody else has written
+    """
     path = path_of(image)
     if content or not remove_empty:
-        write_atomic(path, to_json(content, indent=2) + b"\n")
+        write_atomic(path, to_json(content, indent=2) + b"\n", durable)
     else:
         path.unlink(missing_ok=True)
 

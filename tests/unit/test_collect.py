@@ -152,3 +152,16 @@ def test_what_the_user_deleted_does_not_stop_it():
     extracted("s", {"b.jpg": ["b_00.jpg"]})
     run("s")
     assert there() == {"b_00.jpg"}
+
+
+def test_unfinished_sidecars_beside_the_images_go():
+    row = {"path": "images/a/x.jpg", "found": {}, "users": [], "cleared": []}
+    write_table("tables/s.jsonl", [row | {"sidecar": None}])
+    write_table("failed/s.jsonl", [])
+    write_table("skipped.table", [])
+    unfinished = Path("images/a/.dtst-0123.tmp")
+    unfinished.parent.mkdir(parents=True)
+    unfinished.touch()
+    tables = ["tables/s.jsonl"], ["failed/s.jsonl"], "skipped.table"
+    collect.run("detect", *tables, ".detect", "summary.json", "failed.jsonl", False)
+    assert list(unfinished.parent.iterdir()) == []

@@ -79,13 +79,23 @@ class TestProgress:
         assert 4 <= len(seen) <= 6
 
 
+def log_of(log: Path, script: str) -> subprocess.CompletedProcess:
+    """Run a script that logs to a file."""
+    return subprocess.run(
+        [sys.executable, "-c", f"log = {str(log)!r}\n{script}"],
+        env={**os.environ, "PYTHONPATH": str(Path(job.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+
+
 def test_all_output_goes_to_the_log(tmp_path):
     log = tmp_path / "logs/embed/s0.log"
-    script = f"""
+    script = """
 import logging, os, subprocess, sys
 from dtst_flow.stages.job import logged
 print("before")
-with logged({str(log)!r}):
+with logged(log):
     print("printed")
     logging.getLogger("x").info("logged caf\\udce9.jpg")
     os.write(2, b"by a library\\n")
@@ -93,13 +103,7 @@ with logged({str(log)!r}):
     sys.stdout.flush()
     raise ValueError("the end")
 """
-    scripts = Path(job.__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(scripts)},
-        capture_output=True,
-        text=True,
-    )
+    done = log_of(log, script)
     assert done.returncode == 1
     assert done.stdout == "before\n" and done.stderr == ""
     lines = log.read_text().splitlines()
@@ -107,6 +111,28 @@ with logged({str(log)!r}):
         *lines
     }
     assert lines[-1] == "ValueError: the end"
+
+
+FULL = """
+import errno, os
+from dtst_flow.stages.job import logged
+with logged(log):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "faces/a.jpg")
+"""
+
+
+def test_a_full_disk_is_told_in_a_sentence(tmp_path):
+    done = log_of(tmp_path / "s0.log", FULL)
+    (line,) = (tmp_path / "s0.log").read_text().splitlines()
+    assert "No space left on device: 'faces/a.jpg'; " in line
+    assert "MB are free in" in line
+    assert done.returncode == 1 and done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_it_is_told_the_user_where_the_log_has_no_room_either():
+    done = log_of(Path("/dev/full"), FULL)
+    assert "No space left on device: 'faces/a.jpg'; " in done.stderr
 
 
 def test_every_bucket_has_a_state_of_its_own():

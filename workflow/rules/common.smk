@@ -13,13 +13,14 @@ from snakemake.exceptions import WorkflowError
 # Jobs run in the dataset's folder; what lies there is data, no modules to import.
 os.environ.update(PYTHONSAFEPATH="1")
 
-from dtst_flow import code, detect, device, embed, faces, inventory, models
+from dtst_flow import code, detect, device, embed, faces, holder, inventory, models
 from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
 from dtst_flow.inside import BadBucket, check_no_way_out, check_target, is_below
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.report import page, place
+from dtst_flow.stages import orphans
 from dtst_flow.stages.cluster import Options as ClusterOptions
 from dtst_flow.stages.detect import Options as DetectOptions
 from dtst_flow.stages.detect import damaged_parts
@@ -28,7 +29,7 @@ from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
 from dtst_flow.stages.failure import healed_parts
 from dtst_flow.stages.job import PROGRESS, STATE, StateGone, make_state, state_of
-from dtst_flow.summary import summary
+from dtst_flow.summary import summary, written
 
 OPTIONS = {
     "extract_faces": FacesOptions,
@@ -53,7 +54,10 @@ if not is_below(config["dataset"]):
     raise WorkflowError(f"dataset {config['dataset']!r} is no folder below root")
 ROOT = os.path.realpath(os.path.expanduser(config["root"]))
 DATASET = Path(ROOT) / config["dataset"]
+SUMMED_UP = {}
+"""The summaries from before this run, as `written` gives them."""
 
+orphans.announce()
 if config["container"] and "://" not in config["container"]:
     config["container"] = str(Path(config["container"]).resolve())
 if workflow.is_main_process:
@@ -236,10 +240,9 @@ def withdraw(stage, table=None):
     the inventory alone would not do, as a missing file between others is not missed.
     The inventory goes, too, once a job found that it does not know the images' contents.
     """
-    locks = Path(".snakemake/locks")
     if stage not in STAGES or not workflow.is_main_process or not DATASET.is_dir():
         return
-    if locks.is_dir() and any(locks.iterdir()):
+    if holder.is_locked("."):
         return  # a run is at work; its files are no damage
     if not any(Path(".snakemake").glob("metadata/*")):
         forget()

@@ -5,7 +5,14 @@ from collections import Counter
 from pathlib import Path
 
 from dtst_flow import sidecars
-from dtst_flow.files import digest_value, read_table, to_json, write_atomic, write_table
+from dtst_flow.files import (
+    digest_value,
+    read_table,
+    sweep,
+    to_json,
+    write_atomic,
+    write_table,
+)
 from dtst_flow.inside import is_below
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages.detect import looked, written
@@ -101,15 +108,20 @@ def _settle_crops(shards: dict[str, list[dict]], bucket: str) -> list:
 
 
 def _settle_sidecars(rows: list[dict]) -> list:
-    """Clear the sidecars of images that are gone; returns what names all others."""
+    """Clear the sidecars of images that are gone; returns what names all others.
+
+    Unfinished ones that a kill left beside the images go as well.
+    """
     now = {row["path"]: row["digest"] for row in rows}
     table = looked()
     before = list(read_table(table)) if table.exists() else []
+    before = [row for row in before if is_below(row["path"])]
+    for folder in {Path(row["path"]).parent for row in (*before, *rows)}:
+        sweep(folder)
     # Of another source, or since one of other content: no business of this run.
     elsewhere = {row["path"]: row["digest"] for row in before if row["path"] not in now}
     for path in [path for path in elsewhere if not Path(path).is_file()]:
-        if is_below(path):
-            _clear(path)
+        _clear(path)
         del elsewhere[path]
     every = sorted((elsewhere | now).items())
     write_table(table, ({"path": path, "digest": image} for path, image in every))

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +10,9 @@ from operator import itemgetter
 from pathlib import Path
 from time import monotonic
 
-from dtst_flow.files import read_table, to_json, write_atomic
+from dtst_flow.files import OF_THE_DISK, read_table, to_json, write_atomic
 from dtst_flow.models import ModelError
-from dtst_flow.stages import source
+from dtst_flow.stages import orphans, source
 from dtst_flow.stages.pool import Failed, Worker, each
 from dtst_flow.text import printable_lines
 
@@ -22,6 +23,9 @@ STATE = Path(".dtst")
 
 PROGRESS = STATE / "progress"
 """One small file a job: how many of its images are done."""
+
+JOBS = STATE / "jobs.lock"
+"""The lock that all jobs at work share."""
 
 
 def state_of(bucket: str) -> Path:
@@ -57,20 +61,38 @@ def make_state(dataset: Path) -> None:
 def logged(path: str | Path) -> Iterator[None]:
     """Send all output of this process, C libraries' too, to a job's log file.
 
-    A model that cannot be used ends the job with a sentence there, too.
+    The process ends when the Snakemake that started it does. Of a model that cannot be
+    used and of an error that is the disk's a sentence tells, not a traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as log:
         sys.stdout.flush()
+        terminal = os.dup(sys.stderr.fileno())
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
         handler = logging.StreamHandler()
         handler.setFormatter(_Printable("%(message)s"))
         logging.basicConfig(handlers=[handler], level=logging.INFO)
+        orphans.watch(JOBS)
         try:
             yield
         except (ModelError, SystemExit) as error:
             raise SystemExit(printable_lines(error)) from None
+        except OSError as error:
+            if error.errno not in OF_THE_DISK:
+                raise
+            _tell_of_disk(error, terminal)
+            raise SystemExit(1) from error
+
+
+def _tell_of_disk(error: OSError, terminal: int) -> None:
+    free = shutil.disk_usage(".").free / 1e6
+    sentence = f"{error}; {free:.1f} MB are free in {os.getcwd()}"
+    line = os.fsencode(f"{printable_lines(sentence)}\n")
+    try:
+        os.write(sys.stderr.fileno(), line)
+    except OSError:
+        os.write(terminal, line)  # as the log lies on the full disk
 
 
 class _Printable(logging.Formatter):

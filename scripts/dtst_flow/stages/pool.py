@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any, Protocol
 
+from dtst_flow.files import OF_THE_DISK
 from dtst_flow.images import UnreadableImage
 from dtst_flow.ledger import ForeignFile
 from dtst_flow.models import ModelError
@@ -67,7 +68,7 @@ class Died(Failed):
 class Raised:
     """What a worker says when it meets an error of the job's."""
 
-    error: WorkerError | ModelError
+    error: WorkerError | ModelError | OSError
 
 
 def each(
@@ -208,7 +209,9 @@ def _serve(pipe: Connection, make: Callable[[], Worker]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does a moment later
     except ModelError as error:
         pipe.send(Raised(ModelError(str(error))))
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            return pipe.send(Raised(error))
         pipe.send(Raised(WorkerError(traceback.format_exc())))
 
 
