@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dtst_flow import locks
 from dtst_flow.files import read_json, to_json, write_atomic
-from dtst_flow.stages.job import STATE
+from dtst_flow.state import STATE
 
 LOCK = STATE / "run.lock"
 NOTE = STATE / "run.json"

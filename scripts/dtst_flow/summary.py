@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from dtst_flow.files import read_json, read_table
-from dtst_flow.stages.job import PROGRESS, state_of
+from dtst_flow.state import PROGRESS, state_of
 from dtst_flow.text import printable
 
 SHOWN = 3

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from user import User
 
 from dtst_flow.ledger import Ledgers
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 
 FOLDERS = ("images", "images/a", "images/b")
 NAMES = ("p.jpg", "q.jpg", "Q.jpg", "q.png", "r.JPG", "s.jpg")

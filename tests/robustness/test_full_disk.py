@@ -21,8 +21,8 @@ from dtst_flow import images, inventory, models
 from dtst_flow.files import read_table
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages import collect, detect, extract_classes
-from dtst_flow.stages.job import state_of
 from dtst_flow.stages.layout import lay_out
+from dtst_flow.state import state_of
 
 SIZE = 16 << 20
 PAGE = 4096

@@ -7,7 +7,7 @@ import pytest
 from dtst_flow.files import read_table, write_table
 from dtst_flow.ledger import Ledgers, Part
 from dtst_flow.stages import collect
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,7 @@ def test_what_the_user_deleted_does_not_stop_it():
 
 def test_unfinished_sidecars_beside_the_images_go():
     row = {"path": "images/a/x.jpg", "found": {}, "users": [], "cleared": []}
-    write_table("tables/s.jsonl", [row | {"sidecar": None}])
+    write_table("tables/s.jsonl", [row | {"digest": "0", "sidecar": None}])
     write_table("failed/s.jsonl", [])
     write_table("skipped.table", [])
     unfinished = Path("images/a/.dtst-0123.tmp")

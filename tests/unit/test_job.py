@@ -133,8 +133,3 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path):
 def test_it_is_told_the_user_where_the_log_has_no_room_either():
     done = log_of(Path("/dev/full"), FULL)
     assert "No space left on device: 'faces/a.jpg'; " in done.stderr
-
-
-def test_every_bucket_has_a_state_of_its_own():
-    assert job.state_of("faces") == Path(".dtst/buckets/faces")
-    assert job.state_of("a/faces") != job.state_of("faces")

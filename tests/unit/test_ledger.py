@@ -668,7 +668,9 @@ class Histories(RuleBasedStateMachine):
         if self.place(path).exists() and path not in self.foreign:
             self.place(path).unlink()
             if edited:
-                self.place(path).write_text("edited")
+                self.place(path).write_text("the user's own")
+                if "stat" not in self.ledgers.owned().get(path, {}):
+                    self.foreign.add(path)  # a kill left but a claim to the name
             self.settled = False
 
     @rule(path=paths)

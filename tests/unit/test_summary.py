@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.files import to_json, write_atomic
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 from dtst_flow.summary import summary, written
 
 BUCKETS = {"extract_faces": "faces", "cluster": "cluster"}

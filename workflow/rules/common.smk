@@ -28,7 +28,7 @@ from dtst_flow.stages.embed import Options as EmbedOptions
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
 from dtst_flow.stages.failure import healed_parts
-from dtst_flow.stages.job import PROGRESS, STATE, StateGone, make_state, state_of
+from dtst_flow.state import PROGRESS, STATE, StateGone, make_state, state_of
 from dtst_flow.summary import summary, written
 
 OPTIONS = {

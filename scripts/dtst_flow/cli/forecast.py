@@ -20,7 +20,7 @@ from dtst_flow.paths import PATHS, settle
 from dtst_flow.stages import detect as detect_stage
 from dtst_flow.stages import embed as embed_stage
 from dtst_flow.stages import extract_classes, extract_faces
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 from dtst_flow.stems import unique_stems
 
 

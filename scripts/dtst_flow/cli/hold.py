@@ -9,7 +9,7 @@ import click
 
 from dtst_flow import holder
 from dtst_flow.stages import orphans
-from dtst_flow.stages.job import JOBS
+from dtst_flow.state import JOBS
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from dtst_flow.cli import hold
 from dtst_flow.cli.folder import check, trouble
 from dtst_flow.cli.home import home
 from dtst_flow.files import write_atomic
-from dtst_flow.stages.job import STATE, StateGone, make_state
+from dtst_flow.state import STATE, StateGone, make_state
 from dtst_flow.text import printable
 
 

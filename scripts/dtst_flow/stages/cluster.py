@@ -19,8 +19,8 @@ from dtst_flow.files import (
     write_table,
 )
 from dtst_flow.ledger import Ledgers, Part
-from dtst_flow.stages.job import state_of
 from dtst_flow.stages.layout import lay_out
+from dtst_flow.state import state_of
 from dtst_flow.summary import first_of
 
 if TYPE_CHECKING:

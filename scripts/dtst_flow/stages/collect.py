@@ -16,7 +16,7 @@ from dtst_flow.files import (
 from dtst_flow.inside import is_below
 from dtst_flow.ledger import Ledgers
 from dtst_flow.stages.detect import looked, written
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 from dtst_flow.summary import first_of
 
 log = logging.getLogger(__name__)

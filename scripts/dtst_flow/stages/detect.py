@@ -16,7 +16,8 @@ from dtst_flow.ledger import stat_of, unchanged
 from dtst_flow.models import ModelError, Weights
 from dtst_flow.records import Records
 from dtst_flow.stages import source
-from dtst_flow.stages.job import STATE, state_of, work
+from dtst_flow.stages.job import work
+from dtst_flow.state import STATE, state_of
 
 FLOOR = 0.05
 """Boxes of lower scores are not kept in records, unless the threshold is lower still: so

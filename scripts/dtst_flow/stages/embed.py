@@ -20,8 +20,9 @@ from dtst_flow.perceptual import perceptual_hash
 from dtst_flow.records import Records
 from dtst_flow.stages import source
 from dtst_flow.stages.failure import cause_of
-from dtst_flow.stages.job import STATE, Shard
+from dtst_flow.stages.job import Shard
 from dtst_flow.stages.pool import Failed, each
+from dtst_flow.state import STATE
 
 DETECTOR = "faces.dlib"
 """What finds the points of faces that come without; its model is always at hand."""

@@ -14,7 +14,8 @@ from dtst_flow.ledger import Ledgers, Part
 from dtst_flow.models import Weights, loading
 from dtst_flow.records import Records
 from dtst_flow.stages import source
-from dtst_flow.stages.job import STATE, state_of, work
+from dtst_flow.stages.job import work
+from dtst_flow.state import STATE, state_of
 
 
 @dataclass(frozen=True)
