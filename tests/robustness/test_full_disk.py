@@ -139,6 +139,7 @@ def stages(weights: models.Weights) -> None:
     ledgers.settle({"all": placed})
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_stages_with_any_room(disk, colours, survived, long, monkeypatch):
     weights = models.resolve(detect.detect.MODELS["yolo26n"].weights, str(colours))
     disk.empty()

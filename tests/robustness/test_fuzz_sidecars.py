@@ -17,7 +17,7 @@ from PIL import Image
 from dtst_flow import sidecars
 from dtst_flow.classes.written import Written
 from dtst_flow.files import digest_file, read_table, write_table
-from dtst_flow.stages import embed, extract_classes, job, pool
+from dtst_flow.stages import embed, extract_classes
 from dtst_flow.stages.extract_classes import Options
 
 SEEDS = sorted((Path(__file__).parent / "seeds/sidecars").iterdir())
@@ -84,15 +84,7 @@ def dataset(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch) -> None:
-    """Thousands of shards of one image: not each gets a process of its own."""
-
-    def each(make, rows, workers):
-        worker = make()
-        return [(row, pool._answer(worker, row)) for row in rows]
-
-    monkeypatch.setattr(job, "each", each)
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 def try_one(folder: Path, content: bytes) -> None:

@@ -1,0 +1,14 @@
+import pytest
+
+from dtst_flow.stages import job, pool
+
+
+@pytest.fixture
+def in_this_process(monkeypatch) -> None:
+    """Stages do their work here: of thousands of shards not each gets a process of its own."""
+
+    def each(make, rows, workers):
+        worker = make()
+        return [(row, pool._answer(worker, row)) for row in rows]
+
+    monkeypatch.setattr(job, "each", each)
