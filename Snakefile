@@ -53,7 +53,9 @@ onstart:
 
 onsuccess:
     print(summary(BUCKETS))
+    reckon(finished=True)
 
 
 onerror:
     print(summary(BUCKETS))
+    reckon(finished=False)

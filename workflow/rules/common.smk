@@ -5,15 +5,17 @@ import functools
 import os
 import re
 import shutil
+import time
 from dataclasses import fields
 from pathlib import Path
 
+import psutil
 from snakemake.exceptions import WorkflowError
 
 # Jobs run in the dataset's folder; what lies there is data, no modules to import.
 os.environ["PYTHONSAFEPATH"] = "1"
 
-from dtst_flow import code, detect, device, embed, faces, inventory, models
+from dtst_flow import code, detect, device, embed, faces, inventory, models, reckoning
 from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
 from dtst_flow.inside import BadBucket, check_no_way_out, check_target, is_below
@@ -243,6 +245,21 @@ def damaged(stage):
     if stage == "detect":
         return damaged_parts(state(stage))
     return Ledgers(bucket(stage), state(stage)).damaged_parts()
+
+
+def reckon(finished):
+    """Keep what the run cost; say how far off a forecast of it was, if there was any."""
+    said = reckoning.reckon(
+        config["path"],
+        {stage: config[stage] for stage in STAGES},
+        BUCKETS,
+        workflow.cores,
+        bool(GPU),
+        time.time() - psutil.Process().create_time(),
+        finished,
+    )
+    if said:
+        print(said)
 
 
 def labels_file():

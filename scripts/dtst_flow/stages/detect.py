@@ -110,7 +110,7 @@ def run(
     """
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
-    progress = Progress("detect", shard, len(rows))
+    progress = Progress("detect", shard, len(rows), workers)
     if options.clear:
         make = functools.partial(Clearer, options)
     else:

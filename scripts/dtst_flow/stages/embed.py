@@ -116,7 +116,7 @@ def run(
     """
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
-    progress = Progress("embed", shard, len(rows))
+    progress = Progress("embed", shard, len(rows), options.batch_size)
     loaded = Lazy(options, weights)
     cache = records(options, weights.digest, fresh)
     known: dict[str, dict] = {}

@@ -193,7 +193,7 @@ def run(
     """
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
-    progress = Progress("extract_classes", shard, len(rows))
+    progress = Progress("extract_classes", shard, len(rows), workers)
     done, failures = [], []
     make = functools.partial(Cutter, shard, bucket, options)
     for result in source.unchanged(each(make, rows, workers), manifest):

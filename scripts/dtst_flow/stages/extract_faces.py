@@ -80,7 +80,7 @@ def run(
     """
     rows = list(read_table(manifest))
     shard = Path(manifest).stem
-    progress = Progress("extract_faces", shard, len(rows))
+    progress = Progress("extract_faces", shard, len(rows), workers)
     done, failures, computed, written = [], [], 0, 0
     make = functools.partial(Extractor, shard, bucket, options, weights)
     for result in source.unchanged(each(make, rows, workers), manifest):

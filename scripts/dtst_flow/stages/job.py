@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from dtst_flow.files import to_json, write_atomic
 from dtst_flow.models import ModelError
+from dtst_flow.stages.meter import Meter
 from dtst_flow.text import printable_lines
 
 STATE = Path(".dtst")
@@ -60,10 +61,12 @@ class Progress:
 
     rule, part  name the job
     total       its number of images
+    at_once     images that are worked on at once, as the `Meter` has it
     """
 
-    def __init__(self, rule: str, part: str, total: int):
+    def __init__(self, rule: str, part: str, total: int, at_once: int = 1):
         self.path = PROGRESS / f"{rule}.{part}.json"
+        self.meter = Meter(at_once)
         self.counts = {"total": total, "done": 0, "computed": 0, "failed": 0}
         self._told = 0.0
         self.tell()
@@ -73,13 +76,15 @@ class Progress:
         self.counts["done"] += 1
         self.counts["computed"] += computed
         self.counts["failed"] += failed
+        self.meter.tick(computed)
         if monotonic() - self._told > 0.5:
             self.tell()
 
     def tell(self) -> None:
-        """Write the file."""
+        """Write the file, and beside it what the job has cost."""
         self._told = monotonic()
         write_atomic(self.path, to_json(self.counts))
+        self.meter.note(self.path)
 
 
 class Worker(Protocol):
