@@ -135,6 +135,17 @@ class TestTime:
         assert told.startswith("  about 1 min 26 s on")
         assert told.endswith("; calibrated on 5 images") and tried == ["extract_faces"]
 
+    def test_small_and_large_images_are_tried(self, monkeypatch):
+        given = []
+        monkeypatch.setattr(module.Trials, "run", lambda *words: given.append(words[3]))
+        files = {f"images/{n}.jpg": n * 7 % 10 for n in range(10)}
+        list(
+            outlook(
+                "x", [Counted("extract_faces", FACES, "", files, list(files))], SETUP
+            )
+        )
+        assert [files[path] for path in given[0]] == list(range(10))
+
     def test_a_trial_that_tells_nothing_is_said_and_no_sum_made(self):
         costs.keep([cost("embed", CLUSTER)])
         stages = [photos(80, 40), crops({"faces/a.jpg": 9}, 1)]
@@ -275,4 +286,4 @@ def test_images_to_try_are_spread_over_all(count, tried):
     chosen = spread(images, 5)
     assert len(chosen) == len(set(chosen)) == tried
     if count > 5:
-        assert chosen == ["0", "200", "400", "600", "800"]
+        assert chosen == ["100", "300", "500", "700", "900"]

@@ -13,18 +13,15 @@ from typing import Any
 from dtst_flow import costs, inventory
 from dtst_flow.cli import estimate
 from dtst_flow.cli.estimate import Estimate
+from dtst_flow.cli.made import Made, made
 from dtst_flow.cli.trial import FEW, Trial, Trials, size_of
 from dtst_flow.costs import Rate
-from dtst_flow.files import read_table
 from dtst_flow.ledger import Ledgers
 from dtst_flow.reckoning import FORECAST, Forecast, asked
 from dtst_flow.stages.job import state_of
 
 JOB = 1.0
 """Seconds that a job takes to start, roughly."""
-
-TABLES = {"extract_faces": "faces", "extract_classes": "classes"}
-"""Stage that makes crops -> the folder in its bucket's state where its tables lie."""
 
 CLUSTERING = Rate(begin=3.0, image=0.002, memory=250e6, images=0, basis="guessed")
 """What clustering a few images costs, roughly, where it was never measured."""
@@ -131,20 +128,6 @@ def _more(stage: Counted, coming: Coming) -> str:
     return f"; about {coming.images} {'new or changed' if stage.files else 'to come'}"
 
 
-@dataclass(frozen=True)
-class Made:
-    """What a stage made of its images.
-
-    crops  image -> its crops, as paths
-    each   how many crops an image has, on average
-    size   bytes of a crop and its sidecar on disk, on average
-    """
-
-    crops: dict[str, list[str]]
-    each: float = 1.0
-    size: float = 0.0
-
-
 class Planner:
     """Knows what stages cost: from runs on this machine, or by trying."""
 
@@ -217,8 +200,9 @@ class Planner:
             if not stage.images and at:
                 self._try(self.counted[at - 1])
             images = stage.todo if len(stage.todo) >= FEW else stage.images
+            by_size = sorted(images, key=stage.files.__getitem__)
             self._tried[stage.stage] = self.trials.run(
-                stage.stage, stage.settings, images
+                stage.stage, stage.settings, by_size
             )
         return self._tried[stage.stage]
 
@@ -255,7 +239,7 @@ class Planner:
 
     def _made(self, stage: Counted) -> Made:
         """What the last run of a stage made, or a trial."""
-        there = made(stage)
+        there = made(stage.stage, stage.settings["to"])
         if there.crops:
             return there
         tried = self._tried.get(stage.stage)
@@ -288,19 +272,3 @@ class Planner:
         if stage.settings["link"] == "copy":
             room += (coming.images - len(coming.replaced)) * coming.size
         return records + max(0.0, room)
-
-
-def made(stage: Counted) -> Made:
-    """What the last run of a stage that makes crops left, by its tables."""
-    bucket = stage.settings["to"]
-    tables = state_of(bucket) / TABLES[stage.stage]
-    try:
-        rows = [row for table in tables.glob("*.jsonl") for row in read_table(table)]
-        crops = {row["path"]: [c["path"] for c in row["crops"]] for row in rows}
-        sizes = [estimate.on_disk(size_of(c)) for row in rows for c in row["crops"]]
-    except (OSError, ValueError, LookupError, TypeError):
-        return Made({})  # whatever it is, no run of this workflow wrote it
-    if not sizes:
-        return Made({})
-    crops = {path: [f"{bucket}/{name}" for name in of] for path, of in crops.items()}
-    return Made(crops, len(sizes) / len(crops), sum(sizes) / len(sizes))

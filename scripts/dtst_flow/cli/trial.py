@@ -58,8 +58,8 @@ class Trials:
     ) -> Trial | None:
         """Try a stage; None where that cannot be.
 
-        images  to compute; a few of them, spread over all, are tried. Without any, what
-                the trial before left in the stage's source
+        images  to compute, in an order over which the few that are tried are spread.
+                Without any, what the trial before left in the stage's source
         """
         rule = "embed" if stage == "cluster" else stage
         chosen = spread(images, FEW)
@@ -111,6 +111,6 @@ def size_of(row: dict) -> int:
 
 
 def spread(images: list[str], few: int) -> list[str]:
-    """So many of the images, at most, evenly spread over all."""
+    """So many of the images, at most, from the middles of so many equal parts."""
     count = min(few, len(images))
-    return [images[i * len(images) // count] for i in range(count)]
+    return [images[(2 * i + 1) * len(images) // (2 * count)] for i in range(count)]
