@@ -154,6 +154,12 @@ class TestTime:
         assert not any(line.startswith("together") for line in more)
         assert not FORECAST.exists()
 
+    def test_cutting_is_guessed_where_a_trial_found_nothing_to_cut(self):
+        files = {"images/a.jpg": 9}
+        stage = Counted("extract_classes", {"to": "crops"}, "", files, list(files))
+        _, told = outlook("extract-classes", [stage], SETUP)
+        assert told.endswith("; guessed")
+
     def test_nothing_to_compute_takes_no_words(self, monkeypatch):
         tried = trials(monkeypatch)
         FORECAST.parent.mkdir()

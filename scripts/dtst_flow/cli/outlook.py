@@ -23,6 +23,9 @@ from dtst_flow.stages.job import state_of
 JOB = 1.0
 """Seconds that a job takes to start, roughly."""
 
+CUTTING = Rate(begin=1.0, image=0.02, memory=100e6, images=0, basis="guessed")
+"""What cutting boxes out costs, roughly, where a trial found none to cut."""
+
 CLUSTERING = Rate(begin=3.0, image=0.002, memory=250e6, images=0, basis="guessed")
 """What clustering a few images costs, roughly, where it was never measured."""
 
@@ -190,7 +193,7 @@ class Planner:
             return costs.rate(past)
         tried = self._try(stage)
         if tried is None:
-            return None
+            return CUTTING if stage.stage == "extract_classes" else None
         return costs.rate([tried.cost], f"calibrated on {tried.images} images")
 
     def _try(self, stage: Counted) -> Trial | None:

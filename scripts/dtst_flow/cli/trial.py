@@ -75,10 +75,12 @@ class Trials:
         notes = notes_of(self.folder / PROGRESS).get(rule, [])
         depends = costs.depends(rule, settings, self.gpu)
         cost = costs.of_jobs(rule, depends, str(self.folder), notes)
+        if cost is None or not cost.timed:
+            return None
         table = self.folder / STATE / "trial" / stage / "table"
         crops = [crop for row in read_table(table) for crop in row.get("crops", ())]
         sizes = [size_of(crop) for crop in crops]
-        return cost and Trial(cost, notes[0]["computed"], sizes)
+        return Trial(cost, notes[0]["computed"], sizes)
 
     def _copy(self, path: str) -> None:
         for name in (path, str(sidecars.path_of(path))):
