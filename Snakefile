@@ -48,14 +48,18 @@ rule all:
 
 
 onstart:
+    holder.begin_plainly(".")
     shutil.rmtree(PROGRESS, ignore_errors=True)
+    SUMMED_UP.update(written(BUCKETS))
 
 
 onsuccess:
+    holder.end(".", os.getpid())
     print(summary(BUCKETS))
     reckon(finished=True)
 
 
 onerror:
-    print(summary(BUCKETS))
+    holder.end(".", os.getpid())
+    print(summary(BUCKETS, SUMMED_UP))
     reckon(finished=False)

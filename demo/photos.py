@@ -41,7 +41,7 @@ def write(folder: Path, seed: int = 0) -> None:
     chance = np.random.default_rng(seed)
     rows = []
     for name, (package, file_name, count) in SOURCES.items():
-        photo = images.read(_locate(package, file_name))
+        photo = images.read(locate(package, file_name))
         people = find_people(name, photo, count)
         for person in people:
             for shot in range(SHOTS):
@@ -99,5 +99,6 @@ def take(photo: np.ndarray, person: Person, chance: np.random.Generator):
     return picture, turn
 
 
-def _locate(package: str, name: str) -> Path:
+def locate(package: str, name: str) -> Path:
+    """Where a package has a photo."""
     return next(Path(f.locate()) for f in files(package) if f.name == name)

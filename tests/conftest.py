@@ -9,6 +9,7 @@ import colour_detector
 import pytest
 from dataset import ROOT, Dataset
 from hypothesis import settings
+from PIL import Image
 
 from dtst_flow.models import cache_folder
 
@@ -110,6 +111,12 @@ def finished(tmp_path_factory) -> Dataset:
     photos.write(dataset.folder)
     dataset.run()
     return dataset
+
+
+@pytest.fixture(autouse=True)
+def pillows_limit(monkeypatch):
+    """Of an image's pixels, which `images.read` sets for the process, left as it was."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
 
 
 @pytest.fixture

@@ -2,15 +2,20 @@
 
 import json
 import os
+import struct
+import zlib
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
+from pillow_heif import register_heif_opener
 
 from dtst_flow import sidecars
 from dtst_flow.files import read_table
+
+register_heif_opener()
 
 STORED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -137,8 +142,6 @@ def good() -> dict[str, bytes]:
 
 def bad() -> dict[str, bytes]:
     """File name -> content of which no picture can be made."""
-    told = PngImagePlugin.PngInfo()
-    told.add_itxt("bomb", "x" * 100_000_000, zip=True)
     broken = {
         "empty.jpg": b"",
         "text.jpg": b"no image\n",
@@ -146,8 +149,6 @@ def bad() -> dict[str, bytes]:
         "header.jpg": b"\xff\xd8\xff\xe0\0\x10JFIF\0",
         "random.jpg": np.random.default_rng(0).bytes(5000),
         "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-        "bomb.png": encode(Image.new("1", (30_000, 30_000)), "PNG"),
-        "text bomb.png": encode(picture(), "PNG", pnginfo=told),
         "wrong sum.png": good()["rgb.png"].replace(b"IDAT", b"IDAT\0", 1),
         "half\nof\x1b[2J\u202eit.jpg": good()["rgb.jpg"][:700],
     }
@@ -162,6 +163,60 @@ def bad() -> dict[str, bytes]:
     )
     kinds = {name: good()[name] for name in cut}
     return broken | {f"half {name}": c[: len(c) // 2] for name, c in kinds.items()}
+
+
+HEADERS = {
+    "rgb.jpg": (b"\xff\xc0\0\x11\x08", ">HH"),
+    "progressive.jpe": (b"\xff\xc2\0\x11\x08", ">HH"),
+    "rgb.gif": (b"GIF87a", "<HH"),
+    "rgb.bmp": (struct.pack("<I", 40), "<II"),
+    "lossy.webp": (b"\x9d\x01\x2a", "<HH"),
+    "rgb.avif": (b"ispe\0\0\0\0", ">II"),
+    "rgb.heic": (b"ispe\0\0\0\0", ">II"),
+}
+"""File -> the bytes before the size in its header, how the size is laid out."""
+
+
+@cache
+def bombs() -> dict[str, bytes]:
+    """File name -> content that is small and would take gigabytes of memory."""
+    start = good()["rgb.png"][:33]
+    huge = struct.pack(">IIBBBBB", 30_000, 30_000, 1, 0, 0, 0, 0)
+    nothing = chunk(b"IDAT", deflated_zeros(30_000 * 3751)) + chunk(b"IEND", b"")
+    text = chunk(b"zTXt", b"bomb\0\0" + deflated_zeros(100_000_000))
+    profile = chunk(b"iCCP", b"bomb\0\0" + deflated_zeros(100_000_000))
+    return {
+        "bomb.png": start[:8] + chunk(b"IHDR", huge) + nothing,
+        "text bomb.png": start + text + good()["rgb.png"][33:],
+        "profile bomb.png": start + profile + good()["rgb.png"][33:],
+    } | {
+        f"enlarged {name}": _enlarged(good()[name], before, layout)
+        for name, (before, layout) in HEADERS.items()
+    }
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A part of a PNG."""
+    ends = (
+        struct.pack(">I", len(content)),
+        struct.pack(">I", zlib.crc32(kind + content)),
+    )
+    return ends[0] + kind + content + ends[1]
+
+
+def deflated_zeros(count: int) -> bytes:
+    packer, million = zlib.compressobj(), bytes(1_000_000)
+    packed = [packer.compress(million) for _ in range(count // 1_000_000)]
+    return b"".join(
+        [*packed, packer.compress(bytes(count % 1_000_000)), packer.flush()]
+    )
+
+
+def _enlarged(content: bytes, before: bytes, layout: str) -> bytes:
+    """A file whose header says 30,000 x 30,000, in that layout behind some bytes."""
+    start = content.index(before) + len(before)
+    size = struct.pack(layout, *[30_000] * layout.count(layout[-1]))
+    return content[:start] + size + content[start + len(size) :]
 
 
 def other(folder: Path, shown: bytes) -> None:

@@ -29,19 +29,30 @@ def version(module: str) -> str:
 
 
 def _collect(module: str, seen: dict[str, str]) -> None:
-    path = _file(module)
-    if path is None or module in seen:
+    found = _look_into(module)
+    if found is None or module in seen:
         return
+    seen[module], imported = found
+    for name in imported:
+        _collect(name, seen)
+
+
+@functools.cache
+def _look_into(module: str) -> tuple[str, tuple[str, ...]] | None:
+    """Digest of a module alone and what it may import from the package."""
+    path = _file(module)
+    if path is None:
+        return None
     source = path.read_bytes()
-    seen[module] = digest(source)
+    imported = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
             PACKAGE.name
         ):
             parent = node.module.removeprefix(PACKAGE.name).lstrip(".")
-            _collect(parent, seen)
-            for name in node.names:
-                _collect(f"{parent}.{name.name}".lstrip("."), seen)
+            imported += [parent]
+            imported += [f"{parent}.{name.name}".lstrip(".") for name in node.names]
+    return digest(source), tuple(imported)
 
 
 def _file(module: str) -> Path | None:

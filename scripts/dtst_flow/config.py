@@ -47,13 +47,14 @@ def _values(settings: dict) -> Iterator[tuple[str, Any]]:
     todo: list[tuple[str, Any]] = [("", settings)]
     while todo:
         name, value = todo.pop()
-        yield name or "the settings", value
+        yield printable(name, SHOWN) or "the settings", value
         if isinstance(value, dict):
             for key, inner in value.items():
                 if not isinstance(key, str):
                     raise BadSettings(
-                        f"the name {key!r} is no text; in YAML, put it in quotes"
+                        f"the name {printable(repr(key), SHOWN)} is no text; in YAML, put it in quotes"
                     )
+                key = printable(key, SHOWN)
                 todo.append((f"{name}.{key}" if name else key, inner))
         elif isinstance(value, list | tuple):
             todo += [(name, inner) for inner in value]
@@ -72,7 +73,8 @@ def _validator(schema: dict):
 
 def _sentence(error) -> str:
     """A `jsonschema.ValidationError` in one line."""
-    name = ".".join(str(part) for part in error.absolute_path if isinstance(part, str))
+    names = (part for part in error.absolute_path if isinstance(part, str))
+    name = printable(".".join(names), SHOWN)
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         odd = next(key for key in error.instance if key not in known)

@@ -1,5 +1,6 @@
 """Writing files so that a reader never meets half of one, and naming their content."""
 
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,11 @@ from typing import Any
 
 TEMPORARY_PREFIX = ".dtst-"
 """How the names of unfinished files begin; a killed writer leaves them behind."""
+
+OF_THE_DISK = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+)
+"""Errors that are nobody's fault but the disk's or its owner's; a sentence tells all."""
 
 
 @contextmanager
@@ -30,14 +36,30 @@ def temporary(path: str | Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
-def write_atomic(path: str | Path, content: bytes) -> None:
+def sweep(folder: str | Path, below: bool = False) -> None:
+    """Remove what killed writers left in a folder; `below`: in those below it, too."""
+    pattern = f"{TEMPORARY_PREFIX}*.tmp"
+    for leftover in Path(folder).glob(f"**/{pattern}" if below else pattern):
+        leftover.unlink(missing_ok=True)
+
+
+def write_atomic(path: str | Path, content: bytes, durable: bool = False) -> None:
     """Write a file under a temporary name beside it, then rename it into place.
 
     Two processes may write the same path at once: each has its own temporary name and
     the last rename wins.
+
+    durable  wait until the content is on the disk before it is renamed, so that a power
+             cut cannot leave an empty file either. It takes up to some ten ms, and is for
+             what holds words of the user's, or would not be missed when it is empty:
+             records and crops are.
     """
     with temporary(path) as new:
-        new.write_bytes(content)
+        with open(new, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(new, path)
 
 
@@ -57,8 +79,9 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_table(path: str | Path, rows: Iterable[dict]) -> None:
-    """Write rows as JSON Lines, one object a line."""
-    write_atomic(path, b"".join(to_json(row) + b"\n" for row in rows))
+    """Write rows as JSON Lines, one object a line, durably."""
+    content = b"".join(to_json(row) + b"\n" for row in rows)
+    write_atomic(path, content, durable=True)
 
 
 def read_table(path: str | Path) -> Iterator[dict]:

@@ -80,20 +80,22 @@ def read(
             image.draft(None, (least, least))
         image.load()
         upright = ImageOps.exif_transpose(image)
-        return np.asarray(_flatten(upright, background, _bits(image)))
+        pixels = np.asarray(_flatten(upright, background, _bits(image)))
+    check_size(pixels.shape[0] * pixels.shape[1], max_pixels)  # headers may lie
+    return pixels
 
 
-def size(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """(width, height) of an image as stored, from its header. Raises UnreadableImage."""
-    with _opened(source, max_pixels) as image:
-        return image.size
+def check_size(pixels: int, max_pixels: int) -> None:
+    """Raise UnreadableImage, as `read` does, for an image of too many pixels."""
+    if pixels > max_pixels:
+        raise UnreadableImage(f"cannot be decoded: {_too_many(max_pixels)}")
 
 
 @contextmanager
 def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[Image.Image]:
     """An image whose header was read. What fails until the end raises UnreadableImage."""
-    # Pillow refuses at twice its limit, and checks the parts of a file as well. It warns
-    # from the limit on; photos of that size are fine here.
+    # Pillow refuses at twice its limit, which is one for all threads, and checks the parts
+    # of a file as well. It warns from the limit on; photos of that size are fine here.
     Image.MAX_IMAGE_PIXELS = max_pixels / 2
     try:
         with warnings.catch_warnings():
@@ -109,13 +111,17 @@ def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[Image.Image
 
 def _reason(error: Exception, source: str | Path | bytes, max_pixels: int) -> str:
     if isinstance(error, Image.DecompressionBombError):
-        return f"it has more than {max_pixels} pixels (--max-pixels)"
+        return _too_many(max_pixels)
     if source == b"":
         return "it is empty"
     if isinstance(error, UnidentifiedImageError):
         return "no image of a known type, or broken at its start"
     text = " ".join(str(error).split()) or type(error).__name__
     return text if text.isprintable() else ascii(text)
+
+
+def _too_many(max_pixels: int) -> str:
+    return f"it has more than {max_pixels} pixels (--max-pixels)"
 
 
 def _bits(image: Image.Image) -> int:

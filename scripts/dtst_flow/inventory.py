@@ -29,6 +29,9 @@ from dtst_flow.stems import unique_stems
 DIGESTS = "digests.jsonl"
 """The table in a bucket's state of what contents its images were found to have."""
 
+UNREADABLE = "cannot be read"
+"""Why a file is passed over that the next run may find readable, unchanged as it is."""
+
 
 @dataclass
 class Listing:
@@ -60,7 +63,10 @@ def _suffix(path: str) -> str:
 
 
 def scan(
-    dataset: str | Path, specs: Iterable[str], max_file_size: float = math.inf
+    dataset: str | Path,
+    specs: Iterable[str],
+    max_file_size: float = math.inf,
+    to: str | None = None,
 ) -> Listing:
     """List the files of a bucket.
 
@@ -69,10 +75,13 @@ def scan(
     link to a parent folder ends nowhere.
 
     max_file_size  an image of more megabytes is passed over
+    to             a target that no folder of the bucket may lead to or into, be it by
+                   links
 
-    Raises BadBucket when a spec leaves the dataset or matches nothing.
+    Raises BadBucket when a spec leaves the dataset, matches nothing, or leads to `to`.
     """
     dataset = Path(dataset)
+    target = to and os.path.realpath(dataset / to)
     listing = Listing()
     for spec in specs:
         if not is_below(spec):
@@ -84,6 +93,8 @@ def scan(
         for path in _matches(dataset, spec):
             found = True
             if path.is_dir():
+                if target and Path(os.path.realpath(path)).is_relative_to(target):
+                    raise _overlap_of(spec, to, path.relative_to(dataset).as_posix())
                 _take_all(dataset, path, listing)
             else:
                 _take(dataset, path, listing)
@@ -217,10 +228,15 @@ def check_apart(specs: Iterable[str], to: str) -> None:
     target = PurePosixPath(to)
     for spec in specs:
         if _overlap(PurePosixPath(spec).parts, target.parts):
-            raise BadBucket(
-                f"--to '{to}' and --from '{spec}' overlap: results would be read back "
-                "as input; choose a folder beside the sources"
-            )
+            raise _overlap_of(spec, to)
+
+
+def _overlap_of(spec: str, to: str, link: str | None = None) -> BadBucket:
+    how = f" ('{link}' leads there)" if link else ""
+    return BadBucket(
+        f"--to '{to}' and --from '{spec}' overlap{how}: results would be read back as "
+        "input; choose a folder beside the sources"
+    )
 
 
 def _overlap(spec: tuple[str, ...], target: tuple[str, ...]) -> bool:
@@ -242,6 +258,14 @@ def fingerprint(listing: Listing, ignore: frozenset[str] = frozenset()) -> str:
     return digest_value([(p, *stat) for p, stat in files if p not in ignore])
 
 
+def digest_of(path: str | Path) -> str | None:
+    """Digest of a file's content, None if it cannot be read."""
+    try:
+        return digest_file(path)
+    except OSError:
+        return None
+
+
 def digests(
     dataset: str | Path, files: dict[str, tuple[int, int]], cache: str | Path
 ) -> dict[str, str]:
@@ -256,17 +280,17 @@ def digests(
             if files.get(row["path"]) == (row["size"], row["mtime"]):
                 known[row["path"]] = row["digest"]
 
-    def read(path: str) -> str | None:
-        try:
-            return digest_file(Path(dataset) / path)
-        except OSError:
-            return None
-
     unknown = sorted(files.keys() - known.keys())
     if not unknown and rows == len(known):
         return dict(sorted(known.items()))
     with ThreadPoolExecutor() as threads:
-        known.update(zip(unknown, threads.map(read, unknown), strict=True))
+        known.update(
+            zip(
+                unknown,
+                threads.map(lambda path: digest_of(Path(dataset) / path), unknown),
+                strict=True,
+            )
+        )
     content = {path: known[path] for path in sorted(files) if known[path]}
     rows = ((path, *files[path], name) for path, name in content.items())
     columns = ("path", "size", "mtime", "digest")
@@ -314,7 +338,7 @@ def write(
     content = digests(dataset, listing.files, cache)
     for path in set(listing.files) - set(content):
         del listing.files[path]
-        listing.skipped[path] = "cannot be read"
+        listing.skipped[path] = UNREADABLE
     stems = unique_stems(listing.images)
     for shard, paths in split(listing.images, shard_size).items():
         rows = (
@@ -333,6 +357,18 @@ def write(
         ({"path": path, "reason": reason} for path, reason in skipped),
     )
     return listing
+
+
+def is_mended(folder: str | Path) -> bool:
+    """Whether a file that could not be read when manifests were written can be now.
+
+    folder  where the manifests lie, below the dataset, in which we are
+    """
+    skipped = Path(folder) / "skipped.table"
+    return skipped.exists() and any(
+        row["reason"] == UNREADABLE and digest_of(row["path"])
+        for row in read_table(skipped)
+    )
 
 
 def shards(folder: str | Path) -> list[str]:

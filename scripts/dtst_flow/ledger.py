@@ -7,8 +7,9 @@ done, `settle` removes what is no longer wanted and turns the journals into ledg
 A row of a ledger is {path, key, stat, written, sidecar}: path relative to the bucket,
 key naming all that the content was made from, [size, mtime in ns] of the file, the
 `sidecars.signature` of all that we may have left beside it, stat of the sidecar or
-None. The row noted before writing has path and written only. Of a symbolic link the
-stat is its own: that of the file it leads to is not ours to keep.
+None. The row noted before writing has {path, written, claimed}: the stats of all files of
+ours that may bear the name from then on. Of a symbolic link the stat is its own: that of
+the file it leads to is not ours to keep.
 
 Ledgers may come along with a dataset from anywhere. Rows whose path leads out of the
 bucket are passed over, and nothing is written or removed where links lead out of it.
@@ -19,11 +20,12 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from dtst_flow import sidecars
 from dtst_flow.files import (
-    TEMPORARY_PREFIX,
+    sweep,
     temporary,
     to_json,
     write_table,
@@ -32,7 +34,16 @@ from dtst_flow.inside import is_below, leads_out
 
 
 class ForeignFile(Exception):
-    """A file of the user's that stands where one of ours should go."""
+    """A file of the user's that stands where one of ours should go.
+
+    file  its path
+    """
+
+    def __init__(
+        self, file: Path, fault: str = "is there already and was not written by dtst"
+    ):
+        super().__init__(f"{str(file)!r} {fault}; move it away or choose another --to")
+        self.file = file
 
 
 def stat_of(path: str | Path, follow_links: bool = True) -> list[int] | None:
@@ -48,6 +59,22 @@ def stat_of(path: str | Path, follow_links: bool = True) -> list[int] | None:
     if stat.S_ISLNK(found.st_mode) and not os.path.exists(path):
         return None
     return [found.st_size, found.st_mtime_ns]
+
+
+GRAINS = (1, 100, 1_000, 1_000_000, 1_000_000_000)
+"""Nanoseconds that file systems and archives keep times to."""
+
+
+def unchanged(found: list[int] | None, noted: list[int] | None) -> bool:
+    """Whether what `stat_of` finds is what it found before.
+
+    A time may be cut short by now, in a dataset that came in an archive or from another
+    file system: then the file is none the less as it was.
+    """
+    if found is None or noted is None:
+        return found == noted
+    size, time = noted
+    return found[0] == size and any(found[1] == time - time % g for g in GRAINS)
 
 
 class Ledgers:
@@ -85,9 +112,9 @@ class Ledgers:
     def intact(self, row: dict) -> bool:
         """Whether file and sidecar are still as the row has them."""
         path = self.bucket / row["path"]
-        return stat_of(path, follow_links=False) == row.get("stat") and stat_of(
-            sidecars.path_of(path)
-        ) == row.get("sidecar")
+        return unchanged(
+            stat_of(path, follow_links=False), row.get("stat")
+        ) and unchanged(stat_of(sidecars.path_of(path)), row.get("sidecar"))
 
     def damaged_parts(self) -> list[str]:
         """Parts of which a file was edited or deleted, or that were never settled."""
@@ -106,11 +133,10 @@ class Ledgers:
         """
         wanted = {row["path"] for rows in parts.values() for row in rows}
         stale = {p: row for p, row in self.owned().items() if p not in wanted}
-        for leftover in self.bucket.glob(f"**/{TEMPORARY_PREFIX}*.tmp"):
-            leftover.unlink(missing_ok=True)
+        sweep(self.bucket, below=True)
         for path, row in stale.items():
             if not self.leads_out(path):
-                self._remove(self.bucket / path, row["written"])
+                self._remove(self.bucket / path, row)
         for part, rows in parts.items():
             write_table(self.settled / f"{part}.jsonl", rows)
         for part in set(self.parts()) - set(parts):
@@ -123,10 +149,12 @@ class Ledgers:
         """Whether links take the folder of one of the bucket's paths out of it."""
         return leads_out(self.bucket, os.path.dirname(path))
 
-    def _remove(self, path: Path, written: list[dict]) -> None:
-        path.unlink(missing_ok=True)
+    def _remove(self, path: Path, row: dict) -> None:
+        if _is_ours(path, row):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
         try:
-            rest = sidecars.merge(sidecars.read(path), {}, *written)
+            rest = sidecars.merge(sidecars.read(path), {}, *row["written"])
         except sidecars.BrokenSidecar:
             return  # the user's edit; not ours to delete
         sidecars.write(path, rest)
@@ -185,22 +213,26 @@ class Part:
         """
         target = self.ledgers.bucket / path
         if self.ledgers.leads_out(path):
-            raise ForeignFile(
-                f"{str(target.parent)!r} leads out of its bucket by a link; move it away"
-            )
-        row = self.known.get(path) or self._claim(path, target, fill, reserved)
+            raise ForeignFile(target.parent, "leads out of its bucket by a link")
+        row = self._row(path, target)
         if row.get("key") == key and self.ledgers.intact(row):
             if path not in self.known:
                 self._note(row)  # so far only the ledger of another part has it
             return row, False
+        self._refuse_foreign(target, row, fill, reserved)
         before = row.get("written", [])
         written = before if sidecar is None else [sidecars.signature(sidecar)]
-        self._note({"path": path, "written": before + written})
+        claim = {"path": path, "written": before + written}
+        claim["claimed"] = [stat_of(target, follow_links=False)]
+        self._note(claim)
         with temporary(target) as new:
             fill(new)
+            claimed = [*claim["claimed"], stat_of(new, follow_links=False)]
+            self._note(claim | {"claimed": claimed})
             if sidecar is not None:
                 present = sidecars.read(target)
-                sidecars.write(target, sidecars.merge(present, sidecar, *before))
+                merged = sidecars.merge(present, sidecar, *before)
+                sidecars.write(target, merged, durable=bool(present))
             # Not written into: what bears the name may be a link to the user's file.
             os.replace(new, target)
         row = {
@@ -213,29 +245,33 @@ class Part:
         self._note(row)
         return row, True
 
-    def _claim(
-        self, path: str, target: Path, fill: Callable[[Path], object], reserved: bool
-    ) -> dict:
-        """The row of a path new to this part. Raises ForeignFile if it is the user's."""
-        there = os.path.lexists(target)
-        if not there and not os.path.lexists(sidecars.path_of(target)):
-            return {}
+    def _row(self, path: str, target: Path) -> dict:
+        """What was last noted of a path, by whichever part; {} of a new one."""
+        if path in self.known or not any(
+            map(os.path.lexists, (target, sidecars.path_of(target)))
+        ):
+            return self.known.get(path, {})
         if self._owned is None:
             self._owned = self.ledgers.owned()
-        if path in self._owned:
-            return self._owned[path]
+        return self._owned.get(path, {})
+
+    def _refuse_foreign(
+        self, target: Path, row: dict, fill: Callable[[Path], object], reserved: bool
+    ) -> None:
+        """Raise ForeignFile if a file or folder of the user's is in the way."""
+        for folder in target.relative_to(self.ledgers.bucket).parents:
+            there = self.ledgers.bucket / folder
+            if os.path.lexists(there) and not there.is_dir():
+                raise ForeignFile(there)
+        if not os.path.lexists(target) or _is_ours(target, row):
+            return
         # Provenance or content tell what is ours from before the ledger was lost.
-        if (
-            not there
-            or reserved
+        if target.is_dir() or not (
+            reserved
             or "provenance" in sidecars.read(target)
             or (target.is_file() and _has_content(target, fill))
         ):
-            return {}
-        raise ForeignFile(
-            f"{str(target)!r} is there already and was not written by dtst; "
-            "move it away or choose another --to"
-        )
+            raise ForeignFile(target)
 
     def _note(self, row: dict) -> None:
         self.known[row["path"]] = row
@@ -243,6 +279,18 @@ class Part:
         with open(self.journal, "ab") as journal:
             # The line break comes first: it also ends a line that a kill cut short.
             journal.write(b"\n" + to_json(row))
+
+
+def _is_ours(path: Path, row: dict) -> bool:
+    """Whether the file that bears the name of a row is ours.
+
+    One that is noted as written is, also when the user edited it; where a kill left but
+    the claim, it might be one that the user put there since. Folders never are.
+    """
+    if path.is_dir() and not path.is_symlink():
+        return False
+    found = stat_of(path, follow_links=False)
+    return "stat" in row or (found is not None and found in row.get("claimed", ()))
 
 
 def _has_content(path: Path, fill: Callable[[Path], object]) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from dtst_flow import costs
 from dtst_flow.files import digest_value, read_json, to_json, write_atomic
 from dtst_flow.quantities import duration
-from dtst_flow.stages.job import PROGRESS, STATE, state_of
 from dtst_flow.stages.meter import SUFFIX
+from dtst_flow.state import PROGRESS, STATE, state_of
 
 FORECAST = STATE / "forecast.json"
 """What the last dry run said."""

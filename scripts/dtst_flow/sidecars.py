@@ -25,7 +25,14 @@ DEEPEST = 100
 
 
 class BrokenSidecar(Exception):
-    """A sidecar that is no JSON object; the message names file and fault."""
+    """A sidecar that is no JSON object; the message names file and fault.
+
+    file  its path, None where only its content is known
+    """
+
+    def __init__(self, message: str, file: Path | None = None):
+        super().__init__(message)
+        self.file = file
 
 
 def path_of(image: str | Path) -> Path:
@@ -85,14 +92,22 @@ def _check_depth(value: Any, left: int) -> None:
 
 def _broken(path: Path, fault: str) -> BrokenSidecar:
     # As a literal, since a path need not be printable.
-    return BrokenSidecar(f"sidecar {str(path)!r} {fault}")
+    return BrokenSidecar(f"sidecar {str(path)!r} {fault}", path)
 
 
-def write(image: str | Path, content: dict, remove_empty: bool = True) -> None:
-    """Replace an image's sidecar; an empty one is removed, unless that is not wanted."""
+def write(
+    image: str | Path,
+    content: dict,
+    remove_empty: bool = True,
+    durable: bool = True,
+) -> None:
+    """Replace an image's sidecar; an empty one is removed, unless that is not wanted.
+
+    durable  as `write_atomic` has it; not needed where nobody else has written
+    """
     path = path_of(image)
     if content or not remove_empty:
-        write_atomic(path, to_json(content, indent=2) + b"\n")
+        write_atomic(path, to_json(content, indent=2) + b"\n", durable)
     else:
         path.unlink(missing_ok=True)
 

@@ -4,27 +4,34 @@ from collections import Counter
 from pathlib import Path
 
 from dtst_flow.files import read_json, read_table
-from dtst_flow.stages.job import PROGRESS, state_of
+from dtst_flow.state import PROGRESS, state_of
 from dtst_flow.text import printable
 
 SHOWN = 3
 """Failures named in full; all are in the list that is pointed to."""
 
 
-def summary(buckets: dict[str, str]) -> str:
+def written(buckets: dict[str, str]) -> dict[str, int]:
+    """When the stages that have a summary wrote it: stage -> ns."""
+    paths = {stage: _path(bucket) for stage, bucket in buckets.items()}
+    return {s: path.stat().st_mtime_ns for s, path in paths.items() if path.exists()}
+
+
+def summary(buckets: dict[str, str], before: dict[str, int] | None = None) -> str:
     """Sum up a run from what its jobs left.
 
     buckets  stage -> the bucket it makes, in order; a hidden one is no folder, that stage
              writes sidecars
+    before   what `written` gave when the run began: summaries since then only
     """
     lines = []
-    for stage, bucket in buckets.items():
-        path = state_of(bucket) / "summary.json"
-        if not path.exists():
+    for stage, when in written(buckets).items():
+        if before and before.get(stage) == when:
             continue
+        bucket = buckets[stage]
         place = "sidecars" if bucket.startswith(".") else Path(bucket).resolve()
         lines.append(f"{stage.replace('_', '-')} -> {place}")
-        lines += [f"  {sentence}" for sentence in read_json(path)["said"]]
+        lines += [f"  {sentence}" for sentence in read_json(_path(bucket))["said"]]
         lines += [f"  {line}" for line in _failures(state_of(bucket) / "failed.jsonl")]
     counts = _computed()
     if counts:
@@ -37,6 +44,10 @@ def first_of(failures: list[dict], bucket: str) -> str:
     path, reason = failures[0]["path"], failures[0]["reason"]
     listed = state_of(bucket) / "failed"
     return f"first: {path!r}: {reason}; the lists of all lie in {listed}"
+
+
+def _path(bucket: str) -> Path:
+    return state_of(bucket) / "summary.json"
 
 
 def _failures(path: Path) -> list[str]:

@@ -22,8 +22,6 @@ from rich.progress import (
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from dtst_flow.text import printable_lines
-
 
 def read_progress(folder: Path) -> dict[str, Counter]:
     """Rule -> its images' counts (total, done, computed, failed), over all its jobs."""
@@ -72,6 +70,9 @@ class LogHandler(LogHandlerBase):
                 self._tell(message)
 
     def _tell(self, text: str) -> None:
+        # Snakemake imports every plugin, also where another checkout's workflow runs.
+        from dtst_flow.text import printable_lines
+
         self.console.print(printable_lines(text), markup=False, highlight=False)
 
     def close(self) -> None:

@@ -30,34 +30,37 @@ SIDECAR = {
 TABLES = [str(STATE / "tables/s.jsonl"), str(STATE / "failed/s.jsonl")]
 
 
-def find_faces(manifest: str) -> None:
+def find_faces(manifest: str, **limits: int) -> None:
     weights = models.resolve("dlib_68_points")
-    options = extract_faces.Options(engine="dlib")
+    options = extract_faces.Options(engine="dlib", **limits)
     extract_faces.run(manifest, *TABLES, "made", options, weights)
 
 
-def find_objects(manifest: str) -> None:
+def find_objects(manifest: str, **limits: int) -> None:
     weights = models.resolve("yolo26n", "colours.onnx")
     learnt = str(STATE / "vocabulary.json")
     detect.learn(["red", "green"], weights, learnt)
-    options = detect.Options(classes="red,green")
+    options = detect.Options(classes="red,green", **limits)
     detect.run(manifest, learnt, *TABLES, options, weights)
 
 
-def cut_objects(manifest: str) -> None:
-    extract_classes.run(manifest, *TABLES, "made", extract_classes.Options())
+def cut_objects(manifest: str, **limits: int) -> None:
+    options = extract_classes.Options(**limits)
+    extract_classes.run(manifest, *TABLES, "made", options)
 
 
-def embed_images(manifest: str) -> None:
+def embed_images(manifest: str, **limits: int) -> None:
     weights = models.resolve("efficientnet_lite0")
     outputs = [TABLES[0], str(STATE / "s.npy"), TABLES[1]]
-    embed.run(manifest, *outputs, embed.Options("efficientnet"), weights, threads=2)
+    embed.run(
+        manifest, *outputs, embed.Options("efficientnet", **limits), weights, threads=2
+    )
 
 
-def embed_faces(manifest: str) -> None:
+def embed_faces(manifest: str, **limits: int) -> None:
     weights = models.resolve("dlib_resnet")
     outputs = [TABLES[0], str(STATE / "s.npy"), TABLES[1]]
-    embed.run(manifest, *outputs, embed.Options("dlib"), weights)
+    embed.run(manifest, *outputs, embed.Options("dlib", **limits), weights)
 
 
 def lay_out(manifest: str) -> None:
@@ -188,3 +191,19 @@ def test_an_edit_that_neither_size_nor_time_shows(tmp_path, group_photo, survive
     assert dataset.results() == anew.results()
     assert len(dataset.results()) > 2
     survived["faults survived"] += 1
+
+
+@pytest.mark.parametrize("stage", STAGES[:-1])
+def test_a_limit_holds_for_what_is_known_as_well(folder, stage):
+    """As in a run from nothing: what is kept of an image does not let it pass."""
+
+    def failures(max_pixels: int) -> list[tuple[str, str]]:
+        stage(manifest, max_pixels=max_pixels)
+        return [(row["path"], row["reason"]) for row in read_table(TABLES[1])]
+
+    manifest = list_images()
+    refused = failures(640 * 443 - 1)
+    assert [path for path, _ in refused] == ["images/a.png", "images/b.png"]
+    assert all("--max-pixels" in reason for _, reason in refused)
+    assert failures(640 * 443) == []
+    assert failures(640 * 443 - 1) == refused

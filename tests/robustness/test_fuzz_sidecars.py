@@ -17,7 +17,7 @@ from PIL import Image
 from dtst_flow import sidecars
 from dtst_flow.classes.written import Written
 from dtst_flow.files import digest_file, read_table, write_table
-from dtst_flow.stages import embed, extract_classes
+from dtst_flow.stages import embed, extract_classes, job, pool
 from dtst_flow.stages.extract_classes import Options
 
 SEEDS = sorted((Path(__file__).parent / "seeds/sidecars").iterdir())
@@ -84,6 +84,17 @@ def dataset(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch) -> None:
+    """Thousands of shards of one image: not each gets a process of its own."""
+
+    def each(make, rows, workers):
+        worker = make()
+        return [(row, pool._answer(worker, row)) for row in rows]
+
+    monkeypatch.setattr(job, "each", each)
+
+
 def try_one(folder: Path, content: bytes) -> None:
     """Do to a sidecar what every stage does."""
     path = folder / "a.jpg.json"
@@ -111,7 +122,7 @@ def check_points() -> None:
     except sidecars.BrokenSidecar:
         return
     if found is not None:
-        array = np.array(found, np.float32)
+        array = np.array(found["points"], np.float32)
         assert array.shape == (5, 2) and np.isfinite(array).all()
 
 

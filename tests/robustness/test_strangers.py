@@ -83,11 +83,12 @@ def test_machine_code_in_a_dataset_is_not_loaded(tmp_path):
     assert done.stdout == "['']\n", done.stderr
 
 
-@pytest.mark.parametrize("name", ["crops", ".dtst"])
+@pytest.mark.parametrize("name", ["crops", ".dtst/buckets/crops"])
 def test_nothing_is_written_where_a_link_leads_out(given, tmp_path, name, survived):
     outside = tmp_path / "home"
     outside.mkdir()
     (outside / "a_x.jpg").write_text("mine")
+    (given.folder / name).parent.mkdir(parents=True, exist_ok=True)
     (given.folder / name).symlink_to(outside)
     words = ("--from", "images", "--to", "crops")
     printed = given.dtst("extract-classes", "-d", str(given.folder), *words, ok=False)

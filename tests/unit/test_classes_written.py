@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dtst_flow import sidecars
 from dtst_flow.classes import written
 from dtst_flow.classes.written import Written
+from dtst_flow.files import write_table
 
 RED = [{"score": 0.9, "box": [1.0, 2.0, 3.0, 4.0]}]
 BLUE = [{"score": 0.4, "box": [5.0, 6.0, 7.0, 8.0]}]
@@ -184,3 +185,24 @@ def test_no_key_of_the_user_is_ever_lost(tmp_path_factory, sidecar, runs):
         assert content | {"classes": 0} == sidecar | {"classes": 0}
     ours.clear(photo, everything)
     assert sidecars.read(photo) == sidecar
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_sidecar_that_moved_along_with_its_photo_is_known(tmp_path, known):
+    """By what the run before looked at, `known`; else it passes for the user's."""
+    write_table("looked.jsonl", [{"path": "a.jpg", "digest": "v1"}] if known else [])
+    Written("notes").put("a.jpg", "v1", {"red": RED, "blue": BLUE})
+    edited = sidecars.read("a.jpg") | {"license": "CC0"}
+    edited["classes"]["blue"] = []
+    sidecars.write("b.jpg", edited)
+    os.remove("a.jpg.json")
+    after = Written("notes", tmp_path / "looked.jsonl")
+    assert after.put("b.jpg", "v1", {"red": BLUE, "blue": BLUE}) == (
+        ["blue"] if known else ["blue", "red"]
+    )
+    red = BLUE if known else RED
+    assert sidecars.read("b.jpg") == {
+        "license": "CC0",
+        "classes": {"blue": [], "red": red},
+    }
+    assert after.clear("b.jpg", everything, "v1") == (["red"] if known else [])

@@ -14,7 +14,7 @@ from dtst_flow.costs import Cost
 from dtst_flow.files import read_json, write_table
 from dtst_flow.inventory import split
 from dtst_flow.reckoning import FORECAST
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 
 FACES = {
     "from": "images",

@@ -26,11 +26,17 @@ def pack(tmp_path, monkeypatch):
     monkeypatch.setattr(code, "PACKAGE", folder)
 
     def version(module: str) -> str:
-        code.version.cache_clear()
+        forget()
         return code.version(module)
 
     yield version
+    forget()
+
+
+def forget() -> None:
+    """Let the next version be taken from what is on disk then."""
     code.version.cache_clear()
+    code._look_into.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,6 @@ def test_it_changes_with_all_that_is_imported_and_nothing_else(pack, module, cou
 
 
 def test_stages_depend_on_the_rooms_below(monkeypatch):
-    code.version.cache_clear()
     seen: dict[str, str] = {}
     code._collect("stages.extract_faces", seen)
     assert {"files", "images", "sidecars", "records", "ledger", "faces.crop"} <= (

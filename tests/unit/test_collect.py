@@ -7,7 +7,7 @@ import pytest
 from dtst_flow.files import read_table, write_table
 from dtst_flow.ledger import Ledgers, Part
 from dtst_flow.stages import collect
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +99,15 @@ def test_the_digest_tells_whether_the_crops_changed():
     assert len(seen) == 4
 
 
+def test_tables_of_shards_that_are_none_any_more_go():
+    extracted("s", {"a.jpg": ["a_00.jpg"]}, ["b.jpg"])
+    extracted("s0", {"a.jpg": ["a_00.jpg"]})
+    extracted("s1", {}, ["b.jpg"])
+    run("s0", "s1")
+    for folder in ("tables", "failed"):
+        assert {path.stem for path in Path(folder).iterdir()} == {"s0", "s1"}
+
+
 def test_no_image_processed_is_an_error_once_the_bucket_is_settled():
     extracted("s", {"a.jpg": ["a_00.jpg"]})
     run("s")
@@ -143,3 +152,16 @@ def test_what_the_user_deleted_does_not_stop_it():
     extracted("s", {"b.jpg": ["b_00.jpg"]})
     run("s")
     assert there() == {"b_00.jpg"}
+
+
+def test_unfinished_sidecars_beside_the_images_go():
+    row = {"path": "images/a/x.jpg", "found": {}, "users": [], "cleared": []}
+    write_table("tables/s.jsonl", [row | {"digest": "0", "sidecar": None}])
+    write_table("failed/s.jsonl", [])
+    write_table("skipped.table", [])
+    unfinished = Path("images/a/.dtst-0123.tmp")
+    unfinished.parent.mkdir(parents=True)
+    unfinished.touch()
+    tables = ["tables/s.jsonl"], ["failed/s.jsonl"], "skipped.table"
+    collect.run("detect", *tables, ".detect", "summary.json", "failed.jsonl", False)
+    assert list(unfinished.parent.iterdir()) == []

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dtst_flow import code, images, models
+from dtst_flow import code, images, models, sidecars
+from dtst_flow.embed import MODELS
 from dtst_flow.files import digest, read_table, write_table
 from dtst_flow.perceptual import perceptual_hash
-from dtst_flow.stages import embed
+from dtst_flow.stages import embed, pool
 from dtst_flow.stages.embed import Options
 
 OPTIONS = Options("efficientnet")
+POINTS = [[600, 300], [650, 300], [625, 330], [605, 350], [645, 350]]
 ORIENTATION = 0x112
 QUARTER_TURN = 6
 """EXIF's orientation of an image that is to be turned to the right."""
@@ -32,7 +34,9 @@ def dataset(tmp_path, monkeypatch, group_photo) -> Path:
     return tmp_path
 
 
-def run(names: list[str], fresh: bool = False) -> tuple[list[dict], np.ndarray]:
+def run(
+    names: list[str], fresh: bool = False, options: Options = OPTIONS
+) -> tuple[list[dict], np.ndarray]:
     """Embed images; returns the table and the array."""
     rows = [
         {
@@ -45,8 +49,8 @@ def run(names: list[str], fresh: bool = False) -> tuple[list[dict], np.ndarray]:
     ]
     write_table("0.jsonl", rows)
     outputs = ("table.jsonl", "array.npy", "failed.jsonl")
-    weights = models.resolve("efficientnet_lite0")
-    embed.run("0.jsonl", *outputs, OPTIONS, weights, fresh=fresh)
+    weights = models.resolve(MODELS[options.model].weights)
+    embed.run("0.jsonl", *outputs, options, weights, fresh=fresh)
     return list(read_table("table.jsonl")), np.load("array.npy")
 
 
@@ -62,7 +66,7 @@ def test_the_table_has_the_hash_of_the_upright_image(dataset):
 
 def test_what_comes_from_records_is_the_same(dataset, monkeypatch):
     computed = run(["lying.png", "upright.png"])
-    monkeypatch.setattr(embed, "look", None)  # nothing may be looked at again
+    monkeypatch.setattr(pool, "_Process", None)  # nothing may be looked at again
     known = run(["lying.png", "upright.png"])
     assert known[0] == computed[0]
     assert known[1].tobytes() == computed[1].tobytes()
@@ -75,7 +79,8 @@ def test_another_way_to_hash_finds_no_old_record(dataset, monkeypatch):
 
     def found() -> bool:
         return (
-            embed.records(OPTIONS, weights).get(embed.identity(row, None)) is not None
+            embed.records(OPTIONS, weights).get(embed.identity({**row, "points": None}))
+            is not None
         )
 
     assert found()
@@ -84,3 +89,37 @@ def test_another_way_to_hash_finds_no_old_record(dataset, monkeypatch):
         code, "version", lambda name: "" if name == "perceptual" else version(name)
     )
     assert not found()
+
+
+@pytest.mark.parametrize(
+    ("points", "size", "aligned"),
+    [
+        (POINTS, [1280, 886], "stored"),
+        (POINTS, [640, 443], "detected"),
+        (POINTS, None, "detected"),
+        (POINTS[:4], [1280, 886], "detected"),
+        ([*POINTS[:4], [1]], [1280, 886], "detected"),
+        ([*POINTS[:4], [1, None]], [1280, 886], "detected"),
+        ("points", [1280, 886], "detected"),
+    ],
+)
+def test_stored_points_count_in_an_image_of_their_size(dataset, points, size, aligned):
+    provenance = {"points": points, "size": size}
+    sidecars.write("upright.png", {"provenance": provenance})
+    [row], _ = run(["upright.png"], options=Options("dlib"))
+    assert row["aligned"] == aligned
+    sidecars.write("upright.png", {"provenance": provenance | {"size": [1, 1]}})
+    [row], _ = run(["upright.png"], options=Options("dlib"))
+    assert row["aligned"] == "detected"
+
+
+def test_batches_leave_no_trace(dataset):
+    """Nor does a broken image among them, nor who computed what before."""
+    names = ["broken.png", "lying.png", "upright.png"]
+    _, array = run(names)
+    for size in (1, 2):
+        options = Options("efficientnet", batch_size=size)
+        _, again = run(names, fresh=True, options=options)
+        assert again.tobytes() == array.tobytes()
+        [failure] = read_table("failed.jsonl")
+        assert failure["path"] == "broken.png"

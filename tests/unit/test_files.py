@@ -44,6 +44,25 @@ class TestWriteAtomic:
         assert path.read_bytes() == b"old"
         assert list(tmp_path.iterdir()) == [path]
 
+    def test_a_durable_one_is_on_the_disk_before_it_bears_its_name(
+        self, tmp_path, monkeypatch
+    ):
+        done = []
+        sync, replace = os.fsync, os.replace
+
+        def synced(file):
+            done.append(os.fstat(file).st_size)
+            sync(file)
+
+        monkeypatch.setattr(os, "fsync", synced)
+        monkeypatch.setattr(
+            os, "replace", lambda *a: done.append("named") or replace(*a)
+        )
+        files.write_atomic(tmp_path / "x", b"four", durable=True)
+        files.write_table(tmp_path / "t", [{}])
+        files.write_atomic(tmp_path / "y", b"five")
+        assert done == [4, "named", 3, "named", "named"]
+
     def test_the_leftover_of_a_rename_onto_itself_goes(self, tmp_path):
         path = tmp_path / "x.txt"
         files.write_atomic(path, b"one")
@@ -70,6 +89,17 @@ class TestWriteAtomic:
     def test_any_name_will_do(self, tmp_path, name):
         files.write_atomic(tmp_path / name, b"content")
         assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_sweeping_removes_unfinished_files_alone(tmp_path, below):
+    (tmp_path / "b").mkdir()
+    for name in (".dtst-1.tmp", "b/.dtst-2.tmp", "a.tmp", ".dtst-3", "b/c.tmp"):
+        (tmp_path / name).touch()
+    files.sweep(tmp_path, below)
+    left = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    kept = {"a.tmp", ".dtst-3", "b/c.tmp"}
+    assert left == (kept if below else kept | {"b/.dtst-2.tmp"})
 
 
 class TestJson:

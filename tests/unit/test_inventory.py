@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -196,6 +197,30 @@ def test_commas_part_specs_save_in_the_name_of_a_folder(tmp_path, text, specs):
 def test_no_spec_at_all_is_refused():
     with pytest.raises(BadBucket, match="no source is named"):
         parse_specs(" , ")
+
+
+class TestLinksToTheTarget:
+    @pytest.mark.parametrize(
+        ("link", "leads_to", "spec"),
+        [
+            ("faces", "images/s1", "images/*"),
+            ("faces", "images", "images"),
+            ("images/made", "../faces", "images/*"),
+            ("images/made", "../faces/small", "images/made"),
+        ],
+    )
+    def test_they_are_an_overlap(self, dataset, link, leads_to, spec):
+        (dataset / "faces/small").mkdir(parents=True)
+        if link == "faces":
+            shutil.rmtree(dataset / "faces")
+        (dataset / link).symlink_to(leads_to)
+        with pytest.raises(BadBucket, match=r"overlap \('images.*' leads there\)"):
+            scan(dataset, [spec], to="faces")
+
+    def test_links_to_elsewhere_are_none(self, dataset):
+        (dataset / "images/more").symlink_to("../other")
+        (dataset / "faces").symlink_to("glob[1]")
+        assert "images/more/e.jpg" in scan(dataset, ["images/*"], to="faces").images
 
 
 class TestCheckApart:
@@ -458,6 +483,13 @@ class TestWrite:
         listing = inventory.write(dataset, ["images"], folder, tmp_path / "cache", 4)
         assert listing.images == [] and inventory.shards(folder) == []
         assert listing.skipped["images/a.jpg"] == "cannot be read"
+        monkeypatch.chdir(dataset)
+        assert not inventory.is_mended(folder)
+        monkeypatch.undo()
+        monkeypatch.chdir(dataset)
+        assert inventory.is_mended(folder)
+        inventory.write(".", ["images"], folder, tmp_path / "cache", 4)
+        assert not inventory.is_mended(folder)
 
 
 def test_nasty_names_survive(shared, tmp_path):

@@ -2,71 +2,43 @@ import json
 import os
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 
+from dtst_flow.files import write_table
+from dtst_flow.images import UnreadableImage
 from dtst_flow.stages import job
-from dtst_flow.stages.job import Progress, each
-
-ROWS = [{"number": n} for n in range(40)]
+from dtst_flow.stages.job import Progress, work
 
 
-class Squarer:
-    """A worker that notes its birth and its end in a folder, as a file of its process."""
+class Halver:
+    """A worker for even numbers."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self._note("made")
-
-    def _note(self, what: str) -> None:
-        with open(self.folder / f"{os.getpid()}", "a") as file:
-            file.write(f"{what} ")
-
-    def __call__(self, row: dict) -> int:
-        if row["number"] < 0:
-            raise ValueError(f"no root of {row['number']}")
-        return row["number"] ** 2
+    def __call__(self, row: dict) -> dict:
+        if row["number"] % 2:
+            raise UnreadableImage(f"{row['number']} is odd")
+        half = row["number"] // 2
+        return {"path": row["path"], "half": half, "computed": half > 1}
 
     def close(self) -> None:
-        self._note("closed")
+        pass
 
 
-def lives(folder: Path) -> list[str]:
-    return [path.read_text() for path in folder.iterdir()]
-
-
-class TestEach:
-    @pytest.mark.parametrize("workers", [1, 2])
-    def test_answers_in_order_from_workers_made_and_closed_once(
-        self, tmp_path, workers
-    ):
-        make = partial(Squarer, tmp_path)
-        assert list(each(make, ROWS, workers)) == [n * n for n in range(40)]
-        assert set(lives(tmp_path)) == {"made closed "}
-        assert len(lives(tmp_path)) <= workers
-        here = (tmp_path / f"{os.getpid()}").exists()
-        assert here is (workers == 1)
-
-    @pytest.mark.parametrize("workers", [1, 2])
-    def test_no_rows(self, tmp_path, workers):
-        assert list(each(partial(Squarer, tmp_path), [], workers)) == []
-
-    def test_answers_come_as_they_are_ready(self, tmp_path):
-        answers = each(partial(Squarer, tmp_path), iter(ROWS), 1)
-        assert [next(answers), next(answers)] == [0, 1]
-        answers.close()
-        assert lives(tmp_path) == ["made closed "]
-
-    @pytest.mark.parametrize("workers", [1, 2])
-    def test_an_error_ends_it_and_closes_the_worker(self, tmp_path, workers):
-        rows = [*ROWS[:3], {"number": -4}, *ROWS]
-        answers = each(partial(Squarer, tmp_path), rows, workers)
-        assert [next(answers) for _ in range(3)] == [0, 1, 4]
-        with pytest.raises(ValueError, match="no root of -4"):
-            next(answers)
-        assert set(lives(tmp_path)) == {"made closed "}
+@pytest.mark.parametrize("workers", [1, 3])
+def test_work_tells_what_became_of_every_image(tmp_path, monkeypatch, caplog, workers):
+    monkeypatch.chdir(tmp_path)
+    write_table("s01.jsonl", ({"path": f"{n}.png", "number": n} for n in range(7)))
+    with caplog.at_level("INFO"):
+        done, failures = work("halve", "s01.jsonl", Halver, workers)
+    assert done == [{"path": f"{2 * half}.png", "half": half} for half in range(4)]
+    assert failures == [
+        {"path": f"{n}.png", "reason": f"{n} is odd"} for n in (1, 3, 5)
+    ]
+    assert "1.png: 1 is odd" in caplog.messages
+    assert caplog.messages[-1] == "s01: 7 images, 2 computed, 3 failed"
+    told = json.loads(Path(".dtst/progress/halve.s01.json").read_text())
+    assert told == {"total": 7, "done": 7, "computed": 2, "failed": 3}
 
 
 class TestProgress:
@@ -107,13 +79,23 @@ class TestProgress:
         assert 4 <= len(seen) <= 6
 
 
+def log_of(log: Path, script: str) -> subprocess.CompletedProcess:
+    """Run a script that logs to a file."""
+    return subprocess.run(
+        [sys.executable, "-c", f"log = {str(log)!r}\n{script}"],
+        env={**os.environ, "PYTHONPATH": str(Path(job.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+
+
 def test_all_output_goes_to_the_log(tmp_path):
     log = tmp_path / "logs/embed/s0.log"
-    script = f"""
+    script = """
 import logging, os, subprocess, sys
 from dtst_flow.stages.job import logged
 print("before")
-with logged({str(log)!r}):
+with logged(log):
     print("printed")
     logging.getLogger("x").info("logged caf\\udce9.jpg")
     os.write(2, b"by a library\\n")
@@ -121,13 +103,7 @@ with logged({str(log)!r}):
     sys.stdout.flush()
     raise ValueError("the end")
 """
-    scripts = Path(job.__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(scripts)},
-        capture_output=True,
-        text=True,
-    )
+    done = log_of(log, script)
     assert done.returncode == 1
     assert done.stdout == "before\n" and done.stderr == ""
     lines = log.read_text().splitlines()
@@ -137,6 +113,23 @@ with logged({str(log)!r}):
     assert lines[-1] == "ValueError: the end"
 
 
-def test_every_bucket_has_a_state_of_its_own():
-    assert job.state_of("faces") == Path(".dtst/buckets/faces")
-    assert job.state_of("a/faces") != job.state_of("faces")
+FULL = """
+import errno, os
+from dtst_flow.stages.job import logged
+with logged(log):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "faces/a.jpg")
+"""
+
+
+def test_a_full_disk_is_told_in_a_sentence(tmp_path):
+    done = log_of(tmp_path / "s0.log", FULL)
+    (line,) = (tmp_path / "s0.log").read_text().splitlines()
+    assert "No space left on device: 'faces/a.jpg'; " in line
+    assert "MB are free in" in line
+    assert done.returncode == 1 and done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_it_is_told_the_user_where_the_log_has_no_room_either():
+    done = log_of(Path("/dev/full"), FULL)
+    assert "No space left on device: 'faces/a.jpg'; " in done.stderr

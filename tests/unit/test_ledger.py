@@ -57,6 +57,33 @@ def way_of(path: Path, source: Path) -> str:
     return "hard" if path.samefile(source) else "copy"
 
 
+NOTED = [7, 1_790_000_001_234_567_890]
+
+
+@pytest.mark.parametrize(
+    ("found", "same"),
+    [
+        (NOTED, True),
+        ([7, 1_790_000_001_234_567_800], True),
+        ([7, 1_790_000_001_234_000_000], True),
+        ([7, 1_790_000_001_000_000_000], True),
+        ([8, 1_790_000_001_234_567_890], False),
+        ([7, 1_790_000_001_234_567_891], False),
+        ([7, 1_790_000_001_234_567_000 + 1_000], False),
+        ([7, 1_790_000_002_000_000_000], False),
+        ([7, 1_790_000_000_000_000_000], False),
+        (None, False),
+    ],
+)
+def test_a_time_cut_short_is_no_edit(found, same):
+    assert ledger.unchanged(found, NOTED) is same
+    assert ledger.unchanged(NOTED, found) is (found == NOTED)
+
+
+def test_no_file_is_as_no_file():
+    assert ledger.unchanged(None, None)
+
+
 def contents(folder: Path) -> dict[str, str]:
     """Path -> content of every file below a folder."""
     return {
@@ -81,6 +108,7 @@ def killed_after(steps: int, half: bool) -> Iterator[None]:
 
     def leave(new, path):
         leftover = Path(path).with_name(f"{TEMPORARY_PREFIX}0.tmp")
+        leftover.unlink(missing_ok=True)  # it may be a link to what is copied
         shutil.copy(new, leftover, follow_symlinks=False)
 
     def note(part, row):
@@ -315,8 +343,26 @@ class TestForeignFiles:
         with pytest.raises(ForeignFile, match="not written by dtst"):
             Part(ledgers, "s").put("x.jpg", "key", lambda: b"ours", {"a": 1})
         ledgers.settle({})
-        assert path.lstat() == before
+        after = path.lstat()
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
         assert list(ledgers.bucket.iterdir()) == [path]
+
+    @pytest.mark.parametrize("known", [False, True])
+    @pytest.mark.parametrize("place", ["000", "000/x.jpg"])
+    def test_where_a_folder_or_file_of_ours_should_be(self, ledgers, place, known):
+        if known:
+            put(ledgers, "000/x.jpg", "ours")
+            shutil.rmtree(ledgers.bucket / "000")
+        if place == "000":
+            write_atomic(ledgers.bucket / "000", b"mine")
+        else:
+            write_atomic(ledgers.bucket / "000/x.jpg/mine.txt", b"mine")
+        before = contents(ledgers.bucket)
+        with pytest.raises(ForeignFile, match=f"{place}'") as raised:
+            put(ledgers, "000/x.jpg", "new", {"a": 1})
+        assert raised.value.file == ledgers.bucket / place
+        ledgers.settle({})
+        assert contents(ledgers.bucket) == before
 
     def test_one_of_the_same_content_is_taken_for_ours(self, ledgers):
         ledgers.bucket.mkdir()
@@ -510,6 +556,30 @@ class TestJournal:
         ledgers.settle({})
         assert sidecars.read(ledgers.bucket / "x.jpg") == {"mine": 1}
 
+    @pytest.mark.parametrize("before", [None, "old"])
+    @pytest.mark.parametrize("steps", [1, 2])
+    def test_what_the_user_put_where_a_kill_left_a_claim(self, ledgers, before, steps):
+        if before:
+            ledgers.settle({"s": [put(ledgers, "x.jpg", before)[0]]})
+        with killed_after(steps, half=False), pytest.raises(Killed):
+            put(ledgers, "x.jpg", "ours")
+        write_atomic(ledgers.bucket / "x.jpg", b"the user's own")
+        for _ in range(2):
+            with pytest.raises(ForeignFile):
+                put(ledgers, "x.jpg", "ours")
+        ledgers.settle({})
+        assert contents(ledgers.bucket) == {"x.jpg": "the user's own"}
+
+    @pytest.mark.parametrize("steps", range(4))
+    def test_what_a_kill_left_is_ours_even_when_other_things_are_wanted(
+        self, ledgers, steps
+    ):
+        put(ledgers, "x.jpg", "old")
+        with killed_after(steps, half=True), pytest.raises(Killed):
+            put(ledgers, "x.jpg", "new")
+        put(ledgers, "x.jpg", "newest")
+        assert contents(ledgers.bucket)["x.jpg"] == "newest"
+
     def test_a_line_that_a_kill_cut_short_is_passed_over(self, ledgers):
         first, _ = put(ledgers, "x.jpg", "x")
         journal = ledgers.journals / "s.jsonl"
@@ -598,7 +668,9 @@ class Histories(RuleBasedStateMachine):
         if self.place(path).exists() and path not in self.foreign:
             self.place(path).unlink()
             if edited:
-                self.place(path).write_text("edited")
+                self.place(path).write_text("the user's own")
+                if "stat" not in self.ledgers.owned().get(path, {}):
+                    self.foreign.add(path)  # a kill left but a claim to the name
             self.settled = False
 
     @rule(path=paths)

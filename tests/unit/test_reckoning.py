@@ -7,7 +7,7 @@ import pytest
 from dtst_flow import costs, reckoning
 from dtst_flow.files import to_json, write_atomic, write_table
 from dtst_flow.reckoning import FORECAST, Forecast, asked, took
-from dtst_flow.stages.job import PROGRESS, state_of
+from dtst_flow.state import PROGRESS, state_of
 
 SETTINGS = {
     "extract_faces": {"engine": "dlib", "search": True, "weights": None, "workers": 2},

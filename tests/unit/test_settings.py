@@ -86,7 +86,8 @@ def test_choices_are_what_there_is():
 
 def test_readme_speaks_of_flags_and_settings_that_exist():
     text = (ROOT / "README.md").read_text()
-    known = {"--help", "--config", "--profile", "--report", "--resources", "--sdm"}
+    known = {"--help", "--config", "--configfile", "--profile", "--report"}
+    known |= {"--resources", "--sdm"}
     for command in main.commands.values():
         for param in command.params:
             known |= {*param.opts, *param.secondary_opts}

@@ -141,9 +141,37 @@ def test_what_was_found_goes_with_its_photo(things, settings):
     folder = things.folder / "images"
     (folder / "left.png").unlink()
     (folder / "both.png").unlink()
+    (folder / "mixed.png").write_bytes(b"no photo any more")
     things.run(settings=settings())
     assert not (folder / "left.png.json").exists()
+    assert not (folder / "mixed.png.json").exists()
     assert sidecar(things, "both.png") == SIDECAR
+
+
+def test_what_was_found_goes_with_its_photo_later_and_otherwise(things, settings):
+    folder = things.folder / "images"
+    (folder / "more").mkdir()
+    shutil.copy(folder / "left.png", folder / "more/far.png")
+    things.run(settings=settings(**{"from": "images/*"}))
+    (folder / "left.png").unlink()
+    (folder / "left.png").mkdir()
+    things.run(settings=settings())
+    assert not (folder / "left.png.json").exists()
+    assert (folder / "more/far.png.json").exists()  # it lies outside of the source now
+    (folder / "more/far.png").unlink()
+    (folder / "mixed.png").unlink()
+    things.run(settings=settings())
+    assert not (folder / "more/far.png.json").exists()
+
+
+def test_a_photo_renamed_with_its_sidecar_keeps_nothing_old(things, settings, tmp_path):
+    things.run(settings=settings())
+    for name in ("both.png", "both.png.json"):
+        path = things.folder / "images" / name
+        path.rename(path.with_name(f"new_{name}"))
+    things.run(settings=settings(threshold=0.7))
+    assert things.computed() == {"detect": 0}
+    assert_as_from_nothing(things, tmp_path, settings(threshold=0.7))
 
 
 def test_edited_and_deleted_sidecars(things, settings):

@@ -73,7 +73,7 @@ def test_a_forecast_is_made_by_trying_then_from_what_runs_cost(few):
         photo.read_bytes() for photo in sorted(few.folder.glob("images/*"))
     ] == photos
     assert state(few) == {
-        "config/extract-faces.yaml",
+        "config/extract-faces-dry-run.yaml",
         "buckets/faces/digests.jsonl",
         "forecast.json",
     }

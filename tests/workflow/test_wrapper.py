@@ -1,5 +1,6 @@
 """The dtst command for real: the same results as Snakemake's, in the user's words."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from dataset import ROOT, environment
+from dataset import DLIB, ROOT, environment
 from test_faces import NOTHING, photos_of
 
 
@@ -57,23 +58,86 @@ def test_runs_from_anywhere_and_from_a_config_file(dataset, tmp_path):
     assert NOTHING in dataset.dtst("run", "faces", str(config))
 
 
-def test_interrupted_run_goes_on_where_it_was(finished, tmp_path):
-    anew = finished.from_nothing(tmp_path / "anew")
-    main = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
-    words = ["extract-faces", "-d", str(anew.folder), "--engine", "dlib"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", main, *words],
+DTST = ("-c", "from dtst_flow.cli.main import main; main(prog_name='dtst')")
+
+
+def begin(*words: str, program: tuple[str, ...] = DTST) -> subprocess.Popen:
+    """Start the wrapper, or Snakemake, in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, *program, *words],
         env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         start_new_session=True,
     )
+
+
+def test_of_two_runs_at_once_one_is_told_of_the_other(finished, tmp_path):
+    anew = finished.from_nothing(tmp_path / "anew")
+    words = ("extract-faces", "-d", str(anew.folder), "--engine", "dlib")
+    pair = [begin(*words) for _ in range(2)]
+    printed = {p.returncode: text for p in pair for text in [p.communicate()[0]]}
+    assert printed.keys() == {0, 1}
+    (sentence,) = printed[1].splitlines()
+    assert sentence.startswith(f"Error: {anew.folder} is in use by ")
+    assert "-> " in printed[0]
+
+
+def test_a_plain_snakemake_at_work_is_named(finished, tmp_path):
+    anew = finished.from_nothing(tmp_path / "anew")
+    config = tmp_path / "config.json"
+    place = {"root": str(anew.folder.parent), "dataset": "crowd"}
+    config.write_text(json.dumps(place | DLIB))
+    words = ("-s", str(ROOT / "Snakefile"), "--configfile", str(config))
+    run = begin(*words, program=("-m", "snakemake"))
+    note = anew.folder / ".dtst/run.json"
+    deadline = time.monotonic() + 60
+    while not note.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    printed = anew.dtst("detect", "-d", str(anew.folder), "--classes", "x", ok=False)
+    assert f"{anew.folder} is in use by process {run.pid} on this machine" in printed
+    assert "(snakemake -s " in printed
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    printed = anew.dtst("extract-faces", "-d", str(anew.folder), "--engine", "dlib")
+    assert f"removed the lock of process {run.pid}" in printed
+
+
+def test_failed_run_does_not_repeat_what_one_before_summed_up(dataset):
+    photos_of(dataset)[0].write_bytes(b"")
+    printed = dataset.run(settings=DLIB | {"strict": True}, ok=False)
+    assert "1 images failed and --strict was given" in printed
+    assert "clusters with" not in printed
+    assert "cluster ->" in dataset.run()
+
+
+def test_folder_that_goes_away_is_told_in_a_sentence(finished, tmp_path):
+    anew = finished.from_nothing(tmp_path / "anew")
+    run = begin("extract-faces", "-d", str(anew.folder), "--engine", "dlib")
+    records = anew.folder / ".dtst/records/extract_faces"
+    deadline = time.monotonic() + 60
+    while not records.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    anew.folder.rename(gone := tmp_path / "gone")
+    while gone.exists():
+        shutil.rmtree(gone, ignore_errors=True)  # jobs are still writing
+    printed = run.communicate(timeout=120)[0]
+    assert run.returncode == 1
+    assert f"{anew.folder} is gone: it was moved or deleted" in printed.splitlines()[-1]
+
+
+def test_interrupted_run_goes_on_where_it_was(finished, tmp_path):
+    anew = finished.from_nothing(tmp_path / "anew")
+    words = ["extract-faces", "-d", str(anew.folder), "--engine", "dlib"]
+    process = begin(*words)
     records = anew.folder / ".dtst/records/extract_faces"
     deadline = time.monotonic() + 60
     while not records.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=60) != 0
+    process.communicate(timeout=60)
+    assert process.returncode != 0
     known = len(list(records.rglob("*.json")))
     assert known >= 1
     anew.dtst(*words)

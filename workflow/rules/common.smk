@@ -13,23 +13,26 @@ import psutil
 from snakemake.exceptions import WorkflowError
 
 # Jobs run in the dataset's folder; what lies there is data, no modules to import.
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.update(PYTHONSAFEPATH="1")
 
-from dtst_flow import code, detect, device, embed, faces, inventory, models, reckoning
+from dtst_flow import code, detect, device, embed, faces, holder, inventory, models
+from dtst_flow import reckoning
 from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
 from dtst_flow.inside import BadBucket, check_no_way_out, check_target, is_below
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.report import page, place
+from dtst_flow.stages import orphans
 from dtst_flow.stages.cluster import Options as ClusterOptions
 from dtst_flow.stages.detect import Options as DetectOptions
 from dtst_flow.stages.detect import damaged_parts
 from dtst_flow.stages.embed import Options as EmbedOptions
 from dtst_flow.stages.extract_classes import Options as ClassesOptions
 from dtst_flow.stages.extract_faces import Options as FacesOptions
-from dtst_flow.stages.job import PROGRESS, state_of
-from dtst_flow.summary import summary
+from dtst_flow.stages.failure import healed_parts
+from dtst_flow.state import PROGRESS, STATE, StateGone, make_state, state_of
+from dtst_flow.summary import summary, written
 
 OPTIONS = {
     "extract_faces": FacesOptions,
@@ -41,19 +44,30 @@ STAGES = PATHS[config["path"]]
 config.update(settle(config["path"], config))
 # detect makes no bucket, it writes sidecars; no folder can bear that name.
 BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
-# Only the process that starts the run may look for a GPU: a node has what was asked for.
-GPU = int(
-    workflow.is_main_process and device.count() > 0
-    if config["gpu"] is None
-    else config["gpu"]
-)
+# Only the process that starts the run may look for a GPU; on a node it is told by the
+# environment, as profiles are, which see no config.
+if config["gpu"] is not None:
+    GPU = int(config["gpu"])
+elif workflow.is_main_process:
+    GPU = int(device.count() > 0)
+else:
+    GPU = int(os.environ.get("DTST_GPU", 0))
+os.environ["DTST_GPU"] = str(GPU)
 if not is_below(config["dataset"]):
     raise WorkflowError(f"dataset {config['dataset']!r} is no folder below root")
 ROOT = os.path.realpath(os.path.expanduser(config["root"]))
 DATASET = Path(ROOT) / config["dataset"]
+SUMMED_UP = {}
+"""The summaries from before this run, as `written` gives them."""
 
+orphans.announce()
 if config["container"] and "://" not in config["container"]:
     config["container"] = str(Path(config["container"]).resolve())
+if workflow.is_main_process:
+    try:
+        make_state(DATASET)
+    except StateGone as error:
+        raise WorkflowError(str(error)) from error
 for stage in STAGES:
     if config[stage].get("weights") is not None:
         config[stage]["weights"] = os.path.realpath(config[stage]["weights"])
@@ -69,7 +83,9 @@ try:
         if "to" in config[stage]:
             check_target(bucket(stage))
             check_no_way_out(DATASET, bucket(stage))
-        check_no_way_out(DATASET, str(state_of(bucket(stage))))
+        # The state itself may be a link of the user's, to another disk.
+        below = state_of(bucket(stage)).relative_to(STATE)
+        check_no_way_out(DATASET / STATE, str(below))
 except BadBucket as error:
     raise WorkflowError(str(error)) from error
 
@@ -172,7 +188,9 @@ def fingerprint(stage):
         before = [fingerprint(maker(stage)), version(maker(stage)), config["strict"]]
     try:
         there = [spec for spec in specs(stage) if exists(spec, stage)]
-        listing = inventory.scan(".", there, config[stage]["max_file_size"])
+        listing = inventory.scan(
+            ".", there, config[stage]["max_file_size"], config[stage].get("to")
+        )
     except BadBucket as error:
         raise WorkflowError(str(error)) from error
     for each in STAGES:
@@ -217,34 +235,57 @@ def per_shard(stage, pattern):
 
 
 def withdraw(stage, table=None):
-    """Delete what vouches for files that were since edited or deleted.
+    """Delete what vouches for files that were since edited or deleted, or for images
+    that failed for a reason which is no more.
 
     Snakemake sees then which jobs have to restore them: those that make the stage's
     summary, the damaged shard's table where it has one, and what comes after; of that,
     the inventory alone would not do, as a missing file between others is not missed.
     The inventory goes, too, once a job found that it does not know the images' contents.
     """
-    locks = Path(".snakemake/locks")
     if stage not in STAGES or not workflow.is_main_process or not DATASET.is_dir():
         return
-    if locks.is_dir() and any(locks.iterdir()):
+    if holder.is_locked("."):
         return  # a run is at work; its files are no damage
-    if not (state(stage) / inventory.DIGESTS).exists():
-        shutil.rmtree(state(stage) / "inventory", ignore_errors=True)
-    for part in damaged(stage):
-        Path(summary_of(stage)).unlink(missing_ok=True)
-        if table:
-            Path(table.format(part=part)).unlink(missing_ok=True)
-        for later in STAGES[STAGES.index(stage) + 1 :]:
-            Path(summary_of(later)).unlink(missing_ok=True)
-            shutil.rmtree(state(later) / "inventory", ignore_errors=True)
+    if not any(Path(".snakemake").glob("metadata/*")):
+        forget()
+    parts = damaged(stage)
+    unsure = not (state(stage) / inventory.DIGESTS).exists()
+    unsure = unsure or inventory.is_mended(state(stage) / "inventory")
+    again = [stage] if unsure else []
+    if not parts and not again:
+        return
+    later = STAGES[STAGES.index(stage) + 1 :]
+    for part in parts if table else ():
+        Path(table.format(part=part)).unlink(missing_ok=True)
+    for each in (stage, *later):
+        Path(summary_of(each)).unlink(missing_ok=True)
+    for each in (*again, *later):
+        shutil.rmtree(state(each) / "inventory", ignore_errors=True)
+
+
+def forget():
+    """Delete what tells Snakemake of work done, as it lost all knowledge of how.
+
+    It would take results for current whatever became of settings and sources since. Of
+    all buckets, since that knowledge begins anew with whichever run comes first.
+    """
+    buckets = state_of(".")
+    for name in ("summary.json", "vocabulary.json"):
+        for path in buckets.rglob(name):
+            path.unlink()
+    for path in list(buckets.rglob("inventory/skipped.table")):
+        shutil.rmtree(path.parent)
 
 
 def damaged(stage):
-    """The parts of a stage's results that were edited or deleted since."""
+    """The parts of a stage's results that were edited or deleted since, or failed for a
+    reason that is no more.
+    """
     if stage == "detect":
         return damaged_parts(state(stage))
-    return Ledgers(bucket(stage), state(stage)).damaged_parts()
+    edited = Ledgers(bucket(stage), state(stage)).damaged_parts()
+    return sorted({*edited, *healed_parts(state(stage))})
 
 
 def reckon(finished):

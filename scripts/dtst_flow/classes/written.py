@@ -6,12 +6,13 @@ every class the `sidecars.signature` of all that we may have left there. A class
 anything else is the user's.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dtst_flow import sidecars
-from dtst_flow.files import to_json
+from dtst_flow.files import read_table, to_json
 from dtst_flow.records import Records
 
 
@@ -19,10 +20,13 @@ class Written:
     """What detection wrote into the sidecars of a dataset.
 
     folder  where that is noted, one small file an image
+    looked  table of the images of the run before, with path and digest, if any: a sidecar
+            that moved along with its image is known again by it
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, looked: Path | None = None):
         self._notes = Records(folder, "written")
+        self._looked = looked
 
     def put(self, path: str, image: str, found: dict[str, list]) -> list[str]:
         """Bring what was found into an image's sidecar.
@@ -34,7 +38,7 @@ class Written:
 
         Returns the classes that were left as the user has them. Raises BrokenSidecar.
         """
-        note = self._note(path)
+        note = self._note(path, image)
         looked_for = {name.casefold() for name in found}
 
         def stays(name: str) -> bool:
@@ -42,12 +46,16 @@ class Written:
 
         return self._merge(note, image, stays, found)
 
-    def clear(self, path: str, wanted: Callable[[str], bool]) -> list[str]:
+    def clear(
+        self, path: str, wanted: Callable[[str], bool], image: str | None = None
+    ) -> list[str]:
         """Take what we wrote of the classes `wanted` out of an image's sidecar.
+
+        image  digest of the image's content, None when it is gone
 
         Returns these classes. Raises BrokenSidecar.
         """
-        note = self._note(path)
+        note = self._note(path, image)
         gone = sorted(filter(wanted, note["classes"]))
         if gone:
             self._merge(note, note["image"], lambda name: not wanted(name), {})
@@ -57,10 +65,26 @@ class Written:
         """The classes that we wrote into an image's sidecar, sorted."""
         return sorted(self._note(path)["classes"])
 
-    def _note(self, path: str) -> dict:
-        empty = {"path": path, "image": None, "made": [], "classes": {}}
+    def _note(self, path: str, image: str | None = None) -> dict:
+        note = self._notes.get(path)
+        if note is None and image and "classes" in sidecars.read(path):
+            note = self._note_elsewhere(image)
+        empty = {"image": None, "made": [], "classes": {}}
         # Whatever a note says of its path, it is about the image that it was kept for.
-        return (self._notes.get(path) or empty) | {"path": path}
+        return (note or empty) | {"path": path}
+
+    def _note_elsewhere(self, image: str) -> dict | None:
+        """What was noted of the same content under another path."""
+        notes = map(self._notes.get, self._paths.get(image, ()))
+        return next((n for n in notes if n and n["image"] == image), None)
+
+    @functools.cached_property
+    def _paths(self) -> dict[str, list[str]]:
+        paths: dict[str, list[str]] = {}
+        if self._looked and self._looked.exists():
+            for row in read_table(self._looked):
+                paths.setdefault(row["digest"], []).append(row["path"])
+        return paths
 
     def _merge(
         self,

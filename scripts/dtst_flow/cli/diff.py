@@ -7,7 +7,7 @@ import click
 
 from dtst_flow.cli.settings import in_dataset
 from dtst_flow.files import read_json, to_json
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 from dtst_flow.text import printable
 
 SHOWN = 10

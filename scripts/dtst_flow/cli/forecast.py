@@ -5,6 +5,7 @@ What that takes is told by `outlook`.
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 import yaml
 
@@ -15,15 +16,14 @@ from dtst_flow.cli.home import home
 from dtst_flow.cli.outlook import Counted, Setup, outlook
 from dtst_flow.cli.run import Request
 from dtst_flow.detect import vocabulary
-from dtst_flow.images import UnreadableImage
 from dtst_flow.inside import BadBucket
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.stages import detect as detect_stage
 from dtst_flow.stages import embed as embed_stage
 from dtst_flow.stages import extract_classes, extract_faces
-from dtst_flow.stages.job import state_of
 from dtst_flow.stages.trial import options_of
+from dtst_flow.state import state_of
 from dtst_flow.stems import unique_stems
 
 
@@ -170,22 +170,17 @@ def _new_embeddings(values: dict, content: dict[str, str]) -> tuple[list[str], s
     weights = models.resolve(embed.registered(values), values["weights"])
     options = options_of(embed_stage.Options, values)
     records = embed_stage.records(options, weights.digest, not values["cache"])
+    points = embed.MODELS[values["model"]].points
     known = {
         path
-        for path, digest, points in _with_points(values, content)
-        if records.get(embed_stage.identity({"digest": digest}, points)) is not None
+        for path, item in _with_points(points, content)
+        if records.get(embed_stage.identity(item)) is not None
     }
     return distinct({path: content[path] for path in content if path not in known}), ""
 
 
-def _with_points(values: dict, content: dict[str, str]) -> Iterator[tuple]:
+def _with_points(points: bool, content: dict[str, str]) -> Iterator[tuple]:
     for path, digest in content.items():
-        try:
-            points = (
-                embed_stage.stored_points(path, values["max_pixels"])
-                if embed.MODELS[values["model"]].points
-                else None
-            )
-        except (sidecars.BrokenSidecar, UnreadableImage):
-            continue
-        yield path, digest, points
+        with suppress(sidecars.BrokenSidecar):
+            stored = embed_stage.stored_points(path) if points else None
+            yield path, {"digest": digest, "points": stored}

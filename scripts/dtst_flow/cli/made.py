@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dtst_flow.cli.estimate import on_disk
 from dtst_flow.cli.trial import size_of
 from dtst_flow.files import read_table
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 
 TABLES = {"extract_faces": "faces", "extract_classes": "classes"}
 """Stage that makes crops -> the folder in its bucket's state where its tables lie."""

@@ -12,7 +12,7 @@ from dtst_flow.cli import settings
 from dtst_flow.cli.diff import diff
 from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
-from dtst_flow.cli.run import Request, run, unlock
+from dtst_flow.cli.run import Request, run
 from dtst_flow.paths import PATHS
 from dtst_flow.text import printable
 
@@ -65,7 +65,9 @@ COMMON = [
         ["--profile"], help="Snakemake profile, such as slurm or a folder of your own."
     ),
     click.Option(
-        ["--unlock"], is_flag=True, help="First remove the lock of a killed run."
+        ["--unlock"],
+        is_flag=True,
+        help="First remove a lock of which dtst cannot tell whether its run was killed.",
     ),
 ]
 
@@ -75,7 +77,7 @@ def stage_command(section: str) -> click.Command:
 
     def call(**values: object) -> None:
         request = _request(section.replace("_", "-"), (section,), values)
-        _run(request, values["unlock"])
+        _run(request)
 
     return _command(
         section.replace("_", "-"),
@@ -94,7 +96,7 @@ def path_command(path: str) -> click.Command:
     stages = PATHS[path]
 
     def call(**values: object) -> None:
-        _run(_request(path, stages, values), values["unlock"])
+        _run(_request(path, stages, values))
 
     steps = ", then ".join(stage.replace("_", "-") for stage in stages)
     text = f"Run {steps}. Settings come from CONFIG.yaml, one block per command."
@@ -135,6 +137,7 @@ def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
         strict=values["strict"],
         gpu=values["gpu"],
         dry_run=values["dry_run"],
+        unlock=values["unlock"],
         cores=values["cores"],
         profile=values["profile"],
         force=tuple(force),
@@ -156,9 +159,7 @@ def _positional(values: dict) -> tuple[Path | None, tuple[str, ...]]:
     return None, tuple(words)
 
 
-def _run(request: Request, unlock_first: bool) -> None:
-    if unlock_first:
-        unlock(request)
+def _run(request: Request) -> None:
     began = monotonic()
     code = run(request)
     if request.dry_run and code == 0:

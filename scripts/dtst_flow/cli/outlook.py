@@ -18,7 +18,7 @@ from dtst_flow.cli.trial import FEW, Trial, Trials, size_of
 from dtst_flow.costs import Rate
 from dtst_flow.ledger import Ledgers
 from dtst_flow.reckoning import FORECAST, Forecast, asked
-from dtst_flow.stages.job import state_of
+from dtst_flow.state import state_of
 
 JOB = 1.0
 """Seconds that a job takes to start, roughly."""

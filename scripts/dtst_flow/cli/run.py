@@ -5,15 +5,19 @@ import shlex
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import yaml
 
+from dtst_flow import holder
+from dtst_flow.cli import hold
+from dtst_flow.cli.folder import check, trouble
 from dtst_flow.cli.home import home
 from dtst_flow.files import write_atomic
-from dtst_flow.inside import BadBucket, check_no_way_out
+from dtst_flow.state import STATE, StateGone, make_state
 from dtst_flow.text import printable
 
 
@@ -24,6 +28,7 @@ class Request:
     dataset    the dataset folder
     path       what to run, as the config's `path`
     settings   section -> settings given by the user, and only those
+    unlock     first remove a lock that another run left
     force      rules to run whatever Snakemake thinks
     passed_on  words for Snakemake itself
     """
@@ -34,6 +39,7 @@ class Request:
     strict: bool | None = None
     gpu: bool | None = None
     dry_run: bool = False
+    unlock: bool = False
     cores: str | None = None
     profile: str | None = None
     force: tuple[str, ...] = ()
@@ -87,41 +93,56 @@ def run(request: Request) -> int:
             "images into it, or name another one with -d"
         )
     try:
-        check_no_way_out(request.dataset, ".dtst")
-    except BadBucket as error:
+        return _run(request)
+    except OSError as error:
+        raise click.ClickException(
+            trouble(request.dataset)
+            or f"{error.filename or request.dataset}: {error.strerror}"
+        ) from error
+
+
+def _run(request: Request) -> int:
+    try:
+        make_state(request.dataset.resolve())
+    except StateGone as error:
         raise click.ClickException(str(error)) from error
-    state = request.dataset.resolve() / ".dtst"
-    config = state / "config" / f"{request.path}.yaml"
+    check(request.dataset)
+    if request.dry_run:
+        return _wait(_start(request))
+    unlock = request.unlock or "--unlock" in request.passed_on
+    with hold.taken(request.dataset, unlock) as files:
+        # Snakemake holds the folder as well, should this process be killed.
+        process = _start(request, files)
+        with suppress(OSError):  # a full disk; the note is but for the user to read
+            holder.begin(request.dataset, "dtst", process.pid)
+        code = _wait(process)
+        if code >= 0:  # else it was killed, and its lock may be there still
+            holder.end(request.dataset, process.pid)
+    if code and (why := trouble(request.dataset)):
+        raise click.ClickException(why)
+    return code
+
+
+def _start(request: Request, files: tuple[int, ...] = ()) -> subprocess.Popen:
+    """Start Snakemake and pass open files to it."""
+    # Jobs on other machines read it as well, so a dry run beside has one of its own.
+    name = f"{request.path}-dry-run" if request.dry_run else request.path
+    config = request.dataset.resolve() / STATE / "config" / f"{name}.yaml"
     text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
     write_atomic(config, text.encode("utf-8", "surrogateescape"))
-    unlock = "--unlock" in request.passed_on
-    locks = request.dataset / ".snakemake" / "locks"
-    if not (request.dry_run or unlock) and locks.is_dir() and any(locks.iterdir()):
-        raise click.ClickException(
-            f"{request.dataset} is locked: another run is at work there, or one was "
-            "killed. If none is, run this again with --unlock."
-        )
     words = command(request, config)
     told = shlex.join(["snakemake", *words[3:]])
     click.echo(f"$ {printable(told)}", err=True)
-    return _wait(words, request.dataset)
+    # What lies in the folder is data: Python would import modules from there.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    return subprocess.Popen(words, cwd=request.dataset, env=environment, pass_fds=files)
 
 
-def unlock(request: Request) -> None:
-    """Remove the lock that a killed run left behind."""
-    code = run(replace(request, dry_run=False, force=(), passed_on=("--unlock",)))
-    if code:
-        raise click.ClickException(f"unlocking failed with exit code {code}")
-
-
-def _wait(words: list[str], folder: Path) -> int:
-    """Run a command in a folder to its end.
+def _wait(process: subprocess.Popen) -> int:
+    """Wait for the end of a process; returns its exit code.
 
     Ctrl-C reaches it directly; it winds up, we wait.
     """
-    # What lies in the folder is data: Python would import modules from there.
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
-    process = subprocess.Popen(words, cwd=folder, env=environment)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:

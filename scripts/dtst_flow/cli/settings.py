@@ -97,10 +97,11 @@ def read_yaml(path: Path, sections: list[str]) -> tuple[str | None, dict]:
             raise _unusable(path, f"'{section}' holds no mapping of settings")
         for name in block.keys() & schema()[section]["properties"].keys():
             if _is_text(schema()[section]["properties"][name]):
-                block[name] = _as_spelled(block[name], spelled[section].get(name))
+                word = _inside(_inside(spelled, section), name)
+                block[name] = _as_spelled(block[name], word)
     folder = content.get("working_dir")
     if folder is not None:
-        taken["working_dir"] = _as_spelled(folder, spelled["working_dir"])
+        taken["working_dir"] = _as_spelled(folder, _inside(spelled, "working_dir"))
     properties = schema() | {"working_dir": {"type": "string"}}
     try:
         check(taken, {"properties": properties})
@@ -124,9 +125,17 @@ def _is_text(prop: dict) -> bool:
     return "string" in prop.get("type", ())
 
 
+def _inside(spelled: Any, name: str) -> Any:
+    """What stands under a name; None where a merge (<<) brings it from elsewhere."""
+    return spelled.get(name) if isinstance(spelled, dict) else None
+
+
 def _as_spelled(value: Any, spelled: Any) -> Any:
     """A value, or the items of a list, as the text that YAML made it from."""
     if isinstance(value, list) and isinstance(spelled, list):
-        return [_as_spelled(*pair) for pair in zip(value, spelled, strict=True)]
-    text = isinstance(spelled, str) and value is not None
-    return spelled if text and not isinstance(value, dict | list) else value
+        return [_word(*pair) for pair in zip(value, spelled, strict=False)]
+    return _word(value, spelled)
+
+
+def _word(value: Any, spelled: Any) -> Any:
+    return spelled if isinstance(spelled, str) and value is not None else value

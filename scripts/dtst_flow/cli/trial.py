@@ -13,7 +13,7 @@ from dtst_flow import costs, sidecars
 from dtst_flow.costs import Cost
 from dtst_flow.files import read_table, to_json
 from dtst_flow.reckoning import notes_of
-from dtst_flow.stages.job import PROGRESS, STATE
+from dtst_flow.state import PROGRESS, STATE
 
 FEW = 5
 """Images tried."""

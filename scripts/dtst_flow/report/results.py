@@ -9,7 +9,7 @@ from dtst_flow import inventory
 from dtst_flow.files import read_json, read_table
 from dtst_flow.inside import is_below
 from dtst_flow.stages.cluster import gather
-from dtst_flow.stages.job import STATE, state_of
+from dtst_flow.state import STATE, state_of
 
 
 class NoResult(Exception):

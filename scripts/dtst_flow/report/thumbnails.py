@@ -10,7 +10,7 @@ from PIL import Image
 from dtst_flow import code, images
 from dtst_flow.files import digest_file
 from dtst_flow.records import Records
-from dtst_flow.stages.job import STATE
+from dtst_flow.state import STATE
 
 SMALL = 128
 """The longer side in pixels: sharp at 96 on most screens, and about 1.5 KB."""

@@ -19,8 +19,8 @@ from dtst_flow.files import (
     write_table,
 )
 from dtst_flow.ledger import Ledgers, Part
-from dtst_flow.stages.job import state_of
 from dtst_flow.stages.layout import lay_out
+from dtst_flow.state import state_of
 from dtst_flow.summary import first_of
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ def run(
     tables, arrays, failed  what embed wrote, shard by shard
     bucket    target folder; gets ``000``… by size, ``noise`` and ``clusters.json``
     summary   written last: what to tell the user
-    failures  written: {path, reason} of every image that could not be embedded or
-              laid out
+    failures  written: a `failure` of every image that could not be embedded or laid out
     link      a key of `place.WAYS`: what the images there are; for all else of no account
     clean     remove what earlier runs wrote there before writing
     strict    whether one failed image fails the run

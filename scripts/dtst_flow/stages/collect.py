@@ -5,11 +5,18 @@ from collections import Counter
 from pathlib import Path
 
 from dtst_flow import sidecars
-from dtst_flow.files import digest_value, read_table, to_json, write_atomic, write_table
+from dtst_flow.files import (
+    digest_value,
+    read_table,
+    sweep,
+    to_json,
+    write_atomic,
+    write_table,
+)
 from dtst_flow.inside import is_below
 from dtst_flow.ledger import Ledgers
-from dtst_flow.stages.detect import written
-from dtst_flow.stages.job import state_of
+from dtst_flow.stages.detect import looked, written
+from dtst_flow.state import state_of
 from dtst_flow.summary import first_of
 
 log = logging.getLogger(__name__)
@@ -39,14 +46,15 @@ def run(
               not be used
     strict    whether one failed image fails the run
 
-    Raises SystemExit, once the bucket is settled, when no image could be processed or
-    one failed and that was not to be.
+    Tables of shards that are none any more are deleted. Raises SystemExit, once the bucket
+    is settled, when no image could be processed or one failed and that was not to be.
     """
+    drop_others([*tables, *failed])
     shards = {Path(table).stem: list(read_table(table)) for table in tables}
     rows = [row for rows in shards.values() for row in rows]
     reasons = [row for table in failed for row in read_table(table)]
     if stage == "detect":
-        content = _settle_sidecars([*rows, *reasons], bucket)
+        content = _settle_sidecars([*rows, *reasons])
     else:
         content = _settle_crops(shards, bucket)
     reasons = [{"path": row["path"], "reason": row["reason"]} for row in reasons]
@@ -72,6 +80,18 @@ def run(
     write_atomic(summary, to_json(told, indent=2) + b"\n")
 
 
+def drop_others(tables: list[str]) -> None:
+    """Delete the tables of shards that are none any more from beside those that are.
+
+    Should they come back, of the same images, nothing would tell that results changed
+    since.
+    """
+    kept = {Path(table) for table in tables}
+    for folder in {table.parent for table in kept}:
+        for other in set(folder.glob("*.jsonl")) - kept:
+            other.unlink()
+
+
 def _settle_crops(shards: dict[str, list[dict]], bucket: str) -> list:
     """Remove our crops that are no longer wanted; returns what names all others."""
     crops = {
@@ -87,16 +107,25 @@ def _settle_crops(shards: dict[str, list[dict]], bucket: str) -> list:
     )
 
 
-def _settle_sidecars(rows: list[dict], bucket: str) -> list:
-    """Clear the sidecars of images that are gone; returns what names all others."""
-    now = {row["path"]: row["sidecar"] for row in rows}
-    table = state_of(bucket) / "images.jsonl"
-    before = {row["path"] for row in read_table(table)} if table.exists() else set()
-    for path in sorted(before - now.keys()):
-        if is_below(path) and not Path(path).exists():
-            _clear(path)
-    write_table(table, ({"path": path} for path in sorted(now)))
-    return sorted(now.items())
+def _settle_sidecars(rows: list[dict]) -> list:
+    """Clear the sidecars of images that are gone; returns what names all others.
+
+    Unfinished ones that a kill left beside the images go as well.
+    """
+    now = {row["path"]: row["digest"] for row in rows}
+    table = looked()
+    before = list(read_table(table)) if table.exists() else []
+    before = [row for row in before if is_below(row["path"])]
+    for folder in {Path(row["path"]).parent for row in (*before, *rows)}:
+        sweep(folder)
+    # Of another source, or since one of other content: no business of this run.
+    elsewhere = {row["path"]: row["digest"] for row in before if row["path"] not in now}
+    for path in [path for path in elsewhere if not Path(path).is_file()]:
+        _clear(path)
+        del elsewhere[path]
+    every = sorted((elsewhere | now).items())
+    write_table(table, ({"path": path, "digest": image} for path, image in every))
+    return sorted((row["path"], row["sidecar"]) for row in rows)
 
 
 def _clear(path: str) -> None:

@@ -1,8 +1,8 @@
 """Stage detect: the images of a shard in, what is in them into their sidecars."""
 
 import functools
-import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,12 @@ from dtst_flow.classes.written import Written
 from dtst_flow.detect import vocabulary as words
 from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.files import read_json, read_table, to_json, write_atomic, write_table
-from dtst_flow.ledger import stat_of
+from dtst_flow.ledger import stat_of, unchanged
 from dtst_flow.models import ModelError, Weights
 from dtst_flow.records import Records
 from dtst_flow.stages import source
-from dtst_flow.stages.job import STATE, Progress, each
-
-log = logging.getLogger(__name__)
+from dtst_flow.stages.job import work
+from dtst_flow.state import STATE, state_of
 
 FLOOR = 0.05
 """Boxes of lower scores are not kept in records, unless the threshold is lower still: so
@@ -48,7 +47,12 @@ class Options:
 
 def written() -> Written:
     """What detection wrote into the sidecars of this dataset."""
-    return Written(STATE / "detected")
+    return Written(STATE / "detected", looked())
+
+
+def looked() -> Path:
+    """The table of all images looked at: {path, digest}."""
+    return state_of(".detect") / "images.jsonl"
 
 
 def records(options: Options, model: str, vocabulary: Vocabulary) -> Records:
@@ -102,39 +106,28 @@ def run(
     """Look for classes in the images of one shard, or take out what was found.
 
     vocabulary  what `learn` wrote; not read to clear
-    table       written: {path, found: class -> how many boxes, users: classes left as the
-                user has them, cleared: classes taken out, sidecar: its stat} per image
-    failed      written: {path, reason, sidecar} per image that could not be processed
+    table       written: {path, digest, found: class -> how many boxes, users: classes left
+                as the user has them, cleared: classes taken out, sidecar: its stat} per
+                image
+    failed      written: {path, digest, reason, sidecar} per image that could not be processed
 
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
-    rows = list(read_table(manifest))
-    shard = Path(manifest).stem
-    progress = Progress("detect", shard, len(rows), workers)
     if options.clear:
         make = functools.partial(Clearer, options)
     else:
         known = Vocabulary.of_value(read_json(vocabulary))
         make = functools.partial(Finder, options, weights, known)
-    done, failures = [], []
-    for result in source.unchanged(each(make, rows, workers), manifest):
-        computed = result.pop("computed", False)
-        if "reason" in result:
-            failures.append(result)
-            log.warning("%(path)s: %(reason)s", result)
-        else:
-            done.append(result)
-        progress.tick(computed, "reason" in result)
-    progress.tell()
-    write_table(failed, failures)
-    write_table(table, done)
-    log.info(
-        "%s: %d images, %d computed, %d failed",
-        shard,
-        len(rows),
-        progress.counts["computed"],
-        len(failures),
+    # As it was before, so that one mended in the meantime shows.
+    before = {row["path"]: _sidecar_stat(row["path"]) for row in read_table(manifest)}
+    done, failures = work("detect", manifest, make, workers)
+    digests = {row["path"]: row["digest"] for row in read_table(manifest)}
+    failures = [row | {"digest": digests[row["path"]]} for row in failures]
+    write_table(
+        failed,
+        ({**row, "sidecar": _withdraw(row, before[row["path"]])} for row in failures),
     )
+    write_table(table, done)
 
 
 class Clearer:
@@ -145,13 +138,10 @@ class Clearer:
         self.written = written()
 
     def __call__(self, row: dict) -> dict:
-        """Clear the sidecar of one manifest row's image; a result or a failure."""
+        """Clear the sidecar of one manifest row's image; returns its row of the table."""
         path = row["path"]
-        try:
-            cleared = self.written.clear(path, self.wanted)
-        except sidecars.BrokenSidecar as error:
-            return _failure(path, error)
-        return _result(path, cleared=cleared)
+        cleared = self.written.clear(path, self.wanted, row["digest"])
+        return _result(row, cleared=cleared)
 
     def close(self) -> None:
         """There is nothing to free."""
@@ -169,63 +159,72 @@ class Finder:
         self._detector: detect.Detector | None = None
 
     def __call__(self, row: dict) -> dict:
-        """Look at one manifest row's image; a result or a failure."""
+        """Look at one manifest row's image; returns its row of the table."""
         path = row["path"]
-        try:
-            record = self.records.get(row["digest"])
-            computed = record is None
-            if record is None:
-                record = self._look(row)
-                self.records.put(row["digest"], record)
-            found = self._chosen(record)
-            users = self.written.put(path, row["digest"], found)
-        except source.Changed:
-            return {"path": path, "changed": True}
-        except (images.UnreadableImage, sidecars.BrokenSidecar) as error:
-            return _failure(path, error)
+        record = self.records.get(row["digest"])
+        computed = record is None
+        if record is None:
+            record = self._look(row)
+            self.records.put(row["digest"], record)
+        images.check_size(record["pixels"], self.options.max_pixels)
+        found = self._chosen(record["boxes"])
+        users = self.written.put(path, row["digest"], found)
         counts = {name: len(boxes) for name, boxes in found.items()}
-        return _result(path, found=counts, users=users, computed=computed)
+        return _result(row, found=counts, users=users, computed=computed)
 
     def close(self) -> None:
         """Free the detector, if one was loaded."""
         if self._detector:
             self._detector.close()
 
-    def _look(self, row: dict) -> dict[str, list]:
-        """The record of an image: the model's class -> its boxes, best first."""
+    def _look(self, row: dict) -> dict:
+        """The record of an image: {pixels, boxes: the model's class -> the best first}."""
         image = source.read(row, self.options)
         if not self._detector:
             self._detector = detect.open_detector(
                 self.weights, _least(self.options), self.vocabulary.prompts
             )
-        record: dict[str, list] = {}
+        boxes: dict[str, list] = {}
         for found in self._detector.find(image):
             box = [round(float(value), 1) for value in found.box]
             if box[0] < box[2] and box[1] < box[3]:
                 entry = {"score": round(found.score, 4), "box": box}
-                record.setdefault(found.name, []).append(entry)
-        return record
+                boxes.setdefault(found.name, []).append(entry)
+        return {"pixels": image.shape[0] * image.shape[1], "boxes": boxes}
 
-    def _chosen(self, record: dict[str, list]) -> dict[str, list]:
+    def _chosen(self, boxes: dict[str, list]) -> dict[str, list]:
         """The entries of a sidecar: class as asked for -> its boxes."""
         options = self.options
         return {
             name: [
                 entry
-                for entry in record.get(known, [])[: options.max_instances]
+                for entry in boxes.get(known, [])[: options.max_instances]
                 if entry["score"] >= options.threshold
             ]
             for name, known in self.vocabulary.names.items()
         }
 
 
-def _result(path: str, **values) -> dict:
+def _result(row: dict, computed: bool = False, **values) -> dict:
     empty = {"found": {}, "users": [], "cleared": []}
-    return {"path": path, **empty, **values, "sidecar": _sidecar_stat(path)}
+    path, image = row["path"], row["digest"]
+    known = {"path": path, "digest": image, "sidecar": _sidecar_stat(path)}
+    return {**known, **empty, **values, "computed": computed}
 
 
-def _failure(path: str, error: Exception) -> dict:
-    return {"path": path, "reason": str(error), "sidecar": _sidecar_stat(path)}
+def _withdraw(row: dict, before: list[int] | None) -> list[int] | None:
+    """Take out what was found in a file that was another image, and can no longer be read.
+
+    before  stat of the sidecar before the job
+
+    Returns the stat it has by our doing; another one shows that the user mended it since.
+    """
+    path = row["path"]
+    if _sidecar_stat(path) == before:
+        with suppress(sidecars.BrokenSidecar):
+            written().put(path, row["digest"], {})
+        return _sidecar_stat(path)
+    return before
 
 
 def _sidecar_stat(path: str) -> list[int] | None:
@@ -243,6 +242,6 @@ def damaged_parts(state: Path) -> list[str]:
             table.stem
             for table in tables
             for row in read_table(table)
-            if _sidecar_stat(row["path"]) != row["sidecar"]
+            if not unchanged(_sidecar_stat(row["path"]), row["sidecar"])
         }
     )

@@ -1,11 +1,10 @@
 """Stage embed: the images of a shard in, one row-aligned table and array out."""
 
+import functools
 import io
-import logging
-from collections.abc import Iterator
+import itertools
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -15,14 +14,15 @@ from dtst_flow.arrays import decode, encode
 from dtst_flow.classes.entries import is_position
 from dtst_flow.embed import CLIP, Sample
 from dtst_flow.faces import open_engine
-from dtst_flow.files import read_table, write_atomic, write_table
+from dtst_flow.files import write_atomic, write_table
 from dtst_flow.models import Weights
 from dtst_flow.perceptual import perceptual_hash
 from dtst_flow.records import Records
 from dtst_flow.stages import source
-from dtst_flow.stages.job import STATE, Progress
-
-log = logging.getLogger(__name__)
+from dtst_flow.stages.failure import cause_of
+from dtst_flow.stages.job import Shard
+from dtst_flow.stages.pool import Failed, each
+from dtst_flow.state import STATE
 
 DETECTOR = "faces.dlib"
 """What finds the points of faces that come without; its model is always at hand."""
@@ -64,24 +64,24 @@ def records(options: Options, weights: str, fresh: bool = False) -> Records:
     return Records(STATE / "records" / "embed", depends, fresh)
 
 
-def identity(row: dict, points: list | None) -> list:
-    """What, besides the model, an embedding depends on; names its record."""
-    return [row["digest"], points]
+def identity(item: dict) -> list:
+    """What, besides the model, an embedding depends on; names its record.
+
+    item  {digest, points} of an image, the latter its `stored_points`
+    """
+    return [item["digest"], item["points"]]
 
 
-def stored_points(path: str, max_pixels: int) -> list[list[float]] | None:
+def stored_points(path: str) -> dict | None:
     """The five points that extract-faces left in a crop's sidecar, None without them.
 
-    They hold only for a crop that still has the size it was given.
+    Returns {points, size}: they hold only for a crop that still has the size it was
+    given, which shows when it is read. Raises BrokenSidecar.
     """
     provenance = sidecars.read(path).get("provenance")
-    if not isinstance(provenance, dict):
+    if not isinstance(provenance, dict) or not _are_points(provenance.get("points")):
         return None
-    points = provenance.get("points")
-    if not _are_points(points):
-        return None
-    size = images.size(path, max_pixels)
-    return points if list(size) == provenance.get("size") else None
+    return {"points": provenance["points"], "size": provenance.get("size")}
 
 
 def _are_points(value: object) -> bool:
@@ -114,83 +114,109 @@ def run(
 
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
-    rows = list(read_table(manifest))
-    shard = Path(manifest).stem
-    progress = Progress("embed", shard, len(rows), options.batch_size)
-    loaded = Lazy(options, weights)
+    shard = Shard("embed", manifest, options.batch_size)
     cache = records(options, weights.digest, fresh)
-    known: dict[str, dict] = {}
-    failures: list[dict] = []
-    changed: list[str] = []
-    todo: list[tuple[dict, list | None]] = []
     wants_points = embed.MODELS[options.model].points
-    for row in rows:
+    todo: list[dict] = []
+    for row in shard.rows:
         try:
-            points = _stored_points(row, options) if wants_points else None
-        except source.Changed:
-            changed.append(row["path"])
-            continue
+            points = stored_points(row["path"]) if wants_points else None
+            item = {**row, "points": points}
+            record = cache.get(identity(item))
+            if record is not None:
+                images.check_size(record["pixels"], options.max_pixels)
         except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
-            failures.append({"path": row["path"], "reason": str(error)})
-            progress.tick(failed=True)
+            shard.note(row["path"], Failed(str(error), cause_of(error)))
             continue
-        record = cache.get(identity(row, points))
         if record is None:
-            todo.append((row, points))
+            todo.append(item)
         else:
-            known[row["path"]] = record
-            progress.tick()
-    for (row, points), result in embed_all(todo, loaded, threads):
-        if isinstance(result, source.Changed):
-            changed.append(row["path"])
-        elif isinstance(result, str):
-            failures.append({"path": row["path"], "reason": result})
-            log.warning("%s: %s", row["path"], result)
-            progress.tick(failed=True)
-        else:
-            cache.put(identity(row, points), result)
-            known[row["path"]] = result
-            progress.tick(computed=True)
-    progress.tell()
-    loaded.close()
-    source.refuse(changed, Path(manifest).parent.parent)
-    done = [row for row in rows if row["path"] in known]
-    vectors = [decode(known[row["path"]]["embedding"]) for row in done]
-    write_table(failed, sorted(failures, key=lambda row: row["path"]))
+            shard.note(row["path"], {**item, "computed": False})
+    make = functools.partial(Batches, options, weights, threads)
+    tasks = batched(todo, options.batch_size)
+    for (batch, _), answer in each(make, tasks, parts=one_by_one):
+        faults = [answer] * len(batch) if isinstance(answer, Failed) else answer
+        for item, fault in zip(batch, faults, strict=True):
+            shard.note(item["path"], fault or {**item, "computed": True})
+    done, failures = shard.end()
+    cache = records(options, weights.digest)
+    found = [cache.get(identity(item)) for item in done]
+    write_table(failed, failures)
     buffer = io.BytesIO()
-    np.save(buffer, np.array(vectors, np.float32))
+    np.save(buffer, np.array([decode(f["embedding"]) for f in found], np.float32))
     write_atomic(array, buffer.getvalue())
     write_table(
         table,
         (
             {
-                "path": row["path"],
-                "stem": row["stem"],
-                "digest": row["digest"],
-                "sidecar": row["sidecar"],
-                "aligned": known[row["path"]]["aligned"],
-                "hash": known[row["path"]]["hash"],
+                "path": item["path"],
+                "stem": item["stem"],
+                "digest": item["digest"],
+                "sidecar": item["sidecar"],
+                "aligned": record["aligned"],
+                "hash": record["hash"],
             }
-            for row in done
+            for item, record in zip(done, found, strict=True)
         ),
     )
-    log.info(
-        "%s: %d images, %d computed, %d from records, %d failed",
-        shard,
-        len(rows),
-        progress.counts["computed"],
-        len(done) - progress.counts["computed"],
-        len(failures),
-    )
 
 
-def _stored_points(row: dict, options: Options) -> list[list[float]] | None:
-    """`stored_points` of a manifest row's image. Raises Changed, too."""
-    try:
-        return stored_points(row["path"], options.max_pixels)
-    except images.UnreadableImage:
-        source.content(row)  # Changed, where that is the reason
-        raise
+def batched(todo: list[dict], size: int) -> list[tuple[list[dict], list[dict]]]:
+    """Batches of images to compute, each with the one that follows, to be read ahead."""
+    batches = [todo[start : start + size] for start in range(0, len(todo), size)]
+    return list(itertools.pairwise([*batches, []]))
+
+
+def one_by_one(task: tuple[list[dict], list[dict]]) -> list:
+    """The images of a batch as tasks of their own."""
+    batch, _ = task
+    return [([item], []) for item in batch]
+
+
+class Batches:
+    """Computes one batch after another; in the meantime threads read the next."""
+
+    def __init__(self, options: Options, weights: Weights, threads: int):
+        self.loaded = Lazy(options, weights)
+        self.records = records(options, weights.digest)
+        self._threads = ThreadPoolExecutor(threads)
+        self._coming: dict[str, Future] = {}
+
+    def __call__(
+        self, task: tuple[list[dict], list[dict]]
+    ) -> list[Failed | source.Changed | None]:
+        """Put the records of a batch; for each image None, or why it has none.
+
+        task  the batch, and the one that follows: {path, digest, points} of each image
+        """
+        batch, following = task
+        for item in (*batch, *following):
+            if item["path"] not in self._coming:
+                coming = self._threads.submit(look, item, self.loaded)
+                self._coming[item["path"]] = coming
+        faults: list[Failed | source.Changed | None] = []
+        prepared, looked = [], []
+        for item in batch:
+            try:
+                seen, found = self._coming.pop(item["path"]).result()
+            except source.Changed as error:
+                faults.append(error)
+                continue
+            except (images.UnreadableImage, ValueError) as error:
+                faults.append(Failed(str(error), cause_of(error)))
+                continue
+            faults.append(None)
+            prepared.append(seen)
+            looked.append((item, found))
+        vectors = self.loaded.embedder.compute(prepared) if prepared else ()
+        for (item, found), vector in zip(looked, vectors, strict=True):
+            self.records.put(identity(item), {"embedding": encode(vector), **found})
+        return faults
+
+    def close(self) -> None:
+        """Free what was loaded."""
+        self._threads.shutdown()
+        self.loaded.close()
 
 
 class Lazy:
@@ -238,68 +264,29 @@ class Lazy:
                 model.close()
 
 
-def embed_all(
-    todo: list[tuple[dict, list | None]], loaded: Lazy, threads: int
-) -> Iterator[tuple[tuple[dict, list | None], dict | str | source.Changed]]:
-    """Embed images in batches, reading the next batch while one is computed.
-
-    Yields each item of `todo` with its record, with the reason of its failure, or with
-    that its image changed.
-    """
-    for batch in read_ahead(todo, loaded, threads):
-        prepared, looked, items = [], [], []
-        for item, coming in batch:
-            try:
-                seen, found = coming.result()
-            except source.Changed as error:
-                yield item, error
-                continue
-            except (images.UnreadableImage, ValueError) as error:
-                yield item, str(error)
-                continue
-            prepared.append(seen)
-            looked.append(found)
-            items.append(item)
-        vectors = loaded.embedder.compute(prepared) if prepared else ()
-        for item, found, vector in zip(items, looked, vectors, strict=True):
-            yield item, {"embedding": encode(vector), **found}
-
-
-def read_ahead(
-    todo: list[tuple[dict, list | None]], loaded: Lazy, threads: int
-) -> Iterator[list[tuple[tuple, Future]]]:
-    """Yield batches of (item, future of what `look` gives), one batch ahead of the reader."""
-    with ThreadPoolExecutor(threads) as pool:
-        ahead: list = []
-        for start in range(0, len(todo), loaded.options.batch_size):
-            batch = todo[start : start + loaded.options.batch_size]
-            coming = [(item, pool.submit(look, item, loaded)) for item in batch]
-            if ahead:
-                yield ahead
-            ahead = coming
-        if ahead:
-            yield ahead
-
-
-def look(item: tuple[dict, list | None], loaded: Lazy) -> tuple[np.ndarray, dict]:
-    """What the model sees of an image, and what else is recorded of it: {aligned, hash}.
+def look(item: dict, loaded: Lazy) -> tuple[np.ndarray, dict]:
+    """What the model sees of an image, and what else is recorded of it: {aligned, hash,
+    pixels}.
 
     Raises UnreadableImage, Changed, and ValueError for points that place no face.
     """
-    row, stored = item
-    image = source.read(row, loaded.options)
-    points, how = _points(stored, image, loaded)
+    image = source.read(item, loaded.options)
+    points, how = _points(item["points"], image, loaded)
     seen = loaded.embedder.prepare(Sample(image, points))
-    return seen, {"aligned": how, "hash": f"{perceptual_hash(image):016x}"}
+    return seen, {
+        "aligned": how,
+        "hash": f"{perceptual_hash(image):016x}",
+        "pixels": image.shape[0] * image.shape[1],
+    }
 
 
 def _points(
-    stored: list | None, image: np.ndarray, loaded: Lazy
+    stored: dict | None, image: np.ndarray, loaded: Lazy
 ) -> tuple[np.ndarray | None, str | None]:
     """Five points of a face and where they came from."""
     if not embed.MODELS[loaded.options.model].points:
         return None, None
-    if stored is not None:
-        return np.array(stored, np.float32), "stored"
+    if stored and stored["size"] == list(image.shape[1::-1]):
+        return np.array(stored["points"], np.float32), "stored"
     points = loaded.detect(image)
     return points, "centre" if points is None else "detected"

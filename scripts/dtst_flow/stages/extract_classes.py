@@ -12,11 +12,12 @@ import numpy as np
 from dtst_flow import code, images, jpeg, sidecars
 from dtst_flow.classes import entries, names, window
 from dtst_flow.classes.entries import Entry
-from dtst_flow.files import digest_value, read_table, write_table
-from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.files import digest_value, write_table
+from dtst_flow.ledger import Ledgers, Part
 from dtst_flow.records import Records
 from dtst_flow.stages import source
-from dtst_flow.stages.job import STATE, Progress, each, state_of
+from dtst_flow.stages.job import work
+from dtst_flow.state import STATE, state_of
 
 log = logging.getLogger(__name__)
 
@@ -186,37 +187,18 @@ def run(
     table   written: {path, found: how many boxes of the classes asked for, crops: ledger
             rows, classes: those the sidecar has, missing: those asked for that it has
             not, unusable: why boxes could not be used} per image
-    failed  written: {path, reason} per image that could not be processed
+    failed  written: a `failure` per image that could not be processed
     bucket  target folder, relative to the dataset
 
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
-    rows = list(read_table(manifest))
-    shard = Path(manifest).stem
-    progress = Progress("extract_classes", shard, len(rows), workers)
-    done, failures = [], []
-    make = functools.partial(Cutter, shard, bucket, options)
-    for result in source.unchanged(each(make, rows, workers), manifest):
-        written = result.pop("written", 0)
-        if "reason" in result:
-            failures.append(result)
-            log.warning("%(path)s: %(reason)s", result)
-        else:
-            done.append(result)
-            for reason in result["unusable"]:
-                log.warning("%s: %s", result["path"], reason)
-        progress.tick(written > 0, "reason" in result)
-    progress.tell()
+    make = functools.partial(Cutter, Path(manifest).stem, bucket, options)
+    done, failures = work("extract_classes", manifest, make, workers)
+    for row in done:
+        for reason in row["unusable"]:
+            log.warning("%s: %s", row["path"], reason)
     write_table(failed, failures)
     write_table(table, done)
-    log.info(
-        "%s: %d images, %d failed; %d crops, of %d images written anew",
-        shard,
-        len(rows),
-        len(failures),
-        sum(len(row["crops"]) for row in done),
-        progress.counts["computed"],
-    )
 
 
 class Cutter:
@@ -228,18 +210,7 @@ class Cutter:
         self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
 
     def __call__(self, row: dict) -> dict:
-        """Cut the boxes out of one manifest row's image; a result or a failure."""
-        try:
-            return self._extract(row)
-        except source.Changed:
-            return {"path": row["path"], "changed": True}
-        except (images.UnreadableImage, sidecars.BrokenSidecar, ForeignFile) as error:
-            return {"path": row["path"], "reason": str(error)}
-
-    def close(self) -> None:
-        """There is nothing to free."""
-
-    def _extract(self, row: dict) -> dict:
+        """Cut the boxes out of one manifest row's image; returns its row of the table."""
         image = functools.cache(lambda: source.read(row, self.options))
         choice = choose(sidecars.read(row["path"]), self.options)
         result = {
@@ -249,11 +220,12 @@ class Cutter:
             "classes": choice.classes,
             "missing": choice.missing,
             "unusable": choice.unusable,
-            "written": 0,
+            "computed": False,
         }
         if not choice.wanted:
             return result
         size = self._size(row["digest"], image)
+        images.check_size(size[0] * size[1], self.options.max_pixels)
         for crop in plan(row, choice, *size, self.options):
             if isinstance(crop, str):
                 result["unusable"].append(crop)
@@ -266,8 +238,11 @@ class Cutter:
                 crop.sidecar,
             )
             result["crops"].append(entry)
-            result["written"] += fresh
+            result["computed"] |= fresh
         return result
+
+    def close(self) -> None:
+        """There is nothing to free."""
 
     def _size(self, digest: str, image: Callable[[], np.ndarray]) -> list[int]:
         """[width, height] of the upright image."""

@@ -1,7 +1,6 @@
 """Stage extract_faces: the images of a shard in, an aligned crop per face out."""
 
 import functools
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,13 @@ import numpy as np
 
 from dtst_flow import code, faces, images, jpeg, sidecars
 from dtst_flow.faces import Face, crop, draw
-from dtst_flow.files import digest_value, read_table, write_atomic, write_table
-from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.files import digest_value, write_atomic, write_table
+from dtst_flow.ledger import Ledgers, Part
 from dtst_flow.models import Weights, loading
 from dtst_flow.records import Records
 from dtst_flow.stages import source
-from dtst_flow.stages.job import STATE, Progress, each, state_of
-
-log = logging.getLogger(__name__)
+from dtst_flow.stages.job import work
+from dtst_flow.state import STATE, state_of
 
 
 @dataclass(frozen=True)
@@ -73,38 +71,15 @@ def run(
     """Extract the faces of one shard.
 
     table   written: {path, found: how many faces, crops: ledger rows} per image
-    failed  written: {path, reason} per image that could not be processed
+    failed  written: a `failure` per image that could not be processed
     bucket  target folder, relative to the dataset
 
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
-    rows = list(read_table(manifest))
-    shard = Path(manifest).stem
-    progress = Progress("extract_faces", shard, len(rows), workers)
-    done, failures, computed, written = [], [], 0, 0
-    make = functools.partial(Extractor, shard, bucket, options, weights)
-    for result in source.unchanged(each(make, rows, workers), manifest):
-        if "reason" in result:
-            failures.append(result)
-            log.warning("%(path)s: %(reason)s", result)
-        else:
-            done.append({key: result[key] for key in ("path", "found", "crops")})
-            computed += result["computed"]
-            written += result["written"]
-        progress.tick(result.get("computed", False), "reason" in result)
-    progress.tell()
+    make = functools.partial(Extractor, Path(manifest).stem, bucket, options, weights)
+    done, failures = work("extract_faces", manifest, make, workers)
     write_table(failed, failures)
     write_table(table, done)
-    log.info(
-        "%s: %d images, %d computed, %d from records, %d failed; %d crops, %d written",
-        shard,
-        len(rows),
-        computed,
-        len(done) - computed,
-        len(failures),
-        sum(len(row["crops"]) for row in done),
-        written,
-    )
 
 
 class Extractor:
@@ -119,13 +94,30 @@ class Extractor:
         self._engine: faces.Engine | None = None
 
     def __call__(self, row: dict) -> dict:
-        """Extract the faces of one manifest row; returns a result or a failure."""
-        try:
-            return self._extract(row)
-        except source.Changed:
-            return {"path": row["path"], "changed": True}
-        except (images.UnreadableImage, sidecars.BrokenSidecar, ForeignFile) as error:
-            return {"path": row["path"], "reason": str(error)}
+        """Extract the faces of one manifest row; returns its row of the table."""
+        image = functools.cache(lambda: source.read(row, self.options))
+        record = self.records.get(row["digest"])
+        computed = record is None
+        if record is None:
+            record = self._find(image())
+            self.records.put(row["digest"], record)
+        pixels = record["width"] * record["height"]
+        images.check_size(pixels, self.options.max_pixels)
+        found = [Face(f["box"], f["score"], f["points"]) for f in record["faces"]]
+        if self.options.debug:
+            target = STATE / "debug" / self.bucket / f"{row['stem']}.jpg"
+            write_atomic(target, draw.overlay(image(), found))
+        own_keys = sidecars.travelling(sidecars.read(row["path"]))
+        crops = [
+            self._put_crop(row, found[rank], rank, image, own_keys)
+            for rank in self._kept(found, record["width"], record["height"])
+        ]
+        return {
+            "path": row["path"],
+            "found": len(found),
+            "crops": crops,
+            "computed": computed,
+        }
 
     def close(self) -> None:
         """Free the engine, if one was loaded."""
@@ -142,31 +134,6 @@ class Extractor:
                     options.engine, self.weights.path, options.search
                 )
         return self._engine
-
-    def _extract(self, row: dict) -> dict:
-        image = functools.cache(lambda: source.read(row, self.options))
-        record = self.records.get(row["digest"])
-        computed = record is None
-        if record is None:
-            record = self._find(image())
-            self.records.put(row["digest"], record)
-        found = [Face(f["box"], f["score"], f["points"]) for f in record["faces"]]
-        if self.options.debug:
-            target = STATE / "debug" / self.bucket / f"{row['stem']}.jpg"
-            write_atomic(target, draw.overlay(image(), found))
-        own_keys = sidecars.travelling(sidecars.read(row["path"]))
-        crops, written = [], 0
-        for rank in self._kept(found, record["width"], record["height"]):
-            entry, fresh = self._put_crop(row, found[rank], rank, image, own_keys)
-            crops.append(entry)
-            written += fresh
-        return {
-            "path": row["path"],
-            "found": len(found),
-            "crops": crops,
-            "computed": computed,
-            "written": written,
-        }
 
     def _find(self, image: np.ndarray) -> dict:
         """The record of an image: its size and its faces, the largest first."""
@@ -204,8 +171,8 @@ class Extractor:
         rank: int,
         image: Callable[[], np.ndarray],
         own_keys: dict,
-    ) -> tuple[dict, bool]:
-        """Bring one crop into the bucket; returns its ledger row and whether it is new."""
+    ) -> dict:
+        """Bring one crop into the bucket; returns its ledger row."""
         options = self.options
         quad = crop.quad(face.points)
         size = crop.size_of(quad, options.max_size)
@@ -220,7 +187,7 @@ class Extractor:
             "model": self.weights.digest,
         }
         sidecar = {**own_keys, "provenance": provenance}
-        return self.part.put(
+        entry, _ = self.part.put(
             f"{row['stem']}_{rank:02d}.jpg",
             digest_value(
                 [
@@ -238,6 +205,7 @@ class Extractor:
             ),
             sidecar,
         )
+        return entry
 
 
 def _can_be_cut(face: Face) -> bool:

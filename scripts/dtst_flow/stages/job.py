@@ -1,52 +1,62 @@
-"""What every job does around its work: log, tell how far it is, share out images."""
+"""What every job does around its work: log, tell how far it is, note what became of images."""
 
 import logging
-import multiprocessing
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.util import Finalize
+from operator import itemgetter
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
 
-from dtst_flow.files import to_json, write_atomic
+from dtst_flow.files import OF_THE_DISK, read_table, to_json, write_atomic
 from dtst_flow.models import ModelError
+from dtst_flow.stages import orphans, source
 from dtst_flow.stages.meter import Meter
+from dtst_flow.stages.pool import Failed, Worker, each
+from dtst_flow.state import JOBS, PROGRESS
 from dtst_flow.text import printable_lines
 
-STATE = Path(".dtst")
-"""Where the workflow keeps what it knows, below the dataset folder."""
-
-PROGRESS = STATE / "progress"
-"""One small file a job: how many of its images are done."""
-
-
-def state_of(bucket: str) -> Path:
-    """The folder with the state of one target bucket."""
-    return STATE / "buckets" / bucket
+log = logging.getLogger(__name__)
 
 
 @contextmanager
 def logged(path: str | Path) -> Iterator[None]:
     """Send all output of this process, C libraries' too, to a job's log file.
 
-    A model that cannot be used ends the job with a sentence there, too.
+    The process ends when the Snakemake that started it does. Of a model that cannot be
+    used and of an error that is the disk's a sentence tells, not a traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as log:
         sys.stdout.flush()
+        terminal = os.dup(sys.stderr.fileno())
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
         handler = logging.StreamHandler()
         handler.setFormatter(_Printable("%(message)s"))
         logging.basicConfig(handlers=[handler], level=logging.INFO)
+        orphans.watch(JOBS)
         try:
             yield
         except (ModelError, SystemExit) as error:
             raise SystemExit(printable_lines(error)) from None
+        except OSError as error:
+            if error.errno not in OF_THE_DISK:
+                raise
+            _tell_of_disk(error, terminal)
+            raise SystemExit(1) from error
+
+
+def _tell_of_disk(error: OSError, terminal: int) -> None:
+    free = shutil.disk_usage(".").free / 1e6
+    sentence = f"{error}; {free:.1f} MB are free in {os.getcwd()}"
+    line = os.fsencode(f"{printable_lines(sentence)}\n")
+    try:
+        os.write(sys.stderr.fileno(), line)
+    except OSError:
+        os.write(terminal, line)  # as the log lies on the full disk
 
 
 class _Printable(logging.Formatter):
@@ -87,44 +97,70 @@ class Progress:
         self.meter.note(self.path)
 
 
-class Worker(Protocol):
-    """Does the work on one image; holds the models it needs."""
+class Shard:
+    """The images of one job, and what became of each of them.
 
-    def __call__(self, row: dict) -> Any: ...
+    rule      names the job, with the shard
+    manifest  the table of the shard's images
+    at_once   images that are worked on at once, as the `Meter` has it
 
-    def close(self) -> None: ...
-
-
-def each(make: Callable[[], Worker], rows: Sequence[dict], workers: int) -> Iterator:
-    """Yield a worker's answer for every row, in order.
-
-    make     builds a worker; called once in each process, must be picklable
-    workers  processes to use; 1 works in this one
+    rows  those of the manifest
     """
-    if workers == 1:
-        worker = make()
-        try:
-            yield from map(worker, rows)
-        finally:
-            worker.close()
-        return
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start,
-        initargs=(make,),
-    ) as pool:
-        yield from pool.map(_work, rows)
+
+    def __init__(self, rule: str, manifest: str, at_once: int):
+        self.name = Path(manifest).stem
+        self._state = Path(manifest).parent.parent
+        self.rows = list(read_table(manifest))
+        self._progress = Progress(rule, self.name, len(self.rows), at_once)
+        self._done: list[dict] = []
+        self._failures: list[dict] = []
+        self._changed: list[str] = []
+
+    def note(self, path: str, answer: dict | Failed | source.Changed) -> None:
+        """Note what became of an image.
+
+        answer  its row in the stage's table, and `computed`: whether that took work
+        """
+        if isinstance(answer, Failed):
+            row = {"path": path, "reason": answer.reason, **answer.cause}
+            self._failures.append(row)
+            log.warning("%s: %s", path, answer.reason)
+            self._progress.tick(failed=True)
+        elif isinstance(answer, source.Changed):
+            self._changed.append(path)
+        else:
+            computed = answer["computed"]
+            self._done.append({k: v for k, v in answer.items() if k != "computed"})
+            self._progress.tick(computed)
+
+    def end(self) -> tuple[list[dict], list[dict]]:
+        """The rows of the stage's table and the failures {path, reason}, by path.
+
+        Raises SystemExit when images changed meanwhile.
+        """
+        self._progress.tell()
+        source.refuse(self._changed, self._state)
+        counts = self._progress.counts
+        log.info(
+            "%s: %d images, %d computed, %d failed",
+            self.name,
+            counts["total"],
+            counts["computed"],
+            counts["failed"],
+        )
+        by_path = itemgetter("path")
+        return sorted(self._done, key=by_path), sorted(self._failures, key=by_path)
 
 
-_worker: Worker | None = None
+def work(
+    rule: str, manifest: str, make: Callable[[], Worker], workers: int
+) -> tuple[list[dict], list[dict]]:
+    """Have a worker look at every image of a shard; what `Shard.end` returns.
 
-
-def _start(make: Callable[[], Worker]) -> None:
-    global _worker
-    _worker = make()
-    Finalize(_worker, _worker.close, exitpriority=10)
-
-
-def _work(row: dict) -> Any:
-    return _worker(row)
+    make  builds the worker, which takes a row of the manifest and gives a row of the
+          stage's table, and `computed`
+    """
+    shard = Shard(rule, manifest, workers)
+    for row, answer in each(make, shard.rows, workers):
+        shard.note(row["path"], answer)
+    return shard.end()

@@ -13,6 +13,7 @@ from dtst_flow import place, sidecars
 from dtst_flow.files import digest_file, digest_value
 from dtst_flow.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.stages import source
+from dtst_flow.stages.failure import failure
 from dtst_flow.stages.job import Progress
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def lay_out(
 ) -> tuple[list[dict], list[dict]]:
     """Bring every image and its sidecar into its folder.
 
-    Returns the ledger rows, and {path, reason} of every image that could not go there.
+    Returns the ledger rows, and a `failure` of every image that could not go there.
     Raises SystemExit, when all others lie there, if images changed meanwhile.
     """
     part = Part(ledgers, "all")
@@ -47,7 +48,7 @@ def lay_out(
             changed.append(row["path"])
             continue
         except (ForeignFile, sidecars.BrokenSidecar, place.LinkRefused) as error:
-            left_out.append({"path": row["path"], "reason": str(error)})
+            left_out.append(failure(row["path"], error))
             log.warning("%(path)s: %(reason)s", left_out[-1])
             progress.tick(failed=True)
             continue

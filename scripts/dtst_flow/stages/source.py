@@ -4,7 +4,6 @@ A record of other pixels, stored under the digest of those that were there befor
 be wrong for ever once these come back.
 """
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -47,23 +46,9 @@ def read(row: dict, options: Reading) -> np.ndarray:
     return images.read(content(row), options.background, max_pixels=options.max_pixels)
 
 
-def unchanged(results: Iterable[dict], manifest: str) -> Iterator[dict]:
-    """Pass on the results of a shard's images, save those of the form {path, changed}.
-
-    Raises SystemExit at the end if there were any: before tables are written, so that
-    the next run works on the shard again.
-    """
-    changed = []
-    for result in results:
-        if result.get("changed"):
-            changed.append(result["path"])
-        else:
-            yield result
-    refuse(changed, Path(manifest).parent.parent)
-
-
 def refuse(changed: list[str], state: Path) -> None:
-    """Raise SystemExit if images changed.
+    """Raise SystemExit if images changed: before tables are written, so that the next run
+    works on the shard again.
 
     state  the folder with the bucket's state; what it knows of their content goes
     """

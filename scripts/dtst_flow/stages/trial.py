@@ -16,7 +16,8 @@ from dtst_flow.classes.entries import asked
 from dtst_flow.stages import detect as detect_stage
 from dtst_flow.stages import embed as embed_stage
 from dtst_flow.stages import extract_classes, extract_faces
-from dtst_flow.stages.job import STATE, logged
+from dtst_flow.stages.job import logged
+from dtst_flow.state import STATE
 
 
 def run(stage: str, settings: dict[str, Any], specs: list[str]) -> None:

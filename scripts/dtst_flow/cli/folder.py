@@ -1,0 +1,48 @@
+"""What is wrong with a dataset folder, in a sentence."""
+
+import os
+from pathlib import Path
+
+import click
+
+LITTLE = 10_000_000
+"""Bytes; where fewer are free, that is likely why a run failed."""
+
+
+def check(dataset: Path) -> None:
+    """Raise click.ClickException where a run could not write into a dataset folder."""
+    for folder in (dataset, dataset / ".dtst", dataset / ".snakemake"):
+        if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise click.ClickException(
+                f"{folder} cannot be written to: {_why(folder)}; a run keeps its state "
+                "there and puts its results beside"
+            )
+
+
+def _why(folder: Path) -> str:
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return "its file system is read-only"
+    try:
+        return f"it belongs to {folder.owner()}"
+    except KeyError:  # a user of another machine
+        return f"it belongs to user {folder.stat().st_uid}"
+
+
+def trouble(dataset: Path) -> str | None:
+    """What may have made a run fail that has nothing to do with it, if anything."""
+    try:
+        found = os.statvfs(dataset)
+    except FileNotFoundError:
+        return f"{dataset} is gone: it was moved or deleted while the run was at work"
+    free = found.f_bavail * found.f_frsize
+    if free < LITTLE:
+        return (
+            f"no space left on the file system of {dataset}: {free / 1e6:.1f} MB are "
+            "free; make room and run the same again, it goes on where it was"
+        )
+    if found.f_files and not found.f_favail:
+        return (
+            f"no space left on the file system of {dataset} for more files, whatever "
+            "their size; make room and run the same again, it goes on where it was"
+        )
+    return None
