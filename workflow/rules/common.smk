@@ -52,7 +52,7 @@ elif workflow.is_main_process:
     GPU = int(device.count() > 0)
 else:
     GPU = int(os.environ.get("DTST_GPU", 0))
-os.environ["DTST_GPU"] = str(GPU)
+os.environ.update(DTST_GPU=str(GPU))
 if not is_below(config["dataset"]):
     raise WorkflowError(f"dataset {config['dataset']!r} is no folder below root")
 ROOT = os.path.realpath(os.path.expanduser(config["root"]))
