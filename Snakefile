@@ -56,8 +56,10 @@ onstart:
 onsuccess:
     holder.end(".", os.getpid())
     print(summary(BUCKETS))
+    reckon(finished=True)
 
 
 onerror:
     holder.end(".", os.getpid())
     print(summary(BUCKETS, SUMMED_UP))
+    reckon(finished=False)

@@ -1,6 +1,7 @@
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from importlib.metadata import files
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from dataset import ROOT, Dataset
 from hypothesis import settings
 from PIL import Image
+
+from dtst_flow.models import cache_folder
 
 # The machines that run tests may be slow and shared: no example is late.
 settings.register_profile("default", deadline=None)
@@ -49,6 +52,18 @@ def pytest_terminal_summary(terminalreporter, config):
     for row, tried in ROWS.items():
         of = f" of {survived[tried]}" if tried else ""
         terminalreporter.line(f"{row:24}{survived[row]:6}{of}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory) -> Iterator[Path]:
+    """A cache of the tests' own: that of the user keeps only what real runs have cost."""
+    folder = tmp_path_factory.mktemp("cache")
+    models = cache_folder()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        cache_folder().parent.mkdir()
+        cache_folder().symlink_to(models)
+        yield folder
 
 
 @pytest.fixture(scope="session")

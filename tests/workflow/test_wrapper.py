@@ -26,7 +26,7 @@ def test_two_commands_give_what_the_path_gives(finished, tmp_path):
         "dlib",
         "--count-duplicates",
     )
-    assert "$ snakemake --snakefile" in printed
+    assert "$ snakemake --resources gpu=1 --snakefile" in printed
     ours, theirs = anew.results(), finished.results()
     theirs.pop("people.csv")
     assert ours == theirs

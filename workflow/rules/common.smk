@@ -5,15 +5,18 @@ import functools
 import os
 import re
 import shutil
+import time
 from dataclasses import fields
 from pathlib import Path
 
+import psutil
 from snakemake.exceptions import WorkflowError
 
 # Jobs run in the dataset's folder; what lies there is data, no modules to import.
 os.environ.update(PYTHONSAFEPATH="1")
 
 from dtst_flow import code, detect, device, embed, faces, holder, inventory, models
+from dtst_flow import reckoning
 from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
 from dtst_flow.inside import BadBucket, check_no_way_out, check_target, is_below
@@ -49,7 +52,7 @@ elif workflow.is_main_process:
     GPU = int(device.count() > 0)
 else:
     GPU = int(os.environ.get("DTST_GPU", 0))
-os.environ["DTST_GPU"] = str(GPU)
+os.environ.update(DTST_GPU=str(GPU))
 if not is_below(config["dataset"]):
     raise WorkflowError(f"dataset {config['dataset']!r} is no folder below root")
 ROOT = os.path.realpath(os.path.expanduser(config["root"]))
@@ -283,6 +286,21 @@ def damaged(stage):
         return damaged_parts(state(stage))
     edited = Ledgers(bucket(stage), state(stage)).damaged_parts()
     return sorted({*edited, *healed_parts(state(stage))})
+
+
+def reckon(finished):
+    """Keep what the run cost; say how far off a forecast of it was, if there was any."""
+    said = reckoning.reckon(
+        config["path"],
+        {stage: config[stage] for stage in STAGES},
+        BUCKETS,
+        workflow.cores,
+        bool(GPU),
+        time.time() - psutil.Process().create_time(),
+        finished,
+    )
+    if said:
+        print(said)
 
 
 def labels_file():

@@ -1,17 +1,19 @@
-"""What a dry run tells of images: how much would be computed, how much is there."""
+"""What a dry run tells of images: how much would be computed, how much is there.
+
+What that takes is told by `outlook`.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import fields
-from typing import Any
 
 import yaml
 
-from dtst_flow import detect, embed, faces, inventory, models, sidecars
+from dtst_flow import detect, device, embed, faces, inventory, models, sidecars
 from dtst_flow.classes.entries import asked
 from dtst_flow.cli import settings
 from dtst_flow.cli.home import home
+from dtst_flow.cli.outlook import Counted, Setup, outlook
 from dtst_flow.cli.run import Request
 from dtst_flow.detect import vocabulary
 from dtst_flow.inside import BadBucket
@@ -20,12 +22,16 @@ from dtst_flow.paths import PATHS, settle
 from dtst_flow.stages import detect as detect_stage
 from dtst_flow.stages import embed as embed_stage
 from dtst_flow.stages import extract_classes, extract_faces
+from dtst_flow.stages.trial import options_of
 from dtst_flow.state import state_of
 from dtst_flow.stems import unique_stems
 
 
-def forecast(request: Request) -> Iterator[str]:
-    """Yield a sentence for every stage asked for."""
+def forecast(request: Request, seconds: float) -> Iterator[str]:
+    """Yield sentences for every stage asked for.
+
+    seconds  that Snakemake took to plan the run
+    """
     base = yaml.safe_load((home() / "config" / "config.yaml").read_text())
     here = os.getcwd()
     os.chdir(request.dataset)
@@ -36,54 +42,82 @@ def forecast(request: Request) -> Iterator[str]:
             values = {name: p["default"] for name, p in properties.items()}
             given = request.settings.get(section, {})
             every[section] = values | base.get(section, {}) | given
-        for section, values in settle(request.path, every).items():
-            yield f"{section.replace('_', '-')}: {_sentence(section, values)}"
+        settled = settle(request.path, every)
+        counted = [_count(section, values) for section, values in settled.items()]
+        yield from outlook(request.path, counted, _setup(request, base, seconds))
     finally:
         os.chdir(here)
 
 
-def _sentence(section: str, values: dict) -> str:
+def _setup(request: Request, base: dict, seconds: float) -> Setup:
+    """Where and how the run would take place."""
+    size = settings.schema()["shard_size"]["default"]
+    wanted = base.get("gpu") if request.gpu is None else request.gpu
+    cores = request.cores or "all"
+    return Setup(
+        cores=int(cores) if cores.isdigit() else _all_cores(),
+        gpu=device.count() > 0 if wanted is None else wanted,
+        shard_size=base.get("shard_size", size),
+        planning=seconds,
+        elsewhere=request.profile is not None,
+    )
+
+
+def _all_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _count(section: str, values: dict) -> Counted:
+    """What a stage would do."""
     specs = inventory.parse_specs(values["from"])
     try:
         listing = inventory.scan(".", specs, values["max_file_size"])
     except BadBucket:
-        return f"{values['from']} is not there yet; its images will all be new"
+        return Counted(section, values, f"{values['from']} is not there yet")
     cache = state_of(values.get("to", f".{section}")) / inventory.DIGESTS
     images = listing.images
     content = inventory.digests(".", listing.files, cache)
     content = {path: content[path] for path in images if path in content}
     if section == "detect" and values["clear"]:
-        return f"{len(images)} images, {_to_clear(values, images)} sidecars to clear"
-    if section == "extract_classes":
-        return f"{len(images)} images, {_crops(values, content)}"
+        said = f"{len(images)} images, {_to_clear(values, images)} sidecars to clear"
+        return Counted(section, values, said)
     counting = {
-        "extract_faces": _known_faces,
-        "detect": _known_detections,
-        "cluster": _known_embeddings,
+        "extract_faces": _new_faces,
+        "detect": _new_detections,
+        "extract_classes": _new_crops,
+        "cluster": _new_embeddings,
     }
-    known = counting[section](values, content)
-    return (
-        f"{len(images)} images, {len(content) - known} to compute, "
-        f"{known} known from records"
+    todo, said = counting[section](values, content)
+    said = said or (
+        f"{len(todo)} to compute, {len(content) - len(todo)} known from records"
     )
+    files = {path: size for path, (size, _) in listing.files.items()}
+    return Counted(section, values, f"{len(images)} images, {said}", files, todo)
 
 
-def _options(kind: type, values: dict) -> Any:
-    """The options of a stage among its settings."""
-    return kind(**{field.name: values[field.name] for field in fields(kind)})
+def distinct(content: dict[str, str]) -> list[str]:
+    """Of images of the same content one, as the record of one does for all.
+
+    content  path -> digest
+    """
+    return sorted({digest: path for path, digest in content.items()}.values())
 
 
-def _crops(values: dict, content: dict[str, str]) -> str:
-    """How many crops extract-classes would write.
+def _new_crops(values: dict, content: dict[str, str]) -> tuple[list[str], str]:
+    """The images of which extract-classes would write crops, and how many in words.
 
     Of an image of still unknown size each box counts, also those of which it would turn
     out that they reach outside the image.
     """
-    options = _options(extract_classes.Options, values)
+    options = options_of(extract_classes.Options, values)
     ledgers = Ledgers(values["to"], state_of(values["to"]))
     owned, sizes = ledgers.owned(), extract_classes.sizes()
     stems = unique_stems(content)
     planned, current, unsized = 0, 0, False
+    todo = []
     for path, digest in content.items():
         try:
             choice = extract_classes.choose(sidecars.read(path), options)
@@ -94,7 +128,9 @@ def _crops(values: dict, content: dict[str, str]) -> str:
             boxes = sum(extract_classes.passes(box, options) for box in choice.wanted)
             planned += boxes
             unsized |= boxes > 0
+            todo += [path] * (boxes > 0)
             continue
+        new = planned - current
         row = {"path": path, "digest": digest, "stem": stems[path]}
         for crop in extract_classes.plan(row, choice, *size, options):
             if isinstance(crop, str):
@@ -102,46 +138,49 @@ def _crops(values: dict, content: dict[str, str]) -> str:
             planned += 1
             known = owned.get(crop.name, {})
             current += known.get("key") == crop.key and ledgers.intact(known)
+        todo += [path] * (planned - current > new)
     to_write = f"{'at most ' if unsized else ''}{planned - current}"
-    return f"{to_write} crops to write, {current} there already"
+    return todo, f"{to_write} crops to write, {current} there already"
 
 
-def _known_faces(values: dict, content: dict[str, str]) -> int:
-    options = _options(extract_faces.Options, values)
+def _new_faces(values: dict, content: dict[str, str]) -> tuple[list[str], str]:
+    options = options_of(extract_faces.Options, values)
     weights = models.resolve(faces.MODELS[options.engine], values["weights"])
     records = extract_faces.records(options, weights.digest)
-    return sum(records.get(digest) is not None for digest in content.values())
+    return distinct({p: d for p, d in content.items() if records.get(d) is None}), ""
 
 
-def _known_detections(values: dict, content: dict[str, str]) -> int:
-    options = _options(detect_stage.Options, values)
+def _new_detections(values: dict, content: dict[str, str]) -> tuple[list[str], str]:
+    options = options_of(detect_stage.Options, values)
     kind = detect.MODELS[values["model"]]
     weights = models.resolve(kind.weights, values["weights"])
     learnt = vocabulary.learn(weights, asked(options.classes))
     records = detect_stage.records(options, weights.digest, learnt)
-    return sum(records.get(digest) is not None for digest in content.values())
+    return distinct({p: d for p, d in content.items() if records.get(d) is None}), ""
 
 
 def _to_clear(values: dict, images: list[str]) -> int:
     """How many sidecars hold something that detect would take out."""
-    wanted = detect_stage.clears(_options(detect_stage.Options, values))
+    wanted = detect_stage.clears(options_of(detect_stage.Options, values))
     written = detect_stage.written()
     return sum(any(map(wanted, written.classes(path))) for path in images)
 
 
-def _known_embeddings(values: dict, content: dict[str, str]) -> int:
+def _new_embeddings(values: dict, content: dict[str, str]) -> tuple[list[str], str]:
     weights = models.resolve(embed.registered(values), values["weights"])
-    options = _options(embed_stage.Options, values)
+    options = options_of(embed_stage.Options, values)
     records = embed_stage.records(options, weights.digest, not values["cache"])
     points = embed.MODELS[values["model"]].points
-    return sum(
-        records.get(embed_stage.identity(item)) is not None
-        for item in _with_points(points, content)
-    )
+    known = {
+        path
+        for path, item in _with_points(points, content)
+        if records.get(embed_stage.identity(item)) is not None
+    }
+    return distinct({path: content[path] for path in content if path not in known}), ""
 
 
-def _with_points(points: bool, content: dict[str, str]) -> Iterator[dict]:
+def _with_points(points: bool, content: dict[str, str]) -> Iterator[tuple]:
     for path, digest in content.items():
         with suppress(sidecars.BrokenSidecar):
             stored = embed_stage.stored_points(path) if points else None
-            yield {"digest": digest, "points": stored}
+            yield path, {"digest": digest, "points": stored}

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from time import monotonic
 
 import click
 
@@ -46,7 +47,8 @@ COMMON = [
     click.Option(
         ["-n", "--dry-run"],
         is_flag=True,
-        help="Say what would be done, and how many images computed; do nothing.",
+        help="Say what would be done, how many images computed, and what time, disk and "
+        "memory that takes; do nothing.",
     ),
     click.Option(
         ["--strict/--no-strict"],
@@ -158,13 +160,14 @@ def _positional(values: dict) -> tuple[Path | None, tuple[str, ...]]:
 
 
 def _run(request: Request) -> None:
+    began = monotonic()
     code = run(request)
     if request.dry_run and code == 0:
         from dtst_flow.cli.forecast import forecast
         from dtst_flow.models import ModelError
 
         try:
-            for sentence in forecast(request):
+            for sentence in forecast(request, monotonic() - began):
                 click.echo(printable(sentence))
         except ModelError as error:
             raise click.ClickException(str(error)) from error

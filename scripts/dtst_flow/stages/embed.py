@@ -114,7 +114,7 @@ def run(
 
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
-    shard = Shard("embed", manifest)
+    shard = Shard("embed", manifest, options.batch_size)
     cache = records(options, weights.digest, fresh)
     wants_points = embed.MODELS[options.model].points
     todo: list[dict] = []

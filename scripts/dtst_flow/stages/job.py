@@ -13,6 +13,7 @@ from time import monotonic
 from dtst_flow.files import OF_THE_DISK, read_table, to_json, write_atomic
 from dtst_flow.models import ModelError
 from dtst_flow.stages import orphans, source
+from dtst_flow.stages.meter import Meter
 from dtst_flow.stages.pool import Failed, Worker, each
 from dtst_flow.state import JOBS, PROGRESS
 from dtst_flow.text import printable_lines
@@ -70,10 +71,12 @@ class Progress:
 
     rule, part  name the job
     total       its number of images
+    at_once     images that are worked on at once, as the `Meter` has it
     """
 
-    def __init__(self, rule: str, part: str, total: int):
+    def __init__(self, rule: str, part: str, total: int, at_once: int = 1):
         self.path = PROGRESS / f"{rule}.{part}.json"
+        self.meter = Meter(at_once)
         self.counts = {"total": total, "done": 0, "computed": 0, "failed": 0}
         self._told = 0.0
         self.tell()
@@ -83,13 +86,15 @@ class Progress:
         self.counts["done"] += 1
         self.counts["computed"] += computed
         self.counts["failed"] += failed
+        self.meter.tick(computed)
         if monotonic() - self._told > 0.5:
             self.tell()
 
     def tell(self) -> None:
-        """Write the file."""
+        """Write the file, and beside it what the job has cost."""
         self._told = monotonic()
         write_atomic(self.path, to_json(self.counts))
+        self.meter.note(self.path)
 
 
 class Shard:
@@ -97,15 +102,16 @@ class Shard:
 
     rule      names the job, with the shard
     manifest  the table of the shard's images
+    at_once   images that are worked on at once, as the `Meter` has it
 
     rows  those of the manifest
     """
 
-    def __init__(self, rule: str, manifest: str):
+    def __init__(self, rule: str, manifest: str, at_once: int):
         self.name = Path(manifest).stem
         self._state = Path(manifest).parent.parent
         self.rows = list(read_table(manifest))
-        self._progress = Progress(rule, self.name, len(self.rows))
+        self._progress = Progress(rule, self.name, len(self.rows), at_once)
         self._done: list[dict] = []
         self._failures: list[dict] = []
         self._changed: list[str] = []
@@ -154,7 +160,7 @@ def work(
     make  builds the worker, which takes a row of the manifest and gives a row of the
           stage's table, and `computed`
     """
-    shard = Shard(rule, manifest)
+    shard = Shard(rule, manifest, workers)
     for row, answer in each(make, shard.rows, workers):
         shard.note(row["path"], answer)
     return shard.end()
