@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from dtst_flow import inventory
 from dtst_flow.files import digest, read_table
-from dtst_flow.inventory import BadBucket, check_apart, parse_specs, scan, split
+from dtst_flow.inside import BadBucket
+from dtst_flow.inventory import split
+from dtst_flow.scan import check_apart, fingerprint, parse_specs, scan
 
 DEEP = ["glob[1]/g.jpg", "images/a.jpg", "images/s1/b.PNG", "images/s1/deep/c.webp"]
 LATIN1 = os.fsdecode(b"caf\xe9.jpg")
@@ -303,7 +305,7 @@ class TestCheckApart:
 class TestFingerprint:
     def test_it_changes_when_a_file_comes_goes_or_is_written(self, dataset):
         def now():
-            return inventory.fingerprint(scan(dataset, ["images/*"]))
+            return fingerprint(scan(dataset, ["images/*"]))
 
         seen = {now()}
         make(dataset, "images/s1/new.jpg")
@@ -320,10 +322,10 @@ class TestFingerprint:
 
     def test_what_is_ignored_does_not_count(self, dataset):
         listing = scan(dataset, ["images"])
-        before = inventory.fingerprint(listing)
+        before = fingerprint(listing)
         make(dataset, "images/ours.jpg")
         grown = scan(dataset, ["images"])
-        assert inventory.fingerprint(grown, frozenset({"images/ours.jpg"})) == before
+        assert fingerprint(grown, frozenset({"images/ours.jpg"})) == before
 
 
 class TestDigests:

@@ -15,7 +15,17 @@ from snakemake.exceptions import WorkflowError
 # Jobs run in the dataset's folder; what lies there is data, no modules to import.
 os.environ.update(PYTHONSAFEPATH="1")
 
-from dtst_flow import code, detect, device, embed, faces, holder, inventory, models
+from dtst_flow import (
+    code,
+    detect,
+    device,
+    embed,
+    faces,
+    holder,
+    inventory,
+    models,
+    scan,
+)
 from dtst_flow import reckoning
 from dtst_flow.classes.entries import asked
 from dtst_flow.cluster import constraints
@@ -146,9 +156,9 @@ def specs(stage):
     if config[stage]["from"] is None:
         raise WorkflowError(f"{stage} needs a source: --from, or {stage}: from")
     try:
-        parsed = inventory.parse_specs(config[stage]["from"])
+        parsed = scan.parse_specs(config[stage]["from"])
         if "to" in config[stage]:
-            inventory.check_apart(parsed, bucket(stage))
+            scan.check_apart(parsed, bucket(stage))
     except BadBucket as error:
         raise WorkflowError(str(error)) from error
     return parsed
@@ -188,14 +198,14 @@ def fingerprint(stage):
         before = [fingerprint(maker(stage)), version(maker(stage)), config["strict"]]
     try:
         there = [spec for spec in specs(stage) if exists(spec, stage)]
-        listing = inventory.scan(
+        listing = scan.scan(
             ".", there, config[stage]["max_file_size"], config[stage].get("to")
         )
     except BadBucket as error:
         raise WorkflowError(str(error)) from error
     for each in STAGES:
         version(each)  # a missing model is told before any job runs
-    return [inventory.fingerprint(listing, announced(stage, listing)), before]
+    return [scan.fingerprint(listing, announced(stage, listing)), before]
 
 
 def announced(stage, listing):

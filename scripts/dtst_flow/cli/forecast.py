@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import yaml
 
-from dtst_flow import detect, device, embed, faces, inventory, models, sidecars
+from dtst_flow import detect, device, embed, faces, inventory, models, scan, sidecars
 from dtst_flow.classes.entries import asked
 from dtst_flow.cli import settings
 from dtst_flow.cli.home import home
@@ -72,9 +72,9 @@ def _all_cores() -> int:
 
 def _count(section: str, values: dict) -> Counted:
     """What a stage would do."""
-    specs = inventory.parse_specs(values["from"])
+    specs = scan.parse_specs(values["from"])
     try:
-        listing = inventory.scan(".", specs, values["max_file_size"])
+        listing = scan.scan(".", specs, values["max_file_size"])
     except BadBucket:
         return Counted(section, values, f"{values['from']} is not there yet")
     cache = state_of(values.get("to", f".{section}")) / inventory.DIGESTS
