@@ -116,6 +116,18 @@ def test_ours_are_known_again_when_the_notes_are_lost(ours):
     assert classes() == {"red": [], "green": BLUE}
 
 
+@pytest.mark.parametrize("users", [{}, {"license": "CC0"}])
+def test_nothing_of_ours_is_left_when_the_notes_were_lost(ours, users):
+    if users:
+        sidecars.write("a.jpg", users)
+    ours.put("a.jpg", "v1", {"red": RED, "green": []})
+    anew = Written("others")
+    anew.put("a.jpg", "v1", {"red": RED, "green": []})
+    anew.clear("a.jpg", everything)
+    assert sidecars.read("a.jpg") == users
+    assert sidecars.path_of("a.jpg").exists() is bool(users)
+
+
 def test_nothing_is_written_when_nothing_changes(ours):
     ours.put("a.jpg", "v1", {"red": RED})
     files = [sidecars.path_of("a.jpg"), *here_files()]

@@ -106,7 +106,7 @@ class Written:
         done = {
             "path": path,
             "image": image,
-            "made": _made(note["made"], path, sidecar),
+            "made": _made(note, sidecar, known_again=bool(same) and same == present),
             "classes": {n: [s] for n, s in sidecars.signature(now | same).items()},
         }
         content = sidecar | {"classes": users | dict(sorted(now.items()))}
@@ -132,10 +132,16 @@ def _tell_apart(present: dict, noted: dict[str, list[str]]) -> tuple[dict, dict]
     return ours, users
 
 
-def _made(before: list[str], path: str, sidecar: dict) -> list[str]:
-    """Which of sidecar and ``classes`` are there because of us."""
-    if not sidecars.path_of(path).exists():
+def _made(note: dict, sidecar: dict, known_again: bool) -> list[str]:
+    """Which of sidecar and ``classes`` are there because of us.
+
+    known_again  all that stands under ``classes`` is what was found
+    """
+    if not sidecars.path_of(note["path"]).exists():
         return ["sidecar", "classes"]
+    if note["image"] is None and known_again:  # from before the notes were lost
+        return ["classes"] if sidecar.keys() - {"classes"} else ["sidecar", "classes"]
+    before = note["made"]
     return before if "classes" in sidecar else sorted({*before, "classes"})
 
 
