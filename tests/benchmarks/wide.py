@@ -2,10 +2,13 @@
 
     python tests/benchmarks/wide.py --images 1000000 --shard-size 2000 FOLDER
     python tests/benchmarks/wide.py --images 2000 --shard-size 100 --seconds 0.05 --cores 1 FOLDER
+    python tests/benchmarks/wide.py --images 1000000 --shard-size 2000 --listing FOLDER
 
 Makes so many tiny images in FOLDER, each of other content, 1000 to a folder, and runs
 extract-faces on them. THE ENGINE IS A STAND-IN (stub/sitecustomize.py): it finds one face
-in every image without a look and waits --seconds for each. All else is what it is.
+in every image without a look and waits --seconds for each. All else is what it is. With
+--listing extract-classes is run instead: as no image has a sidecar, it looks for these and
+makes nothing, and what is left is the cost of listing and of jobs.
 
 Of each run it tells the seconds of wall time, those of CPU time with all jobs, and the
 memory of the largest process: the first run, one with nothing to do, one image added.
@@ -46,7 +49,7 @@ def run(name: str, folder: Path, options: argparse.Namespace, *words: str) -> No
     settings = {
         "root": str(folder.parent),
         "dataset": folder.name,
-        "path": "extract-faces",
+        "path": "extract-classes" if options.listing else "extract-faces",
         "shard_size": options.shard_size,
         "extract_faces": {"engine": "dlib", "workers": 1},
     }
@@ -73,6 +76,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--shard-size", type=int, default=256)
+    parser.add_argument("--listing", action="store_true")
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     options = parser.parse_args()
@@ -85,7 +89,7 @@ def main() -> None:
     run("one added", folder, options)
     state = folder / ".dtst"
     files = [entry for entry in state.rglob("*") if entry.is_file()]
-    shards = len(list((state / "buckets/faces/inventory").glob("*.jsonl")))
+    shards = len(list((state / "buckets").glob("*/inventory/*.jsonl")))
     print(f"{options.images} images, {shards} shards; {len(files)} files under .dtst")
 
 
