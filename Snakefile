@@ -45,16 +45,14 @@ rule all:
 
 
 onstart:
-    holder.begin_plainly(".")
+    holder.begin_plainly(DATASET)
     shutil.rmtree(PROGRESS, ignore_errors=True)
     SUMMED_UP.update(written(BUCKETS))
 
 
 onsuccess:
-    holder.end(".", os.getpid())
     print(summary(BUCKETS))
 
 
 onerror:
-    holder.end(".", os.getpid())
     print(summary(BUCKETS, SUMMED_UP))
