@@ -5,7 +5,7 @@
 # makes  in the target bucket a folder for every cluster, the largest first, noise for
 #        the rest, and clusters.json
 
-withdraw("cluster")
+withdraw("cluster", str(state("cluster") / "embeddings/{part}.jsonl"))
 
 
 rule cluster:

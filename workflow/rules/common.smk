@@ -2,7 +2,6 @@
 # source of the next. A stage's state lies in .dtst/buckets/<the bucket it makes>.
 
 import functools
-import os
 import re
 import shutil
 import sys
@@ -190,24 +189,42 @@ def per_shard(stage, pattern):
     )
 
 
-def withdraw(stage, table=None):
-    """Delete what vouches for files that were since edited or deleted.
+def withdraw(stage, table):
+    """Delete what vouches for files that were since edited or deleted, or never made.
+
+    table  of the stage's jobs, as a pattern
 
     Snakemake sees then which jobs have to restore them: those that make the stage's
-    summary, the damaged shard's table where it has one, and what comes after; of that,
-    the inventory alone would not do, as a missing file between others is not missed.
+    summary, the damaged shard's table, and what comes after; of that, the inventory alone
+    would not do, as a missing file between others is not missed.
     """
     if stage not in STAGES or not workflow.is_main_process or not DATASET.is_dir():
         return
     if holder.is_locked("."):
         return  # a run is at work; its files are no damage
-    for part in damaged(stage):
-        Path(summary_of(stage)).unlink(missing_ok=True)
-        if table:
-            Path(table.format(part=part)).unlink(missing_ok=True)
-        for later in STAGES[STAGES.index(stage) + 1 :]:
-            Path(summary_of(later)).unlink(missing_ok=True)
-            shutil.rmtree(state(later) / "inventory", ignore_errors=True)
+    parts = damaged(stage)
+    if not parts and is_whole(stage, table):
+        return
+    Path(summary_of(stage)).unlink(missing_ok=True)
+    for part in parts:
+        Path(table.format(part=part)).unlink(missing_ok=True)
+    for later in STAGES[STAGES.index(stage) + 1 :]:
+        Path(summary_of(later)).unlink(missing_ok=True)
+        shutil.rmtree(state(later) / "inventory", ignore_errors=True)
+
+
+def is_whole(stage, table):
+    """Whether no job of a stage has failed since it was last summed up.
+
+    What a job makes is deleted when it fails, and so not missed where a summary from
+    before is there.
+    """
+    folder = state(stage) / "inventory"
+    return (
+        Path(summary_of(stage)).exists()
+        and folder.is_dir()
+        and all(Path(table.format(part=s)).exists() for s in inventory.shards(folder))
+    )
 
 
 def damaged(stage):
