@@ -48,18 +48,16 @@ rule all:
 
 
 onstart:
-    holder.begin_plainly(".")
+    holder.begin_plainly(DATASET)
     shutil.rmtree(PROGRESS, ignore_errors=True)
     SUMMED_UP.update(written(BUCKETS))
 
 
 onsuccess:
-    holder.end(".", os.getpid())
     print(summary(BUCKETS))
     reckon(finished=True)
 
 
 onerror:
-    holder.end(".", os.getpid())
     print(summary(BUCKETS, SUMMED_UP))
     reckon(finished=False)

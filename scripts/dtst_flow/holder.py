@@ -4,6 +4,7 @@ It holds a lock that ends with it, where Snakemake's own, a file, outlives a kil
 beside says who it is, for the user to read; it is withdrawn when the run ends by itself.
 """
 
+import atexit
 import os
 import platform
 import shlex
@@ -86,6 +87,8 @@ def begin_plainly(dataset: str | Path) -> None:
     except BlockingIOError:
         return  # held by the dtst that started this, or by a run that is not in its way
     begin(dataset, "snakemake", os.getpid())
+    # When Snakemake has removed its lock: a kill in between would leave one of nobody's.
+    atexit.register(end, dataset, os.getpid())
 
 
 def is_locked(dataset: str | Path) -> bool:

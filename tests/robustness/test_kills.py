@@ -111,7 +111,7 @@ class Run:
             return " ".join(script.split(".")[-2] for _, script in found["job"])
         return None
 
-    def end(self, seconds: float = 120) -> str:
+    def end(self, seconds: float = 300) -> str:
         """Wait until all of the run is gone; returns what it printed."""
         self.process.wait(seconds)
         deadline = time.monotonic() + GONE_WITHIN

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from dataset import ROOT
 
 from dtst_flow import holder
 from dtst_flow.cli import main as cli
@@ -120,6 +121,18 @@ def test_only_ones_own_note_is_withdrawn(tmp_path):
     assert holder.noted(tmp_path).pid == 1
     holder.end(tmp_path, 1)
     assert holder.noted(tmp_path) is None
+
+
+@pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), 9)"])
+def test_the_note_of_a_plain_snakemake_goes_with_it_unless_it_is_killed(tmp_path, end):
+    program = "import os\nfrom dtst_flow import holder\n"
+    program += f"holder.begin_plainly({str(tmp_path)!r})\n"
+    program += f"print(holder.noted({str(tmp_path)!r}).command)\n{end}"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    words = [sys.executable, "-u", "-c", program]
+    said = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert said.stdout == "snakemake\n"
+    assert (tmp_path / holder.NOTE).exists() is bool(end)
 
 
 def test_what_it_says_of_a_run_of_another_day():

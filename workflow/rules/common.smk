@@ -244,14 +244,16 @@ def per_shard(stage, pattern):
     )
 
 
-def withdraw(stage, table=None):
-    """Delete what vouches for files that were since edited or deleted, or for images
-    that failed for a reason which is no more.
+def withdraw(stage, table):
+    """Delete what vouches for files that were since edited or deleted, or never made, or
+    for images that failed for a reason which is no more.
+
+    table  of the stage's jobs, as a pattern
 
     Snakemake sees then which jobs have to restore them: those that make the stage's
-    summary, the damaged shard's table where it has one, and what comes after; of that,
-    the inventory alone would not do, as a missing file between others is not missed.
-    The inventory goes, too, once a job found that it does not know the images' contents.
+    summary, the damaged shard's table, and what comes after; of that, the inventory alone
+    would not do, as a missing file between others is not missed. The inventory goes, too,
+    once a job found that it does not know the images' contents.
     """
     if stage not in STAGES or not workflow.is_main_process or not DATASET.is_dir():
         return
@@ -260,18 +262,31 @@ def withdraw(stage, table=None):
     if not any(Path(".snakemake").glob("metadata/*")):
         forget()
     parts = damaged(stage)
-    unsure = not (state(stage) / inventory.DIGESTS).exists()
-    unsure = unsure or inventory.is_mended(state(stage) / "inventory")
-    again = [stage] if unsure else []
-    if not parts and not again:
+    certain = (state(stage) / inventory.DIGESTS).exists()
+    certain = certain and not inventory.is_mended(state(stage) / "inventory")
+    if not parts and certain and is_whole(stage, table):
         return
     later = STAGES[STAGES.index(stage) + 1 :]
-    for part in parts if table else ():
+    for part in parts:
         Path(table.format(part=part)).unlink(missing_ok=True)
     for each in (stage, *later):
         Path(summary_of(each)).unlink(missing_ok=True)
-    for each in (*again, *later):
+    for each in later if certain else (stage, *later):
         shutil.rmtree(state(each) / "inventory", ignore_errors=True)
+
+
+def is_whole(stage, table):
+    """Whether no job of a stage has failed since it was last summed up.
+
+    What a job makes is deleted when it fails, and so not missed where a summary from
+    before is there.
+    """
+    folder = state(stage) / "inventory"
+    return (
+        Path(summary_of(stage)).exists()
+        and folder.is_dir()
+        and all(Path(table.format(part=s)).exists() for s in inventory.shards(folder))
+    )
 
 
 def forget():

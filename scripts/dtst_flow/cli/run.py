@@ -116,7 +116,7 @@ def _run(request: Request) -> int:
         with suppress(OSError):  # a full disk; the note is but for the user to read
             holder.begin(request.dataset, "dtst", process.pid)
         code = _wait(process)
-        if code >= 0:  # else it was killed, and its lock may be there still
+        if not holder.is_locked(request.dataset):  # else Snakemake was killed
             holder.end(request.dataset, process.pid)
     if code and (why := trouble(request.dataset)):
         raise click.ClickException(why)
