@@ -187,6 +187,7 @@ class Faces(Histories):
         ("extract_faces", "skip_partial"): (True, False),
         ("extract_faces", "from"): SOURCES,
         ("extract_faces", "to"): ("people", "faces"),
+        ("extract_faces", "workers"): (2, 1),
     }
 
 
@@ -216,10 +217,12 @@ class Classes(Histories):
     CHOICES: ClassVar = CLUSTER | {
         ("detect", "threshold"): (0.7, 0.2),
         ("detect", "max_instances"): (1, 100),
+        ("detect", "workers"): (2, 1),
         ("extract_classes", "margin"): (0.2, 0),
         ("extract_classes", "square"): (True, False),
         ("extract_classes", "min_score"): (0.8, None),
         ("extract_classes", "classes"): ("red", "red,green,mine"),
+        ("extract_classes", "workers"): (2, 1),
     }
 
     @rule(classes=st.sampled_from(["red", None]))
