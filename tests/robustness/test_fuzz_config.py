@@ -13,11 +13,11 @@ from dataset import Dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dtst_flow import inventory
 from dtst_flow.cli.settings import read_yaml, schema
 from dtst_flow.config import BadSettings, check
 from dtst_flow.inside import BadBucket, check_target
 from dtst_flow.paths import PATHS, settle
+from dtst_flow.scan import parse_specs, scan
 from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
 
 SEEDS = sorted((Path(__file__).parent / "seeds/configs").iterdir())
@@ -130,7 +130,7 @@ def use(stage: str, values: dict) -> None:
         if "to" in values:
             check_target(values["to"])
         if values["from"] is not None:
-            inventory.scan(".", inventory.parse_specs(values["from"]))
+            scan(".", parse_specs(values["from"]))
     except BadBucket as error:
         assert str(error).isprintable()
 
