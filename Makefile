@@ -1,7 +1,7 @@
 # make demo        set up .venv and run faces -> clusters on a small dataset made from
 #                  photos that Python packages bring
 # make test        set up .venv with the test extras and run all tests but those of what
-#                  runs on PyTorch
+#                  runs on PyTorch; with --jobs=2 two kinds of them at a time
 # make test-long   try at length, for hours, what edits, kills and broken files do
 # make test-torch  set up .venv-torch, gigabytes, and run these
 
@@ -14,16 +14,23 @@ INSTALL = $(PIP) install --constraint constraints.txt
 # libraries; the headless one must be the last to write the module they share.
 HEADLESS = $(INSTALL) --force-reinstall --no-deps opencv-python-headless
 
-.PHONY: demo test test-long test-torch clean
+.PHONY: demo test test-style test-units test-robustness test-long test-torch clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/python demo/run.py
 
-test: $(VENV)/installed-test
+test: test-style test-robustness test-units
+
+test-style: $(VENV)/installed-test
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/snakefmt --check Snakefile workflow
-	$(VENV)/bin/pytest -m "not torch"
+
+test-robustness: $(VENV)/installed-test
+	$(VENV)/bin/pytest -m "not torch" tests/robustness tests/slurm
+
+test-units: $(VENV)/installed-test
+	$(VENV)/bin/pytest -m "not torch" tests/unit tests/workflow
 
 test-long: $(VENV)/installed-test
 	$(VENV)/bin/pytest --long tests/robustness

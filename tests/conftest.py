@@ -50,6 +50,8 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     terminalreporter.section("robustness")
     for row, tried in ROWS.items():
+        if tried and not survived[tried]:
+            continue
         of = f" of {survived[tried]}" if tried else ""
         terminalreporter.line(f"{row:24}{survived[row]:6}{of}")
 
