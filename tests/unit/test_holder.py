@@ -91,7 +91,7 @@ def test_a_file_system_without_locks_leaves_it_to_the_user(
 
 def test_dry_runs_need_no_hold(snakemake, tmp_path, capfd, monkeypatch):
     held = holder.hold(tmp_path)
-    monkeypatch.setattr("dtst_flow.cli.forecast.forecast", lambda request: [])
+    monkeypatch.setattr("dtst_flow.cli.forecast.forecast", lambda *_: [])
     assert dtst(tmp_path, "-n").exit_code == 0
     os.close(held)
 
