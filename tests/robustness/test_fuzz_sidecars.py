@@ -136,7 +136,11 @@ def check_round_trip(present: dict) -> None:
     written.clear("a.jpg", lambda name: True)
     after = sidecars.read("a.jpg")
     # Classes that happen to be just what was found count as found.
-    kept = {n: v for n, v in present.get("classes", {}).items() if v != found.get(n)}
+    kept = {
+        name: value
+        for name, value in present.get("classes", {}).items()
+        if name not in found or value != found[name]
+    }
     assert same(
         {**after, "classes": after.get("classes", {})}, present | {"classes": kept}
     )

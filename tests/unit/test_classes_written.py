@@ -74,6 +74,13 @@ def test_the_users_classes_stay_and_are_told(ours):
     }
 
 
+def test_a_class_of_the_users_without_a_value_stays(ours):
+    sidecars.write("a.jpg", {"classes": {"red": None, "blue": None}})
+    assert ours.put("a.jpg", "v1", {"blue": BLUE}) == ["blue"]
+    assert ours.clear("a.jpg", everything) == []
+    assert classes() == {"red": None, "blue": None}
+
+
 def test_an_edited_class_is_the_users(ours):
     ours.put("a.jpg", "v1", {"red": RED, "blue": BLUE})
     sidecars.write("a.jpg", {"classes": {"red": [], "blue": BLUE}})

@@ -101,7 +101,9 @@ class Written:
         now = {name: value for name, value in ours.items() if stays(name)}
         now |= {name: value for name, value in found.items() if name not in users}
         same = {
-            name: value for name, value in users.items() if value == found.get(name)
+            name: value
+            for name, value in users.items()
+            if name in found and value == found[name]
         }
         done = {
             "path": path,
