@@ -1,9 +1,11 @@
 """Rule inventory."""
 
-from dtst_flow import inventory
+from dtst_flow import inventory, records
 from dtst_flow.stages.job import logged
+from dtst_flow.state import RECORDS
 
 with logged(snakemake.log[0]):
+    records.tidy(RECORDS)
     inventory.write(
         ".",
         snakemake.params.specs,

@@ -5,7 +5,7 @@ The rooms, lowest first; a room never imports one above it:
 files, arrays, place, sidecars  what lies on disk
 images, jpeg                   pixels, read and written
 perceptual                     what an image coarsely looks like, in 64 bits
-code, records, ledger          what is known of images, which files are ours
+code, packs, records, ledger   what is known of images, which files are ours
 stems, inventory               which images there are, and in which shards
 paths                          which stages follow each other
 models                         where weights come from

@@ -5,6 +5,9 @@ from pathlib import Path
 STATE = Path(".dtst")
 """Its folder, below that of the dataset."""
 
+RECORDS = STATE / "records"
+"""The records of each stage, in a folder of its name."""
+
 PROGRESS = STATE / "progress"
 """One small file a job: how many of its images are done."""
 

@@ -13,9 +13,10 @@ import pytest
 from dataset import DLIB, Dataset
 from PIL import Image
 
-from dtst_flow import inventory, models, sidecars
+from dtst_flow import inventory, models, packs, sidecars
 from dtst_flow.files import read_table, write_table
 from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
+from dtst_flow.state import RECORDS
 
 SENTENCE = "1 image changed while the run was at work, first: 'images/a.png'; run again"
 FACES = DLIB | {"path": "extract-faces"}
@@ -85,11 +86,14 @@ def list_images() -> str:
 
 
 def results() -> dict[str, bytes]:
-    """Path -> content of the tables and all that was made of the images, records too."""
+    """Path -> content of the tables and all that was made of the images; the records."""
     made = [STATE / "tables", STATE / "failed", Path("made"), Path("images")]
-    made.append(Path(".dtst/records"))
     files = [path for folder in made for path in folder.rglob("*") if path.is_file()]
-    return {str(p): b"" if p.suffix == ".jsonl" else p.read_bytes() for p in files}
+    found = {str(p): b"" if p.suffix == ".jsonl" else p.read_bytes() for p in files}
+    for folder in RECORDS.glob("*"):
+        for pack in packs.load(folder):
+            found |= dict(pack.rows())
+    return found
 
 
 def replace(path: Path, other: bytes) -> None:

@@ -260,15 +260,15 @@ class TestDisk:
 
     def test_crops_take_what_those_there_do(self):
         made(10, each=2)
-        # Blocks of 4096 bytes: a record for each image, three for a crop of 8900.
+        # A record for each image, and three blocks of 4096 bytes for a crop of 8900.
         images = photos(1000, 0).files
         stage = Counted("extract_faces", FACES, "", images, list(images)[10:])
-        assert 990 * (4096 + 2 * 12288) // 10**6 == 28
-        assert self.disk(stage) == "28 MB on disk (5 GB free)"
+        assert 990 * (500 + 2 * 12288) // 10**6 == 24
+        assert self.disk(stage) == "25 MB on disk (5 GB free)"
 
     @pytest.mark.parametrize(
         ("link", "size"),
-        [("copy", "29 MB"), ("hard", "8.2 MB"), ("symbolic", "8.2 MB")],
+        [("copy", "28 MB"), ("hard", "7.5 MB"), ("symbolic", "7.5 MB")],
     )
     def test_copies_take_the_room_of_the_files_and_links_none(self, link, size):
         files = {

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow import sidecars
+from dtst_flow.classes.notes import Notes
 from dtst_flow.files import read_table, to_json
-from dtst_flow.records import Records
 
 
 class Written:
@@ -25,7 +25,7 @@ class Written:
     """
 
     def __init__(self, folder: str | Path, looked: Path | None = None):
-        self._notes = Records(folder, "written")
+        self._notes = Notes(folder)
         self._looked = looked
 
     def put(self, path: str, image: str, found: dict[str, list]) -> list[str]:

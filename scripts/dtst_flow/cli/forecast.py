@@ -169,7 +169,7 @@ def _to_clear(values: dict, images: list[str]) -> int:
 def _new_embeddings(values: dict, content: dict[str, str]) -> tuple[list[str], str]:
     weights = models.resolve(embed.registered(values), values["weights"])
     options = options_of(embed_stage.Options, values)
-    records = embed_stage.records(options, weights.digest, not values["cache"])
+    records = embed_stage.records(options, weights.digest, fresh=not values["cache"])
     points = embed.MODELS[values["model"]].points
     known = {
         path

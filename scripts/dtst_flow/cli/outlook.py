@@ -20,6 +20,12 @@ from dtst_flow.ledger import Ledgers
 from dtst_flow.reckoning import FORECAST, Forecast, asked
 from dtst_flow.state import state_of
 
+RECORD = 500
+"""Bytes of what is kept of one image, roughly."""
+
+EMBEDDING = 3400
+"""Those of an embedding of 512 numbers."""
+
 JOB = 1.0
 """Seconds that a job takes to start, roughly."""
 
@@ -255,11 +261,11 @@ class Planner:
         return there
 
     def _disk(self, stage: Counted, coming: Coming) -> float:
-        """Bytes that a stage adds: a record for each image, crops or what is laid out."""
+        """Bytes that a stage adds: records, crops or what is laid out."""
         images = len(stage.todo) + coming.images
-        records = images * estimate.on_disk(1)
-        if stage.stage == "detect":
-            return 2 * records  # of each image a sidecar, too
+        records = images * (EMBEDDING if stage.stage == "cluster" else RECORD)
+        if stage.stage == "detect":  # beside each image a sidecar, and a note of it
+            return records + 2 * images * estimate.on_disk(1)
         if stage.stage != "cluster":
             found = self._made(stage)
             new = images - sum(path in found.crops for path in stage.todo)

@@ -10,7 +10,7 @@ from PIL import Image
 from dtst_flow import code, images
 from dtst_flow.files import digest_file
 from dtst_flow.records import Records
-from dtst_flow.state import STATE
+from dtst_flow.state import RECORDS
 
 SMALL = 128
 """The longer side in pixels: sharp at 96 on most screens, and about 1.5 KB."""
@@ -32,22 +32,26 @@ def make(rows: Sequence[dict], side: int, threads: int) -> list[str | None]:
     side  the longer side in pixels, at most
     """
     depends = {"side": side, "code": code.version("report.thumbnails")}
-    cache = Records(STATE / "records" / "thumbnails", depends)
+    cache = Records(RECORDS / "thumbnails", depends, f"side{side}")
+    found = [cache.get(row["digest"]) for row in rows]
+    new = [i for i, known in enumerate(found) if not str(known).startswith(KIND)]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda row: _recorded(row, side, cache), rows))
+        made = pool.map(lambda i: _make(rows[i], side), new)
+        for i, (thumbnail, unchanged) in zip(new, made, strict=True):
+            found[i] = thumbnail
+            if unchanged:
+                cache.put(rows[i]["digest"], thumbnail)
+    cache.settle()
+    return found
 
 
-def _recorded(row: dict, side: int, cache: Records) -> str | None:
-    thumbnail = cache.get(row["digest"])
-    if not str(thumbnail).startswith(KIND):
-        try:
-            thumbnail = encode(row["path"], side)
-            unchanged = digest_file(row["path"]) == row["digest"]
-        except (images.UnreadableImage, OSError):
-            return None
-        if unchanged:  # since it was listed
-            cache.put(row["digest"], thumbnail)
-    return thumbnail
+def _make(row: dict, side: int) -> tuple[str | None, bool]:
+    """A thumbnail, and whether the image is still the one that was listed."""
+    try:
+        thumbnail = encode(row["path"], side)
+        return thumbnail, digest_file(row["path"]) == row["digest"]
+    except (images.UnreadableImage, OSError):
+        return None, False
 
 
 def encode(path: str, side: int) -> str:

@@ -17,7 +17,7 @@ from dtst_flow.models import ModelError, Weights
 from dtst_flow.records import Records
 from dtst_flow.stages import source
 from dtst_flow.stages.job import work
-from dtst_flow.state import STATE, state_of
+from dtst_flow.state import RECORDS, STATE, state_of
 
 FLOOR = 0.05
 """Boxes of lower scores are not kept in records, unless the threshold is lower still: so
@@ -55,10 +55,13 @@ def looked() -> Path:
     return state_of(".detect") / "images.jsonl"
 
 
-def records(options: Options, model: str, vocabulary: Vocabulary) -> Records:
+def records(
+    options: Options, model: str, vocabulary: Vocabulary, shard: str | None = None
+) -> Records:
     """The records of boxes: those of all classes that the model looks for.
 
-    model       digest of its weights
+    model  digest of its weights
+    shard  whose job asks
     """
     depends = {
         "model": model,
@@ -67,7 +70,7 @@ def records(options: Options, model: str, vocabulary: Vocabulary) -> Records:
         "background": options.background,
         "code": [code.version("detect"), code.version("images")],
     }
-    return Records(STATE / "records" / "detect", depends)
+    return Records(RECORDS / "detect", depends, shard)
 
 
 def clears(options: Options) -> Callable[[str], bool]:
@@ -116,11 +119,13 @@ def run(
     if options.clear:
         make = functools.partial(Clearer, options)
     else:
-        known = Vocabulary.of_value(read_json(vocabulary))
-        make = functools.partial(Finder, options, weights, known)
+        known, shard = Vocabulary.of_value(read_json(vocabulary)), Path(manifest).stem
+        make = functools.partial(Finder, shard, options, weights, known)
     # As it was before, so that one mended in the meantime shows.
     before = {row["path"]: _sidecar_stat(row["path"]) for row in read_table(manifest)}
     done, failures = work("detect", manifest, make, workers)
+    if not options.clear:
+        records(options, weights.digest, known, shard).settle()
     digests = {row["path"]: row["digest"] for row in read_table(manifest)}
     failures = [row | {"digest": digests[row["path"]]} for row in failures]
     write_table(
@@ -150,11 +155,13 @@ class Clearer:
 class Finder:
     """Looks at one image after another; loads its detector when first needed."""
 
-    def __init__(self, options: Options, weights: Weights, vocabulary: Vocabulary):
+    def __init__(
+        self, shard: str, options: Options, weights: Weights, vocabulary: Vocabulary
+    ):
         self.options = options
         self.weights = weights
         self.vocabulary = vocabulary
-        self.records = records(options, weights.digest, vocabulary)
+        self.records = records(options, weights.digest, vocabulary, shard)
         self.written = written()
         self._detector: detect.Detector | None = None
 

@@ -22,7 +22,7 @@ from dtst_flow.stages import source
 from dtst_flow.stages.failure import cause_of
 from dtst_flow.stages.job import Shard
 from dtst_flow.stages.pool import Failed, each
-from dtst_flow.state import STATE
+from dtst_flow.state import RECORDS
 
 DETECTOR = "faces.dlib"
 """What finds the points of faces that come without; its model is always at hand."""
@@ -46,10 +46,13 @@ class Options:
     batch_size: int = 32
 
 
-def records(options: Options, weights: str, fresh: bool = False) -> Records:
+def records(
+    options: Options, weights: str, shard: str | None = None, fresh: bool = False
+) -> Records:
     """The records of embeddings.
 
     weights  digest of the model's weights
+    shard    whose job asks
     fresh    overlook what is there (``--no-cache``)
     """
     model = options.model
@@ -61,7 +64,7 @@ def records(options: Options, weights: str, fresh: bool = False) -> Records:
     depends["background"] = options.background
     if model == "clip":
         depends["clip_model"] = options.clip_model
-    return Records(STATE / "records" / "embed", depends, fresh)
+    return Records(RECORDS / "embed", depends, shard, fresh)
 
 
 def identity(item: dict) -> list:
@@ -115,7 +118,7 @@ def run(
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     shard = Shard("embed", manifest, options.batch_size)
-    cache = records(options, weights.digest, fresh)
+    cache = records(options, weights.digest, shard.name, fresh)
     wants_points = embed.MODELS[options.model].points
     todo: list[dict] = []
     for row in shard.rows:
@@ -132,14 +135,15 @@ def run(
             todo.append(item)
         else:
             shard.note(row["path"], {**item, "computed": False})
-    make = functools.partial(Batches, options, weights, threads)
+    make = functools.partial(Batches, shard.name, options, weights, threads)
     tasks = batched(todo, options.batch_size)
     for (batch, _), answer in each(make, tasks, parts=one_by_one):
         faults = [answer] * len(batch) if isinstance(answer, Failed) else answer
         for item, fault in zip(batch, faults, strict=True):
             shard.note(item["path"], fault or {**item, "computed": True})
     done, failures = shard.end()
-    cache = records(options, weights.digest)
+    cache = records(options, weights.digest, shard.name)
+    cache.settle()
     found = [cache.get(identity(item)) for item in done]
     write_table(failed, failures)
     buffer = io.BytesIO()
@@ -176,9 +180,9 @@ def one_by_one(task: tuple[list[dict], list[dict]]) -> list:
 class Batches:
     """Computes one batch after another; in the meantime threads read the next."""
 
-    def __init__(self, options: Options, weights: Weights, threads: int):
+    def __init__(self, shard: str, options: Options, weights: Weights, threads: int):
         self.loaded = Lazy(options, weights)
-        self.records = records(options, weights.digest)
+        self.records = records(options, weights.digest, shard)
         self._threads = ThreadPoolExecutor(threads)
         self._coming: dict[str, Future] = {}
 

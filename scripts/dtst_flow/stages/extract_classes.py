@@ -17,7 +17,7 @@ from dtst_flow.ledger import Ledgers, Part
 from dtst_flow.records import Records
 from dtst_flow.stages import source
 from dtst_flow.stages.job import work
-from dtst_flow.state import STATE, state_of
+from dtst_flow.state import RECORDS, state_of
 
 log = logging.getLogger(__name__)
 
@@ -114,10 +114,13 @@ def passes(entry: Entry, options: Options) -> bool:
     return least is None or (entry.score is not None and entry.score >= least)
 
 
-def sizes() -> Records:
-    """The records of images' sizes, by which unchanged crops are known undecoded."""
+def sizes(shard: str | None = None) -> Records:
+    """The records of images' sizes, by which unchanged crops are known undecoded.
+
+    shard  whose job asks
+    """
     depends = {"code": code.version("images")}
-    return Records(STATE / "records" / "extract_classes", depends)
+    return Records(RECORDS / "extract_classes", depends, shard)
 
 
 def plan(
@@ -192,8 +195,10 @@ def run(
 
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
-    make = functools.partial(Cutter, Path(manifest).stem, bucket, options)
+    shard = Path(manifest).stem
+    make = functools.partial(Cutter, shard, bucket, options)
     done, failures = work("extract_classes", manifest, make, workers)
+    sizes(shard).settle()
     for row in done:
         for reason in row["unusable"]:
             log.warning("%s: %s", row["path"], reason)
@@ -206,7 +211,7 @@ class Cutter:
 
     def __init__(self, shard: str, bucket: str, options: Options):
         self.options = options
-        self.sizes = sizes()
+        self.sizes = sizes(shard)
         self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
 
     def __call__(self, row: dict) -> dict:

@@ -15,7 +15,7 @@ from dtst_flow.models import Weights, loading
 from dtst_flow.records import Records
 from dtst_flow.stages import source
 from dtst_flow.stages.job import work
-from dtst_flow.state import STATE, state_of
+from dtst_flow.state import RECORDS, STATE, state_of
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ class Options:
     max_pixels: int = images.MAX_PIXELS
 
 
-def records(options: Options, model: str) -> Records:
+def records(options: Options, model: str, shard: str | None = None) -> Records:
     """The records of found faces: they depend on the engine, not on how crops are cut.
 
     model  digest of the engine's weights
+    shard  whose job asks
     """
     depends = {
         "engine": options.engine,
@@ -56,7 +57,7 @@ def records(options: Options, model: str) -> Records:
         "model": model,
         "code": [code.version(f"faces.{options.engine}"), code.version("images")],
     }
-    return Records(STATE / "records" / "extract_faces", depends)
+    return Records(RECORDS / "extract_faces", depends, shard)
 
 
 def run(
@@ -76,8 +77,10 @@ def run(
 
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
-    make = functools.partial(Extractor, Path(manifest).stem, bucket, options, weights)
+    shard = Path(manifest).stem
+    make = functools.partial(Extractor, shard, bucket, options, weights)
     done, failures = work("extract_faces", manifest, make, workers)
+    records(options, weights.digest, shard).settle()
     write_table(failed, failures)
     write_table(table, done)
 
@@ -89,7 +92,7 @@ class Extractor:
         self.options = options
         self.weights = weights
         self.bucket = bucket
-        self.records = records(options, weights.digest)
+        self.records = records(options, weights.digest, shard)
         self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
         self._engine: faces.Engine | None = None
 
