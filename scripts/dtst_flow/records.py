@@ -94,13 +94,15 @@ def tidy(folder: str | Path) -> None:
     folder  with a folder of records for each stage, none of which a job is using
     """
     for stage in Path(folder).glob("*/"):
+        if stage.is_symlink():  # a stranger's may lead anywhere
+            continue
         sweep(stage)
         packs.unlock(stage)
         _pack(stage, _journals(stage, "*"))
 
 
 def _journals(folder: Path, job: str) -> list[Path]:
-    return sorted(folder.glob(f"{job}.*.journal"))
+    return sorted(folder.glob(f"{job}.{'[0-9a-f]' * 12}.journal"))
 
 
 def _read(journals: Iterable[Path]) -> dict[str, bytes]:

@@ -69,6 +69,17 @@ class TestProgress:
         progress.tell()
         assert self.told() == {"total": 4, "done": 3, "computed": 1, "failed": 1}
 
+    def test_what_an_attempt_computed_that_was_cut_off_counts(self, clock):
+        first = Progress("embed", "s01", 4)
+        first.tick(computed=True)
+        first.tell()
+        second = Progress("embed", "s01", 4)
+        second.tick()
+        second.tick(computed=True)
+        second.tell()
+        expected = {"total": 4, "done": 2, "computed": 2, "failed": 0}
+        assert self.told() == expected
+
     def test_it_writes_no_more_than_twice_a_second(self, clock):
         progress = Progress("embed", "s01", 99)
         seen = set()

@@ -103,6 +103,19 @@ def test_what_a_killed_job_left_is_found(tmp_path):
     assert records(tmp_path, "s1").get("image") == 1
 
 
+def test_what_a_link_leads_to_is_left_as_it_is(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    records(tmp_path / "elsewhere").put("image", 1)
+    (tmp_path / "elsewhere/user.of.journal").touch()
+    before = files_of(tmp_path / "elsewhere")
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records/embed").symlink_to(tmp_path / "elsewhere")
+    tidy(tmp_path / "records")
+    assert files_of(tmp_path / "elsewhere") == before
+    records(tmp_path / "elsewhere", None).settle()
+    assert tmp_path / "elsewhere/user.of.journal" in files_of(tmp_path / "elsewhere")
+
+
 @pytest.mark.parametrize("content", [b"", b'{"faces": [', b"\0" * 9, b"\xff"])
 @pytest.mark.parametrize("settled", [False, True])
 def test_a_broken_file_is_computed_anew(tmp_path, content, settled):

@@ -10,7 +10,13 @@ from operator import itemgetter
 from pathlib import Path
 from time import monotonic
 
-from dtst_flow.files import OF_THE_DISK, read_table, to_json, write_atomic
+from dtst_flow.files import (
+    OF_THE_DISK,
+    read_json,
+    read_table,
+    to_json,
+    write_atomic,
+)
 from dtst_flow.models import ModelError
 from dtst_flow.stages import orphans, source
 from dtst_flow.stages.meter import Meter
@@ -77,7 +83,9 @@ class Progress:
     def __init__(self, rule: str, part: str, total: int, at_once: int = 1):
         self.path = PROGRESS / f"{rule}.{part}.json"
         self.meter = Meter(at_once)
-        self.counts = {"total": total, "done": 0, "computed": 0, "failed": 0}
+        # By an attempt in the same run that was cut off; a run begins without such files.
+        before = read_json(self.path)["computed"] if self.path.exists() else 0
+        self.counts = {"total": total, "done": 0, "computed": before, "failed": 0}
         self._told = 0.0
         self.tell()
 
