@@ -10,7 +10,7 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -56,6 +56,10 @@ class Pack:
     def rows(self) -> Iterator[tuple[str, bytes]]:
         """All keys and values."""
         return self._select("SELECT key, value FROM record")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
 
     def _select(self, query: str, *values: str) -> Iterator[tuple]:
         with suppress(sqlite3.Error):
@@ -128,8 +132,10 @@ def _merge(folder: Path) -> None:
         except FileExistsError:
             return
         try:
-            every = itertools.chain.from_iterable(pack.rows() for pack in _load(due))
-            _write(folder, due[0].number, every)
+            with ExitStack() as stack:
+                loaded = [stack.enter_context(closing(pack)) for pack in _load(due)]
+                every = itertools.chain.from_iterable(pack.rows() for pack in loaded)
+                _write(folder, due[0].number, every)
             for name in due:
                 name.path.unlink(missing_ok=True)
         except FileNotFoundError:  # they did it while we were looking

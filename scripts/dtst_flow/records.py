@@ -79,7 +79,13 @@ class Records:
     def settle(self) -> None:
         """Pack what the job has found; for its end, when its processes are gone."""
         _pack(self.folder, self._journals())
-        self._new = None
+        self.close()
+
+    def close(self) -> None:
+        """Let go of files; the next `get` opens them again."""
+        for pack in self._packs:
+            pack.close()
+        self._new, self._packs = None, []
 
     def _key(self, image: Any) -> str:
         return digest_value([self.depends, image])

@@ -1,3 +1,5 @@
+from contextlib import closing
+
 import pytest
 
 from dtst_flow.stages import job, pool
@@ -8,7 +10,7 @@ def in_this_process(monkeypatch) -> None:
     """Stages do their work here: of thousands of shards not each gets a process of its own."""
 
     def each(make, rows, workers):
-        worker = make()
-        return [(row, pool._answer(worker, row)) for row in rows]
+        with closing(make()) as worker:
+            return [(row, pool._answer(worker, row)) for row in rows]
 
     monkeypatch.setattr(job, "each", each)

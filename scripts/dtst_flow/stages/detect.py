@@ -181,6 +181,7 @@ class Finder:
 
     def close(self) -> None:
         """Free the detector, if one was loaded."""
+        self.records.close()
         if self._detector:
             self._detector.close()
 

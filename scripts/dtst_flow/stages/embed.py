@@ -4,6 +4,7 @@ import functools
 import io
 import itertools
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from threading import Lock
 
@@ -118,23 +119,23 @@ def run(
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     shard = Shard("embed", manifest, options.batch_size)
-    cache = records(options, weights.digest, shard.name, fresh)
     wants_points = embed.MODELS[options.model].points
     todo: list[dict] = []
-    for row in shard.rows:
-        try:
-            points = stored_points(row["path"]) if wants_points else None
-            item = {**row, "points": points}
-            record = cache.get(identity(item))
-            if record is not None:
-                images.check_size(record["pixels"], options.max_pixels)
-        except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
-            shard.note(row["path"], Failed(str(error), cause_of(error)))
-            continue
-        if record is None:
-            todo.append(item)
-        else:
-            shard.note(row["path"], {**item, "computed": False})
+    with closing(records(options, weights.digest, shard.name, fresh)) as known:
+        for row in shard.rows:
+            try:
+                points = stored_points(row["path"]) if wants_points else None
+                item = {**row, "points": points}
+                record = known.get(identity(item))
+                if record is not None:
+                    images.check_size(record["pixels"], options.max_pixels)
+            except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
+                shard.note(row["path"], Failed(str(error), cause_of(error)))
+                continue
+            if record is None:
+                todo.append(item)
+            else:
+                shard.note(row["path"], {**item, "computed": False})
     make = functools.partial(Batches, shard.name, options, weights, threads)
     tasks = batched(todo, options.batch_size)
     for (batch, _), answer in each(make, tasks, parts=one_by_one):
@@ -142,9 +143,9 @@ def run(
         for item, fault in zip(batch, faults, strict=True):
             shard.note(item["path"], fault or {**item, "computed": True})
     done, failures = shard.end()
-    cache = records(options, weights.digest, shard.name)
-    cache.settle()
-    found = [cache.get(identity(item)) for item in done]
+    with closing(records(options, weights.digest, shard.name)) as known:
+        known.settle()
+        found = [known.get(identity(item)) for item in done]
     write_table(failed, failures)
     buffer = io.BytesIO()
     np.save(buffer, np.array([decode(f["embedding"]) for f in found], np.float32))

@@ -247,7 +247,8 @@ class Cutter:
         return result
 
     def close(self) -> None:
-        """There is nothing to free."""
+        """Let go of files."""
+        self.sizes.close()
 
     def _size(self, digest: str, image: Callable[[], np.ndarray]) -> list[int]:
         """[width, height] of the upright image."""

@@ -124,6 +124,7 @@ class Extractor:
 
     def close(self) -> None:
         """Free the engine, if one was loaded."""
+        self.records.close()
         if self._engine:
             self._engine.close()
 
