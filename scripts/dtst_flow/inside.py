@@ -13,10 +13,11 @@ class BadBucket(Exception):
 
 def is_below(path: object) -> bool:
     """Whether a path, as it is written, names something below the folder it starts at."""
-    if not isinstance(path, str) or "\0" in path:
+    if not isinstance(path, str) or "\0" in path or path.startswith("/"):
         return False
-    parts = PurePosixPath(path).parts
-    return bool(parts) and parts[0][0] != "/" and ".." not in parts
+    # Not by pathlib, which would take seconds for the rows of a million files.
+    parts = set(path.split("/")) - {"", "."}
+    return bool(parts) and ".." not in parts
 
 
 def leads_out(folder: str | Path, path: str) -> bool:

@@ -24,6 +24,11 @@ UNREADABLE = "cannot be read"
 """Why a file is passed over that the next run may find readable, unchanged as it is."""
 
 
+PIECE = 64
+"""Files that a thread reads in a row: to hand over each by itself takes longer than to read
+it, and more memory than all that is known of it."""
+
+
 def digest_of(path: str | Path) -> str | None:
     """Digest of a file's content, None if it cannot be read."""
     try:
@@ -48,20 +53,20 @@ def digests(
 
     unknown = sorted(files.keys() - known.keys())
     if not unknown and rows == len(known):
-        return dict(sorted(known.items()))
+        return known
+    pieces = [unknown[at : at + PIECE] for at in range(0, len(unknown), PIECE)]
     with ThreadPoolExecutor() as threads:
-        known.update(
-            zip(
-                unknown,
-                threads.map(lambda path: digest_of(Path(dataset) / path), unknown),
-                strict=True,
-            )
-        )
+        for found in threads.map(lambda piece: _digests_of(dataset, piece), pieces):
+            known.update(found)
     content = {path: known[path] for path in sorted(files) if known[path]}
     rows = ((path, *files[path], name) for path, name in content.items())
     columns = ("path", "size", "mtime", "digest")
     write_table(cache, (dict(zip(columns, row, strict=True)) for row in rows))
     return content
+
+
+def _digests_of(dataset: str | Path, paths: list[str]) -> dict[str, str | None]:
+    return {path: digest_of(Path(dataset) / path) for path in paths}
 
 
 def split(paths: Iterable[str], shard_size: int) -> dict[str, list[str]]:
@@ -105,14 +110,15 @@ def write(
     for path in set(listing.files) - set(content):
         del listing.files[path]
         listing.skipped[path] = UNREADABLE
-    stems = unique_stems(listing.images)
-    for shard, paths in split(listing.images, shard_size).items():
+    images = listing.images
+    stems = unique_stems(images)
+    for shard, paths in split(images, shard_size).items():
         rows = (
             {
                 "path": path,
                 "digest": content[path],
                 "stem": stems[path],
-                "sidecar": content.get(str(sidecars.path_of(path))),
+                "sidecar": content.get(sidecars.name_of(path)),
             }
             for path in paths
         )

@@ -4,6 +4,7 @@ A bucket is named by specs: a folder means the files in it, ``images/*`` the
 loose files in ``images`` and the files of its subfolders, ``**`` any depth.
 """
 
+import hashlib
 import math
 import os
 import stat
@@ -13,7 +14,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from dtst_flow import sidecars
-from dtst_flow.files import digest_value
 from dtst_flow.images import SUFFIXES
 from dtst_flow.inside import BadBucket, check_target, is_below
 
@@ -162,13 +162,16 @@ def _note(look: Callable[[], os.stat_result], name: str, listing: Listing) -> No
 
 
 def _drop_large(listing: Listing, max_file_size: float) -> None:
-    for path in listing.images:
-        size = listing.files[path][0] / 1e6
-        if size > max_file_size:
-            del listing.files[path]
-            listing.skipped[path] = (
-                f"has {size:.3f} MB, more than --max-file-size {max_file_size:g}"
-            )
+    large = [
+        path
+        for path, (size, _) in listing.files.items()
+        if size / 1e6 > max_file_size and _is_image(path)
+    ]
+    for path in large:
+        size = listing.files.pop(path)[0] / 1e6
+        listing.skipped[path] = (
+            f"has {size:.3f} MB, more than --max-file-size {max_file_size:g}"
+        )
 
 
 def _drop_stray_json(listing: Listing) -> None:
@@ -239,5 +242,10 @@ def fingerprint(listing: Listing, ignore: frozenset[str] = frozenset()) -> str:
 
     ignore  paths that do not count
     """
-    files = sorted(listing.files.items())
-    return digest_value([(p, *stat) for p, stat in files if p not in ignore])
+    # File by file, as a JSON value of a million takes as much memory as the listing.
+    total = hashlib.blake2b(digest_size=16)
+    for path in sorted(listing.files):
+        if path not in ignore:
+            size, time = listing.files[path]
+            total.update(os.fsencode(f"{path}\0{size}\0{time}\0"))
+    return total.hexdigest()

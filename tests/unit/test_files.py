@@ -120,6 +120,13 @@ class TestJson:
         files.write_table(path, iter(rows))
         assert list(files.read_table(path)) == rows
 
+    @pytest.mark.parametrize("count", [0, 1, 2, 10_000])
+    def test_so_do_large_ones(self, count, tmp_path):
+        rows = [{"path": f"{n}.jpg", "digest": n} for n in range(count)]
+        files.write_table(tmp_path / "t", rows)
+        assert count < 10_000 or (tmp_path / "t").stat().st_size > files.PIECE
+        assert list(files.read_table(tmp_path / "t")) == rows
+
 
 class TestDigest:
     @pytest.mark.parametrize("size", [0, 1, 1 << 18, (1 << 18) + 1, 3_000_000])

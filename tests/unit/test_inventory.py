@@ -356,6 +356,15 @@ class TestDigests:
         assert sorted(content) == asked and len(content) == 6
         assert read() == (content, [])
 
+    @pytest.mark.parametrize("piece", [1, 3, 4])
+    def test_threads_read_all_whatever_they_are_handed(
+        self, dataset, read, monkeypatch, piece
+    ):
+        monkeypatch.setattr(inventory, "PIECE", piece)
+        content, asked = read()
+        assert len(content) == 4 and sorted(content) == asked
+        assert content == {path: digest(os.fsencode(path)) for path in content}
+
     def test_only_what_changed_is_read(self, dataset, read):
         content, _ = read()
         make(dataset, "images/s1/new.jpg")

@@ -149,6 +149,7 @@ class TestPut:
             "sidecar": ledger.stat_of(sidecars.path_of(file)),
         }
         assert ledgers.owned() == ledgers.rows("s") == {"a/x.jpg": row}
+        assert ledgers.paths() == {"a/x.jpg"}
 
     @pytest.mark.parametrize("sidecar", [None, {}, {"license": "CC0"}])
     def test_again_writes_nothing(self, ledgers, sidecar):

@@ -215,7 +215,7 @@ def announced(stage, listing):
     if maker(stage) is None:
         return frozenset()
     made = bucket(maker(stage))
-    owned = Ledgers(made, state_of(made)).owned()
+    owned = Ledgers(made, state_of(made)).paths()
     return frozenset(f"{made}/{path}{x}" for path in owned for x in ("", ".json"))
 
 

@@ -15,7 +15,7 @@ checkpoint inventory:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w, attempt: 3000 * attempt,
+        mem_mb=lambda w, attempt: 2000 * attempt,
         runtime=lambda w, attempt: 120 * attempt,
     params:
         specs=lambda w: specs(stage_of(w.bucket)),
