@@ -107,8 +107,17 @@ class Embedder(Protocol):
     def prepare(self, sample: Sample) -> np.ndarray:
         """Return the part of the image that the model takes; callable in any thread."""
 
+    def run(self, batch: list[np.ndarray]) -> np.ndarray:
+        """Return the rows of at most `batch_size` prepared samples, as the model gives
+        them."""
+
     def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
         """Return (prepared, dimensions) float32, rows of length 1."""
+        rows = np.empty((len(prepared), self.dimensions), np.float32)
+        for start in range(0, len(prepared), self.batch_size):
+            batch = prepared[start : start + self.batch_size]
+            rows[start : start + len(batch)] = self.run(batch)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     def embed(self, samples: list[Sample]) -> np.ndarray:
         """Prepare and compute; (samples, dimensions) float32."""

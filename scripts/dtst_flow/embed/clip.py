@@ -111,25 +111,17 @@ class TorchEmbedder(Embedder):
         self._transform = image_transform_v2(look, is_train=False)
         self._like = next(self._tower.parameters())
         self.batch_size = batch_size if on_gpu else 1
-        self.dimensions = self._run([np.zeros((3, *look.size), np.float32)]).shape[1]
+        self.dimensions = self.run([np.zeros((3, *look.size), np.float32)]).shape[1]
 
     def prepare(self, sample: Sample) -> np.ndarray:
         """Return what the tower takes, (3, height, width) float32."""
         return self._transform(Image.fromarray(sample.image)).numpy()
 
-    def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
-        """Return (prepared, dimensions) float32, rows of length 1."""
-        rows = np.empty((len(prepared), self.dimensions), np.float32)
-        for start in range(0, len(prepared), self.batch_size):
-            batch = prepared[start : start + self.batch_size]
-            rows[start : start + len(batch)] = self._run(batch)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
     def close(self) -> None:
         """Free the model."""
         del self._tower, self._like
 
-    def _run(self, batch: list[np.ndarray]) -> np.ndarray:
+    def run(self, batch: list[np.ndarray]) -> np.ndarray:
         """Return the rows of at most `batch_size` images, as the tower gives them."""
         import torch
 

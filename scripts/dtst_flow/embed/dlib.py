@@ -45,12 +45,10 @@ class DlibEmbedder(Embedder):
         """Return the aligned chip, (SIDE, SIDE, 3) uint8 RGB."""
         return align(sample.image, sample.face)
 
-    def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
-        """Return (prepared, 128) float32, rows of length 1."""
-        rows = np.empty((len(prepared), self.dimensions), np.float32)
-        for row, chip in zip(rows, prepared, strict=True):
-            row[:] = self._model.compute_face_descriptor(chip)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    def run(self, batch: list[np.ndarray]) -> np.ndarray:
+        """Return the descriptor of a chip, (1, 128)."""
+        (chip,) = batch
+        return np.array([self._model.compute_face_descriptor(chip)], np.float32)
 
     def close(self) -> None:
         """Free the model."""

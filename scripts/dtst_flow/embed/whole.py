@@ -84,19 +84,11 @@ class SessionEmbedder(Embedder):
         """Return the square that the model sees, (side, side, 3) uint8 RGB."""
         return self._look.square(sample.image)
 
-    def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
-        """Return (prepared, dimensions) float32, rows of length 1."""
-        rows = np.empty((len(prepared), self.dimensions), np.float32)
-        for start in range(0, len(prepared), self.batch_size):
-            batch = prepared[start : start + self.batch_size]
-            rows[start : start + len(batch)] = self._run(batch)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
     def close(self) -> None:
         """Free the model."""
         del self._session
 
-    def _run(self, batch: list[np.ndarray]) -> np.ndarray:
+    def run(self, batch: list[np.ndarray]) -> np.ndarray:
         """Return the rows of at most `batch_size` squares, as the model gives them."""
         side = self._look.side
         pixels = np.zeros((self.batch_size, 3, side, side), np.float32)
