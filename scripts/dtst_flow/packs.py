@@ -99,7 +99,8 @@ def _names(folder: Path) -> list[_Name]:
     """The packs in a folder, the oldest first."""
     found = []
     for path in folder.glob("*.pack"):
-        if match := re.fullmatch(r"(\d{8})-(\d+)-[0-9a-f]+\.pack", path.name):
+        match = re.fullmatch(r"(\d{8})-(\d+)-[0-9a-f]+\.pack", path.name)
+        if match and path.is_file():
             found.append(_Name(int(match[1]), int(match[2]), path))
     return sorted(found)
 

@@ -108,7 +108,8 @@ def tidy(folder: str | Path) -> None:
 
 
 def _journals(folder: Path, job: str) -> list[Path]:
-    return sorted(folder.glob(f"{job}.{'[0-9a-f]' * 12}.journal"))
+    found = folder.glob(f"{job}.{'[0-9a-f]' * 12}.journal")
+    return sorted(path for path in found if path.is_file())
 
 
 def _read(journals: Iterable[Path]) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """Values in few files."""
 
+import os
 import sqlite3
 from contextlib import closing
 
@@ -91,6 +92,14 @@ def test_what_a_stranger_made_is_as_good_as_empty(tmp_path, schema):
         add(tmp_path, f"other {i}")
     assert get(tmp_path, "key") is None
     assert get(tmp_path, "other 3") == b"other 3"
+
+
+def test_what_is_no_file_is_passed_over(tmp_path):
+    (tmp_path / "00000001-1-ab.pack").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "00000002-1-ab.pack")
+    (tmp_path / "00000003-1-ab.pack").mkdir()
+    add(tmp_path, "key")
+    assert get(tmp_path, "key") == b"key"
 
 
 def test_a_damaged_one_costs_what_it_held(tmp_path):

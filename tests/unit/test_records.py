@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from dtst_flow.records import Records, tidy
@@ -101,6 +103,13 @@ def test_what_a_killed_job_left_is_found(tmp_path):
     [pack] = files_of(tmp_path)
     assert pack.suffix == ".pack"
     assert records(tmp_path, "s1").get("image") == 1
+
+
+def test_a_journal_that_is_no_file_is_passed_over(tmp_path):
+    os.mkfifo(tmp_path / "s0.0123456789ab.journal")
+    job = records(tmp_path)
+    assert job.get("image") is None
+    job.settle()
 
 
 def test_what_a_link_leads_to_is_left_as_it_is(tmp_path):
