@@ -1,4 +1,5 @@
 import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -42,6 +43,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.stash[SURVIVED] = Counter()
+    # A shell tells what it runs in the background to ignore Ctrl-C, and so all runs here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -48,11 +48,7 @@ class Run:
     """A run of the wrapper in a session of its own."""
 
     def __init__(self, dataset: Dataset, words: list[str]):
-        # What runs the tests in the background may have told it to ignore Ctrl-C.
-        main = (
-            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-            "from dtst_flow.cli.main import main; main(prog_name='dtst')"
-        )
+        main = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
         self.mark = f"{dataset.folder}@{time.monotonic()}"
         self.log = dataset.folder.parent / "log.txt"
         with open(self.log, "w") as log:

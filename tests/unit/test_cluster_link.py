@@ -12,6 +12,7 @@ from dtst_flow import inventory, sidecars
 from dtst_flow.files import read_json, read_table, write_atomic, write_table
 from dtst_flow.place import WAYS
 from dtst_flow.stages import cluster
+from dtst_flow.state import PROGRESS
 
 THINGS = ("cat", "dog")
 
@@ -25,6 +26,7 @@ class Dataset:
 
     def run(self, link: str, clean: bool = False) -> int:
         """Embed and cluster all there is; returns how many images were written."""
+        shutil.rmtree(PROGRESS, ignore_errors=True)  # as a run does
         cache = self.state / "digests.jsonl"
         inventory.write(".", ["images/**"], self.state / "inventory", cache, 1000)
         manifest = list(read_table(self.state / "inventory/s.jsonl"))
@@ -45,7 +47,7 @@ class Dataset:
             link=link,
             clean=clean,
         )
-        return read_json(self.folder / ".dtst/progress/cluster.all.json")["computed"]
+        return read_json(PROGRESS / "cluster.all.json")["computed"]
 
     def images(self) -> list[Path]:
         """What is laid out, sidecars apart."""
