@@ -166,13 +166,14 @@ def test_a_kill_around_writing_leaves_nothing_unknown(ours, monkeypatch, killed_
             write(*words, **more)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(written.sidecars, "write", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(written.sidecars, "write", killed)
         ours.put("a.jpg", "v2", {"red": BLUE})
-    monkeypatch.undo()
-    # Blue was found in the first photo; it must not pass for found in the second.
-    assert ours.put("a.jpg", "v2", {"red": BLUE}) == []
-    assert classes() == {"red": BLUE}
+    # Blue was found in the first photo; it must not pass for found in the second. Nor
+    # must red, old or new, pass for the user's when another model finds another.
+    other = [{"score": 0.7, "box": [9.0, 9.0, 10.0, 10.0]}]
+    assert ours.put("a.jpg", "v2", {"red": other}) == []
+    assert classes() == {"red": other}
     ours.clear("a.jpg", everything)
     assert not os.path.exists("a.jpg.json")
 
