@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dtst_flow import sidecars
+from dtst_flow.classes.looked import Looked
 from dtst_flow.classes.written import Written
 from dtst_flow.files import digest_file, read_table, write_table
 from dtst_flow.stages import embed, extract_classes
@@ -120,7 +121,7 @@ def check_points() -> None:
 
 def check_round_trip(present: dict) -> None:
     """What detect writes goes away again, and all else stays."""
-    written = Written("detected")
+    written = Written("detected", Looked("looked"))
     found = {"flower": [{"score": 0.5, "box": [1, 2, 3, 4]}], "new": []}
     try:
         written.put("a.jpg", "digest", found)

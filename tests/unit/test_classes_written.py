@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from dtst_flow import sidecars
 from dtst_flow.classes import written
+from dtst_flow.classes.looked import Looked
 from dtst_flow.classes.written import Written
-from dtst_flow.files import write_table
 
 RED = [{"score": 0.9, "box": [1.0, 2.0, 3.0, 4.0]}]
 BLUE = [{"score": 0.4, "box": [5.0, 6.0, 7.0, 8.0]}]
@@ -23,7 +23,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ours() -> Written:
-    return Written("notes")
+    return Written("notes", Looked("looked"))
 
 
 def classes() -> dict:
@@ -117,7 +117,7 @@ def test_clearing_leaves_what_was_there(ours, before):
 
 def test_ours_are_known_again_when_the_notes_are_lost(ours):
     ours.put("a.jpg", "v1", {"red": RED, "green": []})
-    anew = Written("others")
+    anew = Written("others", Looked("looked"))
     assert anew.put("a.jpg", "v1", {"red": RED, "green": []}) == []
     assert anew.put("a.jpg", "v1", {"red": [], "green": BLUE}) == []
     assert classes() == {"red": [], "green": BLUE}
@@ -128,7 +128,7 @@ def test_nothing_of_ours_is_left_when_the_notes_were_lost(ours, users):
     if users:
         sidecars.write("a.jpg", users)
     ours.put("a.jpg", "v1", {"red": RED, "green": []})
-    anew = Written("others")
+    anew = Written("others", Looked("looked"))
     anew.put("a.jpg", "v1", {"red": RED, "green": []})
     anew.clear("a.jpg", everything)
     assert sidecars.read("a.jpg") == users
@@ -195,7 +195,7 @@ users = st.dictionaries(
 def test_no_key_of_the_user_is_ever_lost(tmp_path_factory, sidecar, runs):
     folder = tmp_path_factory.mktemp("any")
     photo = str(folder / "a.jpg")
-    ours = Written(folder / "notes")
+    ours = Written(folder / "notes", Looked(folder))
     sidecars.write(photo, sidecar)
     for image, boxes in runs:
         left = ours.put(photo, image, boxes)
@@ -208,15 +208,15 @@ def test_no_key_of_the_user_is_ever_lost(tmp_path_factory, sidecar, runs):
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_sidecar_that_moved_along_with_its_photo_is_known(tmp_path, known):
-    """By what the run before looked at, `known`; else it passes for the user's."""
-    write_table("looked.jsonl", [{"path": "a.jpg", "digest": "v1"}] if known else [])
-    Written("notes").put("a.jpg", "v1", {"red": RED, "blue": BLUE})
+def test_a_sidecar_that_moved_along_with_its_photo_is_known(known):
+    """By what was looked at before, `known`; else it passes for the user's."""
+    Looked("looked").settle([("a.jpg", "v1")] if known else [])
+    Written("notes", Looked("looked")).put("a.jpg", "v1", {"red": RED, "blue": BLUE})
     edited = sidecars.read("a.jpg") | {"license": "CC0"}
     edited["classes"]["blue"] = []
     sidecars.write("b.jpg", edited)
     os.remove("a.jpg.json")
-    after = Written("notes", tmp_path / "looked.jsonl")
+    after = Written("notes", Looked("looked"))
     assert after.put("b.jpg", "v1", {"red": BLUE, "blue": BLUE}) == (
         ["blue"] if known else ["blue", "red"]
     )

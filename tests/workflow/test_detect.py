@@ -174,6 +174,19 @@ def test_a_photo_renamed_with_its_sidecar_keeps_nothing_old(things, settings, tm
     assert_as_from_nothing(things, tmp_path, settings(threshold=0.7))
 
 
+def test_a_photo_renamed_before_a_run_came_to_its_end(things, settings, tmp_path):
+    """Alone, and with what the run wrote beside it."""
+    table = ".dtst/buckets/.detect/detections/s.jsonl"
+    things.run("--", table, settings=settings())
+    assert classes(things)["left.png"] == {"Red": 1, "blue_thing": 0}
+    for name in ("left.png", "both.png", "both.png.json"):
+        path = things.folder / "images" / name
+        path.rename(path.with_name(f"new_{name}"))
+    things.run(settings=settings(threshold=0.7))
+    assert not (things.folder / "images/left.png.json").exists()
+    assert_as_from_nothing(things, tmp_path, settings(threshold=0.7))
+
+
 def test_edited_and_deleted_sidecars(things, settings):
     things.run(settings=settings())
     (things.folder / "images/left.png.json").unlink()

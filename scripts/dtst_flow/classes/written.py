@@ -12,19 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow import sidecars
+from dtst_flow.classes.looked import Looked
 from dtst_flow.classes.notes import Notes
-from dtst_flow.files import read_table, to_json
+from dtst_flow.files import to_json
 
 
 class Written:
     """What detection wrote into the sidecars of a dataset.
 
     folder  where that is noted, one small file an image
-    looked  table of the images of the run before, with path and digest, if any: a sidecar
-            that moved along with its image is known again by it
+    looked  the images looked at until now: a sidecar that moved along with its image is
+            known again by them
     """
 
-    def __init__(self, folder: str | Path, looked: Path | None = None):
+    def __init__(self, folder: str | Path, looked: Looked):
         self._notes = Notes(folder)
         self._looked = looked
 
@@ -81,9 +82,8 @@ class Written:
     @functools.cached_property
     def _paths(self) -> dict[str, list[str]]:
         paths: dict[str, list[str]] = {}
-        if self._looked and self._looked.exists():
-            for row in read_table(self._looked):
-                paths.setdefault(row["digest"], []).append(row["path"])
+        for row in self._looked.rows():
+            paths.setdefault(row["digest"], []).append(row["path"])
         return paths
 
     def _merge(

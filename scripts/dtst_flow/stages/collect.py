@@ -113,26 +113,20 @@ def _settle_sidecars(rows: list[dict]) -> list:
     Unfinished ones that a kill left beside the images go as well.
     """
     now = {row["path"]: row["digest"] for row in rows}
-    table = looked()
-    before = list(read_table(table)) if table.exists() else []
-    before = [row for row in before if is_below(row["path"])]
-    for folder in {Path(row["path"]).parent for row in (*before, *rows)}:
+    before, ours = looked(), written()
+    known = {r["path"]: r["digest"] for r in before.rows() if is_below(r["path"])} | now
+    for folder in {Path(path).parent for path in known}:
         sweep(folder)
     # Of another source, or since one of other content: no business of this run.
-    elsewhere = {row["path"]: row["digest"] for row in before if row["path"] not in now}
+    elsewhere = known.keys() - now.keys()
     for path in [path for path in elsewhere if not Path(path).is_file()]:
-        _clear(path)
-        del elsewhere[path]
-    every = sorted((elsewhere | now).items())
-    write_table(table, ({"path": path, "digest": image} for path, image in every))
+        try:
+            ours.clear(path, lambda name: True)
+        except sidecars.BrokenSidecar as error:
+            log.warning("%s", error)
+        del known[path]
+    before.settle(sorted(known.items()))
     return sorted((row["path"], row["sidecar"]) for row in rows)
-
-
-def _clear(path: str) -> None:
-    try:
-        written().clear(path, lambda name: True)
-    except sidecars.BrokenSidecar as error:
-        log.warning("%s", error)
 
 
 def sentences(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dtst_flow import code, detect, images, sidecars
 from dtst_flow.classes.entries import asked
+from dtst_flow.classes.looked import Looked
 from dtst_flow.classes.written import Written
 from dtst_flow.detect import vocabulary as words
 from dtst_flow.detect.vocabulary import Vocabulary
@@ -50,9 +51,9 @@ def written() -> Written:
     return Written(STATE / "detected", looked())
 
 
-def looked() -> Path:
-    """The table of all images looked at: {path, digest}."""
-    return state_of(".detect") / "images.jsonl"
+def looked() -> Looked:
+    """The images of this dataset that detection has looked at until now."""
+    return Looked(state_of(".detect"))
 
 
 def records(
@@ -120,6 +121,7 @@ def run(
         make = functools.partial(Clearer, options)
     else:
         known, shard = Vocabulary.of_value(read_json(vocabulary)), Path(manifest).stem
+        looked().begin(manifest)
         make = functools.partial(Finder, shard, options, weights, known)
     # As it was before, so that one mended in the meantime shows.
     before = {row["path"]: _sidecar_stat(row["path"]) for row in read_table(manifest)}
