@@ -130,10 +130,10 @@ def run(
         records(options, weights.digest, known, shard).settle()
     digests = {row["path"]: row["digest"] for row in read_table(manifest)}
     failures = [row | {"digest": digests[row["path"]]} for row in failures]
-    write_table(
-        failed,
-        ({**row, "sidecar": _withdraw(row, before[row["path"]])} for row in failures),
-    )
+    ours = written()
+    for row in failures:
+        row["sidecar"] = _withdraw(ours, row, before[row["path"]])
+    write_table(failed, failures)
     write_table(table, done)
 
 
@@ -222,7 +222,7 @@ def _result(row: dict, computed: bool = False, **values) -> dict:
     return {**known, **empty, **values, "computed": computed}
 
 
-def _withdraw(row: dict, before: list[int] | None) -> list[int] | None:
+def _withdraw(ours: Written, row: dict, before: list[int] | None) -> list[int] | None:
     """Take out what was found in a file that was another image, and can no longer be read.
 
     before  stat of the sidecar before the job
@@ -232,7 +232,7 @@ def _withdraw(row: dict, before: list[int] | None) -> list[int] | None:
     path = row["path"]
     if _sidecar_stat(path) == before:
         with suppress(sidecars.BrokenSidecar):
-            written().put(path, row["digest"], {})
+            ours.put(path, row["digest"], {})
         return _sidecar_stat(path)
     return before
 
