@@ -33,6 +33,7 @@ from dtst_flow.inside import BadBucket, check_no_way_out, check_target, is_below
 from dtst_flow.ledger import Ledgers
 from dtst_flow.paths import PATHS, settle
 from dtst_flow.report import page, place
+from dtst_flow.scheduling import one_look_ahead
 from dtst_flow.stages import orphans
 from dtst_flow.stages.cluster import Options as ClusterOptions
 from dtst_flow.stages.detect import Options as DetectOptions
