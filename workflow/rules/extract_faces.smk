@@ -53,7 +53,7 @@ rule collect_faces:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w, attempt: 2000 * attempt,
+        mem_mb=lambda w, attempt: 3000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
         stage="extract_faces",
