@@ -49,7 +49,7 @@ rule all:
 
 onstart:
     one_look_ahead(workflow.scheduler)
-    holder.begin_plainly(DATASET)
+    run_lock.begin_plainly(DATASET)
     shutil.rmtree(PROGRESS, ignore_errors=True)
     SUMMED_UP.update(written(BUCKETS))
 

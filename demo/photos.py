@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from dtst_flow import images, models
-from dtst_flow.faces import Face, open_engine
+from dtst_flow.faces.base import Face
+from dtst_flow.faces.engines import open_engine
+from dtst_flow.imaging import decode
+from dtst_flow.models import store
 
 SOURCES = {
     "cast": ("insightface", "t1.jpg", 6),
@@ -41,7 +43,7 @@ def write(folder: Path, seed: int = 0) -> None:
     chance = np.random.default_rng(seed)
     rows = []
     for name, (package, file_name, count) in SOURCES.items():
-        photo = images.read(locate(package, file_name))
+        photo = decode.read(locate(package, file_name))
         people = find_people(name, photo, count)
         for person in people:
             for shot in range(SHOTS):
@@ -57,7 +59,7 @@ def write(folder: Path, seed: int = 0) -> None:
 
 def find_people(name: str, photo: np.ndarray, count: int) -> list[Person]:
     """The people in a photo from left to right: the largest faces that dlib finds."""
-    engine = open_engine("dlib", models.resolve("dlib_68_points").path)
+    engine = open_engine("dlib", store.resolve("dlib_68_points").path)
     largest = sorted(engine.find(photo), key=lambda face: -face.area)[:count]
     engine.close()
     return [

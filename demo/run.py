@@ -7,11 +7,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import photos
 
-from dtst_flow import sidecars
-from dtst_flow.cluster.score import bcubed
-from dtst_flow.files import read_json
+import photos
+from dtst_flow.cluster.metrics import bcubed
+from dtst_flow.dataset import sidecars
+from dtst_flow.utils.files import read_json
 
 HERE = Path(__file__).resolve().parent
 DATASET = HERE.parent / "scratch" / "demo"

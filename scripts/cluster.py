@@ -1,11 +1,11 @@
 """Rule cluster."""
 
-from dtst_flow import device
+from dtst_flow.runtime.job import logged
 from dtst_flow.stages import cluster
-from dtst_flow.stages.job import logged
+from dtst_flow.utils import gpu
 
 with logged(snakemake.log[0]):
-    device.hold(snakemake.resources.gpu)
+    gpu.hold(snakemake.resources.gpu)
     cluster.run(
         snakemake.input.tables,
         snakemake.input.arrays,

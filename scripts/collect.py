@@ -1,7 +1,7 @@
 """Rules collect_faces and collect_classes."""
 
+from dtst_flow.runtime.job import logged
 from dtst_flow.stages import collect
-from dtst_flow.stages.job import logged
 
 with logged(snakemake.log[0]):
     collect.run(

@@ -1,13 +1,15 @@
 """Rule detect."""
 
-from dtst_flow import detect, device, models
+from dtst_flow.detect import detectors
+from dtst_flow.models import store
+from dtst_flow.runtime.job import logged
 from dtst_flow.stages import detect as stage
-from dtst_flow.stages.job import logged
+from dtst_flow.utils import gpu
 
 if __name__ == "__main__":  # worker processes import this file as well
     settings = snakemake.config["detect"]
     with logged(snakemake.log[0]):
-        device.hold(snakemake.resources.gpu)
+        gpu.hold(snakemake.resources.gpu)
         stage.run(
             snakemake.input.manifest,
             snakemake.input.get("vocabulary"),
@@ -16,8 +18,8 @@ if __name__ == "__main__":  # worker processes import this file as well
             stage.Options(**snakemake.params.options),
             None
             if settings["clear"]
-            else models.resolve(
-                detect.MODELS[settings["model"]].weights, settings["weights"]
+            else store.resolve(
+                detectors.MODELS[settings["model"]].weights, settings["weights"]
             ),
             snakemake.threads,
         )

@@ -1,7 +1,7 @@
 """Rule extract_classes."""
 
+from dtst_flow.runtime.job import logged
 from dtst_flow.stages import extract_classes
-from dtst_flow.stages.job import logged
 
 if __name__ == "__main__":  # worker processes import this file as well
     with logged(snakemake.log[0]):

@@ -1,8 +1,9 @@
 """Rule extract_faces."""
 
-from dtst_flow import faces, models
+from dtst_flow.faces import engines
+from dtst_flow.models import store
+from dtst_flow.runtime.job import logged
 from dtst_flow.stages import extract_faces
-from dtst_flow.stages.job import logged
 
 if __name__ == "__main__":  # worker processes import this file as well
     options = extract_faces.Options(**snakemake.params.options)
@@ -13,8 +14,8 @@ if __name__ == "__main__":  # worker processes import this file as well
             snakemake.output.failed,
             snakemake.params.bucket,
             options,
-            models.resolve(
-                faces.MODELS[options.engine],
+            store.resolve(
+                engines.MODELS[options.engine],
                 snakemake.config["extract_faces"]["weights"],
             ),
             snakemake.threads,

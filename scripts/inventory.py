@@ -1,8 +1,9 @@
 """Rule inventory."""
 
-from dtst_flow import inventory, records
-from dtst_flow.stages.job import logged
-from dtst_flow.state import RECORDS
+from dtst_flow.cache import records
+from dtst_flow.dataset import inventory
+from dtst_flow.dataset.state import RECORDS
+from dtst_flow.runtime.job import logged
 
 with logged(snakemake.log[0]):
     records.tidy(RECORDS)

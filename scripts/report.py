@@ -1,7 +1,7 @@
 """Rule report."""
 
 from dtst_flow.report import page
-from dtst_flow.stages.job import logged
+from dtst_flow.runtime.job import logged
 
 with logged(snakemake.log[0]):
     page.write(snakemake.params.bucket, snakemake.output.page, snakemake.threads)

@@ -1,14 +1,16 @@
 """Rule vocabulary."""
 
-from dtst_flow import detect, device, models
+from dtst_flow.detect import detectors
+from dtst_flow.models import store
+from dtst_flow.runtime.job import logged
 from dtst_flow.stages import detect as stage
-from dtst_flow.stages.job import logged
+from dtst_flow.utils import gpu
 
 settings = snakemake.config["detect"]
 with logged(snakemake.log[0]):
-    device.hold(0)  # a few texts are read faster than a GPU is had
+    gpu.hold(0)  # a few texts are read faster than a GPU is had
     stage.learn(
         snakemake.params.classes,
-        models.resolve(detect.MODELS[settings["model"]].weights, settings["weights"]),
+        store.resolve(detectors.MODELS[settings["model"]].weights, settings["weights"]),
         snakemake.output.vocabulary,
     )

@@ -1,26 +1,23 @@
 import shutil
 import signal
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import files
 from pathlib import Path
 
-import colour_detector
 import pytest
-from dataset import ROOT, Dataset
 from hypothesis import settings
 from PIL import Image
 
-from dtst_flow.models import cache_folder
+from dtst_flow.models.store import cache_folder
+from helpers import colour_detector
+from helpers.dataset import ROOT, Dataset
 
 # The machines that run tests may be slow and shared: no example is late.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 
 SHARED = ROOT.parent / "shared"
-
-sys.path.insert(0, str(ROOT / "demo"))
 
 SURVIVED = pytest.StashKey[Counter]()
 ROWS = {

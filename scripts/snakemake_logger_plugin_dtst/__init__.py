@@ -1,6 +1,6 @@
 """Snakemake logger plugin `dtst`: a bar of images for every rule at work.
 
-Jobs tell how many of their images are done in small files (`dtst_flow.stages.job`);
+Jobs tell how many of their images are done in small files (`dtst_flow.runtime.job`);
 this handler reads them twice a second. Of Snakemake's own messages it lets through
 warnings, errors and that there was nothing to do.
 """
@@ -71,7 +71,7 @@ class LogHandler(LogHandlerBase):
 
     def _tell(self, text: str) -> None:
         # Snakemake imports every plugin, also where another checkout's workflow runs.
-        from dtst_flow.text import printable_lines
+        from dtst_flow.utils.text import printable_lines
 
         self.console.print(printable_lines(text), markup=False, highlight=False)
 

@@ -8,7 +8,6 @@ preparing it; all ways take turns.
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,8 +15,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from dtst_flow.embed import vit
 from dtst_flow.models.onnx import open_session

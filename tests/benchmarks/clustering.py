@@ -17,11 +17,8 @@ import sys
 import time
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 MIN_CLUSTER_SIZE, MIN_SAMPLES = 5, 2
 STRIP = 2048

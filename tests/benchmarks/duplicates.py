@@ -17,7 +17,6 @@ by the embedding alone, and by both, which is what counts.
 import argparse
 import csv
 import io
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -26,13 +25,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-
-from dtst_flow import images
 from dtst_flow.cluster.duplicates import BITS
-from dtst_flow.embed import MODELS, Sample, open_embedder
-from dtst_flow.faces import crop, open_engine
-from dtst_flow.perceptual import perceptual_hash
+from dtst_flow.embed.base import Sample
+from dtst_flow.embed.embedders import MODELS, open_embedder
+from dtst_flow.faces import crop
+from dtst_flow.faces.engines import open_engine
+from dtst_flow.imaging import decode
+from dtst_flow.imaging.perceptual_hash import perceptual_hash
 
 LONGEST = 1600
 """Pixels of a photo's longer side, at most: more would only take longer."""
@@ -67,7 +66,7 @@ def photos(data: Path, faces: bool) -> list[tuple[Image.Image, str]]:
         rows = list(csv.DictReader(file))
     read = []
     for row in rows:
-        photo = Image.fromarray(images.read(data / row["file"]))
+        photo = Image.fromarray(decode.read(data / row["file"]))
         photo.thumbnail((LONGEST, LONGEST))
         read.append((photo, row[label]))
     return read

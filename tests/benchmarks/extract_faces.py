@@ -8,7 +8,6 @@ process. The engine comes into the total without its search for small faces.
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,11 +22,11 @@ import numpy as np
 from ffhq import ffhq_reference
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-
-from dtst_flow import files, images, jpeg
-from dtst_flow.faces import Engine, Face, crop
+from dtst_flow.faces import crop
+from dtst_flow.faces.base import Engine, Face
 from dtst_flow.faces.mediapipe import MediapipeEngine
+from dtst_flow.imaging import decode, encode
+from dtst_flow.utils import files
 
 WIDTH, HEIGHT = 1280, 960
 PLACES = (
@@ -63,7 +62,7 @@ def packaged_photos() -> list[Path]:
 
 
 def photos_in(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in images.SUFFIXES)
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in decode.SUFFIXES)
 
 
 def portrait(
@@ -90,7 +89,7 @@ def make_portraits(
 ) -> list[Path]:
     """Write `count` JPEG portraits of the largest face in each of the photos, in turn."""
     faces = []
-    for photo in map(images.read, photos):
+    for photo in map(decode.read, photos):
         found = sorted(engine.find(photo), key=lambda face: face.area)
         faces += [(photo, face) for face in found[-1:]]
     paths = []
@@ -128,7 +127,7 @@ def extract(
 ) -> np.ndarray | None:
     """Take one portrait through all steps; return the square of its largest face."""
     watch("read and digest", files.digest_file, path)
-    image = watch("decode", images.read, path)
+    image = watch("decode", decode.read, path)
     watch("find, with search", searching.find, image)
     found = watch("find", plain.find, image)
     if not found:
@@ -137,7 +136,7 @@ def extract(
     quad = crop.quad(points)
     cut = watch("cut", crop.cut, image, quad)
     watch("cut, as FFHQ does", ffhq_reference, image, quad)
-    content = watch("encode", jpeg.encode, cut)
+    content = watch("encode", encode.encode, cut)
     watch("write", files.write_atomic, path.with_suffix(".crop.jpg"), content)
     return quad
 

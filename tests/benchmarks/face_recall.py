@@ -17,7 +17,6 @@ before the clock starts; times are CPU time of all threads.
 
 import argparse
 import csv
-import sys
 import time
 from collections import defaultdict
 from contextlib import closing
@@ -26,10 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-
-from dtst_flow import images
-from dtst_flow.faces import MODELS, Engine, Face, open_engine
+from dtst_flow.faces.base import Engine, Face
+from dtst_flow.faces.engines import MODELS, open_engine
+from dtst_flow.imaging import decode
 
 IOU = 0.35
 """Least intersection over union; the hand-drawn boxes are loose."""
@@ -47,7 +45,7 @@ class Finder:
         self.seconds = 0.0
 
     def __call__(self, photo: str) -> list[Face]:
-        image = images.read(self._data / photo)
+        image = decode.read(self._data / photo)
         start = time.process_time()
         faces = self._engine.find(image)
         self.seconds += time.process_time() - start

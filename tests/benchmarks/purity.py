@@ -9,7 +9,6 @@ with five or more, and how many faces lie in a cluster that is mostly somebody e
 """
 
 import argparse
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-
-from dtst_flow import embed, images, models
 from dtst_flow.cluster.groups import group
-from dtst_flow.cluster.score import bcubed
-from dtst_flow.embed import Sample, open_embedder
-from dtst_flow.faces import open_engine
+from dtst_flow.cluster.metrics import bcubed
+from dtst_flow.embed import embedders
+from dtst_flow.embed.base import Sample
+from dtst_flow.embed.embedders import open_embedder
+from dtst_flow.faces.engines import open_engine
+from dtst_flow.imaging import decode
+from dtst_flow.models import store
 
 CEILINGS = {
     "arcface": (None, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7),
@@ -38,9 +38,9 @@ def faces(folder: Path, detector: Path) -> tuple[list[Sample], list[str]]:
     samples, people = [], []
     with closing(open_engine("scrfd", detector)) as engine:
         for path in sorted(folder.rglob("*.*")):
-            if path.suffix.lower() not in images.SUFFIXES:
+            if path.suffix.lower() not in decode.SUFFIXES:
                 continue
-            image = images.read(path)
+            image = decode.read(path)
             found = engine.find(image)
             if found:
                 largest = max(found, key=lambda face: face.area)
@@ -70,7 +70,7 @@ def main() -> None:
     options = parser.parse_args()
     samples, known = faces(options.folder, options.detector)
     print(f"{len(samples)} photos of {len(set(known))} people")
-    weights = {"arcface": options.arcface, "dlib": models.resolve("dlib_resnet").path}
+    weights = {"arcface": options.arcface, "dlib": store.resolve("dlib_resnet").path}
     print(
         f"{'model':8} {'ceiling':>7} {'P':>6} {'R':>6} {'F':>6} {'F often':>7} "
         f"{'wrong':>5} {'clusters':>8}"
@@ -84,7 +84,7 @@ def main() -> None:
             p, r, f, often, wrong, count = judge(
                 [ranks.get(i) for i in range(len(known))], known
             )
-            default = " *" if ceiling == embed.MODELS[name].ceiling else ""
+            default = " *" if ceiling == embedders.MODELS[name].ceiling else ""
             print(
                 f"{name:8} {ceiling or 'none':>7} {p:6.3f} {r:6.3f} {f:6.3f} "
                 f"{often:7.3f} {wrong:5} {count:8}{default}"

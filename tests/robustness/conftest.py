@@ -2,7 +2,7 @@ from contextlib import closing
 
 import pytest
 
-from dtst_flow.stages import job, pool
+from dtst_flow.runtime import job, pool
 
 
 @pytest.fixture

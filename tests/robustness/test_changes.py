@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset import DLIB, Dataset
 from PIL import Image
 
-from dtst_flow import inventory, models, packs, sidecars
-from dtst_flow.files import read_table, write_table
+from dtst_flow.cache import packs
+from dtst_flow.dataset import inventory, sidecars
+from dtst_flow.dataset.state import RECORDS
+from dtst_flow.models import store
 from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
-from dtst_flow.state import RECORDS
+from dtst_flow.utils.files import read_table, write_table
+from helpers.dataset import DLIB, Dataset
 
 SENTENCE = "1 image changed while the run was at work, first: 'images/a.png'; run again"
 FACES = DLIB | {"path": "extract-faces"}
@@ -32,13 +34,13 @@ TABLES = [str(STATE / "tables/s.jsonl"), str(STATE / "failed/s.jsonl")]
 
 
 def find_faces(manifest: str, **limits: int) -> None:
-    weights = models.resolve("dlib_68_points")
+    weights = store.resolve("dlib_68_points")
     options = extract_faces.Options(engine="dlib", **limits)
     extract_faces.run(manifest, *TABLES, "made", options, weights)
 
 
 def find_objects(manifest: str, **limits: int) -> None:
-    weights = models.resolve("yolo26n", "colours.onnx")
+    weights = store.resolve("yolo26n", "colours.onnx")
     learnt = str(STATE / "vocabulary.json")
     detect.learn(["red", "green"], weights, learnt)
     options = detect.Options(classes="red,green", **limits)
@@ -51,7 +53,7 @@ def cut_objects(manifest: str, **limits: int) -> None:
 
 
 def embed_images(manifest: str, **limits: int) -> None:
-    weights = models.resolve("efficientnet_lite0")
+    weights = store.resolve("efficientnet_lite0")
     outputs = [TABLES[0], str(STATE / "s.npy"), TABLES[1]]
     embed.run(
         manifest, *outputs, embed.Options("efficientnet", **limits), weights, threads=2
@@ -59,7 +61,7 @@ def embed_images(manifest: str, **limits: int) -> None:
 
 
 def embed_faces(manifest: str, **limits: int) -> None:
-    weights = models.resolve("dlib_resnet")
+    weights = store.resolve("dlib_resnet")
     outputs = [TABLES[0], str(STATE / "s.npy"), TABLES[1]]
     embed.run(manifest, *outputs, embed.Options("dlib", **limits), weights)
 

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import dataset as datasets
 import pytest
-from dataset import DLIB, Dataset
 from PIL import Image, ImageOps
 
-from dtst_flow.files import read_table
+from dtst_flow.utils.files import read_table
+from helpers import dataset as datasets
+from helpers.dataset import DLIB, Dataset
 
 ENDS = {
     "segv": "os.kill(os.getpid(), signal.SIGSEGV)",
@@ -186,7 +186,7 @@ def test_the_curse_works(tmp_path, curse, group_photo):
     """It ends no process but that which opens such a file."""
     cursed = tmp_path / "cursed.jpg"
     cursed.write_bytes(group_photo.read_bytes() + b"segv")
-    read = "import sys; from dtst_flow.images import read; read(sys.argv[1])"
+    read = "import sys; from dtst_flow.imaging.decode import read; read(sys.argv[1])"
     done = [
         subprocess.run([sys.executable, "-c", read, name], env=datasets.environment())
         for name in (group_photo, cursed)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from web import CONTENT, CUT, TINY, serve, start_process, wait_for
 
-from dtst_flow.models import ModelError, resolve
 from dtst_flow.models.download import FetchFailed, fetch
+from dtst_flow.models.errors import ModelError
 from dtst_flow.models.registry import MODELS
+from dtst_flow.models.store import resolve
+from helpers.web import CONTENT, CUT, TINY, serve, start_process, wait_for
 
 
 @pytest.fixture

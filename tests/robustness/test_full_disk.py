@@ -11,18 +11,21 @@ import os
 import subprocess
 from pathlib import Path
 
-import colour_detector
 import numpy as np
 import pytest
-from dataset import Dataset
 from PIL import Image
 
-from dtst_flow import images, inventory, models
-from dtst_flow.files import read_table
-from dtst_flow.ledger import Ledgers
+from dtst_flow.dataset import inventory
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.state import state_of
+from dtst_flow.imaging import decode
+from dtst_flow.models import store
+from dtst_flow.models.store import Weights
 from dtst_flow.stages import collect, detect, extract_classes
 from dtst_flow.stages.layout import lay_out
-from dtst_flow.state import state_of
+from dtst_flow.utils.files import read_table
+from helpers import colour_detector
+from helpers.dataset import Dataset
 
 SIZE = 16 << 20
 PAGE = 4096
@@ -100,14 +103,14 @@ def halves(folder: Path) -> list[str]:
         try:
             if path.suffix == ".json":
                 json.loads(path.read_bytes())
-            elif path.suffix in images.SUFFIXES:
-                images.read(path)
-        except (ValueError, images.UnreadableImage):
+            elif path.suffix in decode.SUFFIXES:
+                decode.read(path)
+        except (ValueError, decode.UnreadableImage):
             found.append(str(path))
     return [path for path in found if ".snakemake" not in path]
 
 
-def stages(weights: models.Weights) -> None:
+def stages(weights: Weights) -> None:
     """Path classes but for the clustering, in the current folder."""
     for stage, bucket, specs in (
         ("detect", ".detect", ["images"]),
@@ -141,7 +144,7 @@ def stages(weights: models.Weights) -> None:
 
 @pytest.mark.usefixtures("in_this_process")
 def test_stages_with_any_room(disk, colours, survived, long, monkeypatch):
-    weights = models.resolve(detect.detect.MODELS["yolo26n"].weights, str(colours))
+    weights = store.resolve(detect.detect.MODELS["yolo26n"].weights, str(colours))
     disk.empty()
     monkeypatch.chdir(disk.folder)
     dataset = Dataset(disk.folder)

@@ -9,16 +9,16 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from dataset import Dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dtst_flow.cli.settings import read_yaml, schema
-from dtst_flow.config import BadSettings, check
-from dtst_flow.inside import BadBucket, check_target
-from dtst_flow.paths import PATHS, settle
-from dtst_flow.scan import parse_specs, scan
+from dtst_flow.dataset.containment import BadBucket, check_target
+from dtst_flow.dataset.scan import parse_specs, scan
+from dtst_flow.planning.pipelines import PATHS, settle
+from dtst_flow.planning.schema import BadSettings, check
 from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
+from helpers.dataset import Dataset
 
 SEEDS = sorted((Path(__file__).parent / "seeds/configs").iterdir())
 SECTIONS = PATHS["faces"] + PATHS["classes"][:2]

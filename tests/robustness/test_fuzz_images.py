@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from time import monotonic
 
-import fuzz_images
 import pytest
-from dataset import environment
+
+from helpers import fuzz_images
+from helpers.dataset import environment
 
 SEEDS = Path(__file__).parent / "seeds/images"
 SECONDS = 60

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dtst_flow import sidecars
-from dtst_flow.classes.looked import Looked
-from dtst_flow.classes.written import Written
-from dtst_flow.files import digest_file, read_table, write_table
+from dtst_flow.annotations.ownership import Written
+from dtst_flow.annotations.visited import Looked
+from dtst_flow.dataset import sidecars
 from dtst_flow.stages import embed, extract_classes
 from dtst_flow.stages.extract_classes import Options
+from dtst_flow.utils.files import digest_file, read_table, write_table
 
 SEEDS = sorted((Path(__file__).parent / "seeds/sidecars").iterdir())
 SIZE = [64, 48]

@@ -17,19 +17,19 @@ import shutil
 import sys
 from typing import ClassVar
 
-import colour_detector
 import numpy as np
 import pytest
-from dataset import DLIB, Dataset
-from edits import FOLDERS, NAMES, Edits, numbers, pick
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 from PIL import Image
-from user import alike
 
-from dtst_flow import images
-from dtst_flow.paths import PATHS
+from dtst_flow.imaging import decode
+from dtst_flow.planning.pipelines import PATHS
+from helpers import colour_detector
+from helpers.dataset import DLIB, Dataset
+from helpers.edits import FOLDERS, NAMES, Edits, numbers, pick
+from helpers.user import alike
 
 NOTHING = "Nothing to be done"
 
@@ -240,7 +240,7 @@ def people() -> list[bytes]:
     taken = []
     for name in ("hanks", "hopper", "collins"):
         package, file_name, _ = photos.SOURCES[name]
-        photo = images.read(photos.locate(package, file_name))
+        photo = decode.read(photos.locate(package, file_name))
         (person,) = photos.find_people(name, photo, 1)
         taken += [encoded(photos.take(photo, person, chance)[0]) for _ in range(5)]
     return taken

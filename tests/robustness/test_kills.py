@@ -17,12 +17,13 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-import photos
 import psutil
 import pytest
-from colour_detector import photo as coloured
-from dataset import Dataset, environment
 from PIL import Image, ImageOps
+
+import photos
+from helpers.colour_detector import photo as coloured
+from helpers.dataset import Dataset, environment
 
 MARK = "DTST_TEST_RUN"
 """Environment variable by which the processes of a run are found, orphans among them."""

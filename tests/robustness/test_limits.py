@@ -4,21 +4,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nasty_files
 import numpy as np
 import pytest
-from dataset import environment
 from PIL import Image
+
+from helpers import nasty_files
+from helpers.dataset import environment
 
 READ = """
 import resource, sys, warnings
-from dtst_flow import images
+from dtst_flow.imaging import decode
 warnings.simplefilter("ignore")
-images.read(open("small.png", "rb").read())  # all modules are loaded
+decode.read(open("small.png", "rb").read())  # all modules are loaded
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    result = images.read(open(sys.argv[1], "rb").read()).shape
-except images.UnreadableImage as error:
+    result = decode.read(open(sys.argv[1], "rb").read()).shape
+except decode.UnreadableImage as error:
     result = str(error)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, result)
 """

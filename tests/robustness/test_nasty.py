@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset import ROOT, Dataset
-from nasty_files import assert_alike, crops, fates, members
 from PIL import Image
 
-from dtst_flow import images, sidecars
-from dtst_flow.files import digest_file, read_table
+from dtst_flow.dataset import sidecars
+from dtst_flow.imaging import decode
+from dtst_flow.utils.files import digest_file, read_table
+from helpers.dataset import ROOT, Dataset
+from helpers.nasty_files import assert_alike, crops, fates, members
 
 DATA = ROOT.parent / "shared/data"
 NOTHING = "Nothing to be done"
@@ -98,7 +99,7 @@ def lay_out(folder: Path) -> Dataset:
     for row in IMAGES + [row for row in ROWS if row.fate == "failed"]:
         height, width = 9, 9
         if row in IMAGES:
-            height, width = images.read(folder / row.path).shape[:2]
+            height, width = decode.read(folder / row.path).shape[:2]
         whole = {"box": [0, 0, width, height]}
         sidecars.write(folder / row.path, {"classes": {"thing": [whole]}})
     return Dataset(folder)
@@ -175,11 +176,11 @@ def test_each_file_is_handled_as_listed(nasty, row, survived):
 
 def assert_decoded_well(folder: Path, row: Row) -> None:
     """Upright RGB, the picture that it is said to be, white where it is transparent."""
-    found = images.read(folder / row.path)
+    found = decode.read(folder / row.path)
     assert found.dtype == np.uint8 and found.shape[2:] == (3,)
     for example, alike in LIKE.items():
         if re.fullmatch(f"images/({alike})", row.path):
-            assert_alike(found, images.read(folder / "images" / example))
+            assert_alike(found, decode.read(folder / "images" / example))
     with Image.open(folder / row.path) as stored:
         if stored.has_transparency_data and stored.mode != "P" and not stored.getexif():
             rgba = np.asarray(stored.convert("RGBA")).astype(float)
@@ -197,7 +198,7 @@ def assert_cut_out(folder: Path, row: Row) -> None:
     (crop,) = crops(folder / "crops")[row.path]
     told = sidecars.read(crop)["provenance"]
     assert told["digest"] == digest_file(folder / row.path)
-    shown, picture = images.read(crop), images.read(folder / row.path)
+    shown, picture = decode.read(crop), decode.read(folder / row.path)
     assert shown.shape == picture.shape
     assert np.abs(shown.astype(float) - picture).mean() < 8
     grouped = members(folder / "cluster")

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-import nasty_files
 import numpy as np
 import pytest
-from dataset import Dataset
-from nasty_files import NAMES, PASSED_OVER, assert_alike, crops, fates, members
 
-from dtst_flow import images, sidecars
-from dtst_flow.files import digest_file, read_table
+from dtst_flow.dataset import sidecars
+from dtst_flow.imaging import decode
+from dtst_flow.utils.files import digest_file, read_table
+from helpers import nasty_files
+from helpers.dataset import Dataset
+from helpers.nasty_files import NAMES, PASSED_OVER, assert_alike, crops, fates, members
 
 GOOD = [f"images/{name}" for name in nasty_files.good()]
 GOOD += [f"images/names/{name}.jpg" for name in NAMES]
@@ -77,7 +78,7 @@ def test_images_are_decoded(folder, path, survived):
     survived["nasty files"] += 1
     assert fate(folder, path) == [("done", "")]
     (crop,) = crops(folder / "crops")[path]
-    assert_alike(images.read(crop), np.asarray(nasty_files.picture()))
+    assert_alike(decode.read(crop), np.asarray(nasty_files.picture()))
     told = sidecars.read(crop)
     assert told["provenance"]["digest"] == digest_file(folder / path)
     assert told["name"] == path.removeprefix("images/")

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from dataset import Dataset, environment
 from PIL import Image
 
-from dtst_flow import sidecars
-from dtst_flow.files import write_table
+from dtst_flow.dataset import sidecars
+from dtst_flow.utils.files import write_table
+from helpers.dataset import Dataset, environment
 
 CUT = {
     "path": "extract-classes",

@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from dataset import Dataset
 from onnx import TensorProto, helper
 from PIL import Image
 
-from dtst_flow.detect import open_detector, vocabulary
-from dtst_flow.embed import open_embedder
-from dtst_flow.models import BadModel, ModelError, Weights
+from dtst_flow.detect import vocabulary
+from dtst_flow.detect.detectors import open_detector
+from dtst_flow.embed.embedders import open_embedder
+from dtst_flow.models.errors import BadModel, ModelError
 from dtst_flow.models.onnx import open_session
+from dtst_flow.models.store import Weights
 from dtst_flow.stages.extract_faces import Extractor, Options
+from helpers.dataset import Dataset
 
 
 class Harm:

@@ -5,17 +5,17 @@ import os
 from contextlib import chdir
 from pathlib import Path
 
-import clustered
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from dtst_flow import packs
+from dtst_flow.cache import packs
 from dtst_flow.cli.main import main
-from dtst_flow.files import read_json, to_json, write_atomic, write_table
-from dtst_flow.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.dataset.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.stages import collect
+from dtst_flow.utils.files import read_json, to_json, write_atomic, write_table
+from helpers import clustered
 
 MINE = b"mine"
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dataset import ROOT
-from on_cluster import Cluster
+
+from helpers.dataset import ROOT
+from helpers.on_cluster import Cluster
 
 PACKAGES = (
     "pandas",

@@ -8,12 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import colour_detector
-import photos
 import pytest
-from dataset import DLIB, ROOT, Dataset, environment
-from on_cluster import Cluster, OnCluster, wait_for
 from PIL import Image
+
+import photos
+from helpers import colour_detector
+from helpers.dataset import DLIB, ROOT, Dataset, environment
+from helpers.on_cluster import Cluster, OnCluster, wait_for
 
 FACES = DLIB | {"shard_size": 10}
 CROPS = FACES | {"path": "extract-faces"}

@@ -2,10 +2,10 @@
 
 import shutil
 
-from dataset import DLIB, Dataset
 from PIL import Image, ImageOps
 
-from dtst_flow import sidecars
+from dtst_flow.dataset import sidecars
+from helpers.dataset import DLIB, Dataset
 
 NOTHING = "Nothing to be done"
 

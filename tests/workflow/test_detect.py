@@ -3,13 +3,14 @@
 import shutil
 from pathlib import Path
 
-import colour_detector
 import pytest
-from dataset import Dataset
 from PIL import Image
 
-from dtst_flow import images, sidecars
-from dtst_flow.files import read_table
+from dtst_flow.dataset import sidecars
+from dtst_flow.imaging import decode
+from dtst_flow.utils.files import read_table
+from helpers import colour_detector
+from helpers.dataset import Dataset
 
 NOTHING = "Nothing to be done"
 
@@ -244,7 +245,7 @@ def test_boxes_are_in_pixels_of_the_upright_photo(things, settings):
     things.run(settings=settings(classes="red"))
     (found,) = sidecar(things, "turned.png")["classes"]["red"]
     x0, y0, x1, y1 = map(round, found["box"])
-    upright = images.read(path)
+    upright = decode.read(path)
     assert upright.shape == (256, 128, 3)
     assert (upright[y0:y1, x0:x1, 0] == 230).mean() > 0.9
 

@@ -1,9 +1,9 @@
 """What is refused, and in which words."""
 
 import pytest
-from dataset import DLIB
 
-from dtst_flow import device
+from dtst_flow.utils import gpu
+from helpers.dataset import DLIB
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_missing_dataset_is_named(dataset):
     assert "there is no dataset folder nowhere" in printed
 
 
-@pytest.mark.skipif(device.count() > 0, reason="there is a GPU")
+@pytest.mark.skipif(gpu.count() > 0, reason="there is a GPU")
 def test_missing_gpu_is_named(dataset):
     printed = dataset.run(settings=DLIB | {"gpu": True, "shard_size": 40}, ok=False)
     assert "was to have a GPU" in printed

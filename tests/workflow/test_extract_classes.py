@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset import Dataset
 from PIL import Image
 
-from dtst_flow import images, jpeg, sidecars
-from dtst_flow.files import read_table
+from dtst_flow.dataset import sidecars
+from dtst_flow.imaging import decode, encode
+from dtst_flow.utils.files import read_table
+from helpers.dataset import Dataset
 
 NOTHING = "Nothing to be done"
 
@@ -77,8 +78,8 @@ def test_every_box_becomes_a_crop_with_its_sidecar(dahlias):
         "dahlia_leaf.jpg",
     ]
     crop = dahlias.folder / "flowers/dahlia_flower_00.jpg"
-    photo = images.read(dahlias.folder / "images/dahlia.jpg")
-    assert crop.read_bytes() == jpeg.encode(photo[60:280, 300:560])
+    photo = decode.read(dahlias.folder / "images/dahlia.jpg")
+    assert crop.read_bytes() == encode.encode(photo[60:280, 300:560])
     content = sidecars.read(crop)
     digest = content["provenance"].pop("digest")
     assert len(digest) == 32
@@ -321,14 +322,14 @@ def test_boxes_are_in_pixels_of_the_upright_image(dahlias):
     )
     dahlias.run(settings=settings(classes="roof", skip_partial=True))
     assert crops_of(dahlias) == ["china_Roof.jpg", "clear_roof.jpg", "turned_roof.jpg"]
-    cut = images.read(dahlias.folder / "flowers/turned_roof.jpg")
-    upright = images.read(turned)[500:640]
+    cut = decode.read(dahlias.folder / "flowers/turned_roof.jpg")
+    upright = decode.read(turned)[500:640]
     assert cut.shape == upright.shape == (140, 427, 3)
     assert np.abs(cut.astype(int) - upright).mean() < 3
     clear = dahlias.folder / "flowers/clear_roof.jpg"
-    assert (images.read(clear) == 255).all()
+    assert (decode.read(clear) == 255).all()
     dahlias.run(settings=settings(classes="roof", background="#000000"))
-    assert (images.read(clear) == 0).all()
+    assert (decode.read(clear) == 0).all()
 
 
 def test_shards_and_workers_leave_no_trace(dahlias, tmp_path):

@@ -4,18 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dataset import DLIB, Dataset
 from PIL import Image, ImageOps
 
-from dtst_flow import sidecars
-from dtst_flow.cluster.score import bcubed
-from dtst_flow.files import read_table
-
-NOTHING = "Nothing to be done"
-
-
-def photos_of(dataset) -> list[Path]:
-    return sorted((dataset.folder / "images").rglob("*.jpg"))
+from dtst_flow.cluster.metrics import bcubed
+from dtst_flow.dataset import sidecars
+from dtst_flow.utils.files import read_table
+from helpers.dataset import DLIB, NOTHING, Dataset, photos_of
 
 
 def assert_as_from_nothing(dataset, tmp_path, **kwargs) -> None:

@@ -6,11 +6,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from dataset import Dataset
 from PIL import Image, ImageOps
-from test_faces import photos_of
 
-from dtst_flow import costs
+from dtst_flow.forecast import costs
+from helpers.dataset import Dataset, photos_of
 
 PHOTOS = 12
 

@@ -1,9 +1,9 @@
 """Who decides whether a job asks for a GPU: the machine on which the run starts."""
 
 import pytest
-from test_faces import NOTHING
 
-from dtst_flow import device
+from dtst_flow.utils import gpu
+from helpers.dataset import NOTHING
 
 ON_A_NODE = ("--mode", "remote", "--cores", "1", "--target-jobs", "embed:shard=s")
 """How the executors of clusters call Snakemake for a job, in short."""
@@ -12,7 +12,7 @@ ON_A_NODE = ("--mode", "remote", "--cores", "1", "--target-jobs", "embed:shard=s
 @pytest.fixture
 def told(monkeypatch):
     """The environment says that a GPU was asked for; there is none."""
-    if device.count():
+    if gpu.count():
         pytest.skip("this machine has a GPU")
     monkeypatch.setenv("DTST_GPU", "1")
 

@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dataset import Dataset
 from PIL import Image
 
-from dtst_flow import sidecars
+from dtst_flow.dataset import sidecars
+from helpers.dataset import Dataset
 
 NOTHING = "Nothing to be done"
 

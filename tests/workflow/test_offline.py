@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from dataset import ROOT
 
-from dtst_flow import code
+from dtst_flow.cache import code_version
+from helpers.dataset import ROOT
 
 ALONE = ("unshare", "--map-root-user", "--net")
 """Runs a command where there is no network, not even to the machine itself."""
@@ -30,6 +30,6 @@ def test_a_run_needs_no_network(finished, tmp_path):
 )
 def test_no_stage_can_download(stage):
     seen: dict[str, str] = {}
-    code._collect(f"stages.{stage}", seen)
+    code_version._collect(f"stages.{stage}", seen)
     assert f"stages.{stage}" in seen
     assert "models.download" not in seen

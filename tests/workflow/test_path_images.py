@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset import Dataset
 from PIL import Image, ImageEnhance
 
-from dtst_flow import images
 from dtst_flow.cluster.groups import group
-from dtst_flow.cluster.score import bcubed
-from dtst_flow.files import read_table
+from dtst_flow.cluster.metrics import bcubed
+from dtst_flow.imaging import decode
+from dtst_flow.utils.files import read_table
+from helpers.dataset import Dataset
 
 MODEL = {
     "path": "images",
@@ -57,7 +57,7 @@ def grouped(tmp_path_factory) -> Dataset:
     chance = np.random.default_rng(0)
     for name, (package, file_name) in PHOTOS.items():
         path = next(Path(f.locate()) for f in files(package) if f.name == file_name)
-        for i, picture in enumerate(shots(images.read(path), chance)):
+        for i, picture in enumerate(shots(decode.read(path), chance)):
             target = dataset.folder / f"images/roll{i % 2}/{name}_{i}.jpg"
             target.parent.mkdir(parents=True, exist_ok=True)
             picture.save(target)
@@ -173,7 +173,7 @@ def test_labelled_photos_are_grouped_far_better_than_by_their_pixels(shared, tmp
 def by_pixels(paths: list[Path], labels: dict[str, str]) -> float:
     """BCubed F of the same clustering on the images' pixels, shrunk to 32 x 32."""
     small = [
-        Image.fromarray(images.read(path)).resize((32, 32), Image.Resampling.BOX)
+        Image.fromarray(decode.read(path)).resize((32, 32), Image.Resampling.BOX)
         for path in paths
     ]
     rows = np.array([np.ravel(image) for image in small], np.float32)

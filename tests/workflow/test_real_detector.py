@@ -7,12 +7,14 @@ import cv2
 import numpy as np
 import onnxruntime
 import pytest
-from average_precision import Boxes, average_precision, labelled
-from dataset import Dataset
 
-from dtst_flow import images, sidecars
-from dtst_flow.detect import coco, open_detector
-from dtst_flow.models import Weights
+from dtst_flow.dataset import sidecars
+from dtst_flow.detect import coco
+from dtst_flow.detect.detectors import open_detector
+from dtst_flow.imaging import decode
+from dtst_flow.models.store import Weights
+from helpers.average_precision import Boxes, average_precision, labelled
+from helpers.dataset import Dataset
 
 CLASSES = ["person", "car", "chair", "dining table"]
 SIDE = 640
@@ -39,7 +41,7 @@ def plain_loop(weights: Path, photos: list[Path]) -> dict[str, Boxes]:
     session = onnxruntime.InferenceSession(weights)
     classes: dict[str, Boxes] = {name: {} for name in CLASSES}
     for photo in photos:
-        image = images.read(photo)
+        image = decode.read(photo)
         scale = SIDE / max(image.shape)
         small = cv2.resize(image, None, fx=scale, fy=scale)
         height, width = SIDE - small.shape[0], SIDE - small.shape[1]
@@ -90,7 +92,7 @@ def test_boxes_are_as_good_as_ultralytics_finds_them(name, shared):
     model = ultralytics.YOLO(weights, task="detect")
     detector = open_detector(Weights(weights, "digest"), 0.001)
     for photo in sorted((shared / "data/objects/coco").glob("*.jpg")):
-        image = images.read(photo)
+        image = decode.read(photo)
         bgr = np.ascontiguousarray(image[..., ::-1])
         (result,) = model.predict(bgr, conf=0.001, iou=0.7, verbose=False, device="cpu")
         for *box, score, number in result.boxes.data.tolist():

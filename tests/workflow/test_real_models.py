@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dataset import Dataset
 from PIL import Image, ImageOps
 
-from dtst_flow import sidecars
-from dtst_flow.cluster.score import bcubed
+from dtst_flow.cluster.metrics import bcubed
+from dtst_flow.dataset import sidecars
+from helpers.dataset import Dataset
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import base64
 import json
 
 import pytest
-from dataset import DLIB
+
+from helpers.dataset import DLIB
 
 
 @pytest.fixture

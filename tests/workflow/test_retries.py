@@ -5,10 +5,10 @@ gone, and everything when Snakemake's memory is.
 import shutil
 
 import pytest
-from dataset import Dataset
 from PIL import Image
 
-from dtst_flow import sidecars
+from dtst_flow.dataset import sidecars
+from helpers.dataset import Dataset
 
 NOTHING = "Nothing to be done"
 

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dataset import ROOT, Dataset
-from test_faces import NOTHING, photos_of
+
+from helpers.dataset import NOTHING, ROOT, Dataset, photos_of
 
 WORDS = ("run", "faces", str(ROOT / "demo/demo.yaml"))
 

@@ -9,9 +9,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dataset import Dataset
 
-from dtst_flow import images, sidecars
+from dtst_flow.dataset import sidecars
+from dtst_flow.imaging import decode
+from helpers.dataset import Dataset
 
 PEOPLE = ["Ariel_Sharon", "Colin_Powell", "Gerhard_Schroeder"]
 EACH = 6
@@ -57,7 +58,7 @@ def dahlias(shared, tmp_path) -> Dataset:
 
 def photos_in(dataset: Dataset, bucket: str = "images") -> list[Path]:
     folder = dataset.folder / bucket
-    return sorted(p for p in folder.rglob("*") if p.suffix in images.SUFFIXES)
+    return sorted(p for p in folder.rglob("*") if p.suffix in decode.SUFFIXES)
 
 
 def folders(dataset: Dataset) -> list[str]:
@@ -75,7 +76,7 @@ def test_path_a(crowd, models):
     faces = photos_in(crowd, "faces")
     assert len(faces) >= len(photos_in(crowd))
     for face in faces:
-        height, width, _ = images.read(face).shape
+        height, width, _ = decode.read(face).shape
         assert width == height
     dtst(*source, "--max-faces", "1", *mediapipe)
     assert all(path.stem.endswith("_00") for path in photos_in(crowd, "faces"))
@@ -150,7 +151,7 @@ def test_path_c(dahlias, models):
         assert min(own["box"]) >= 0
     square = (*cut, "--square", "--margin", "0.1")
     dtst(*square)
-    shapes = [images.read(crop).shape for crop in photos_in(dahlias, "flowers")]
+    shapes = [decode.read(crop).shape for crop in photos_in(dahlias, "flowers")]
     assert all(height == width for height, width, _ in shapes)
     dtst(*square, "--skip-partial")
     assert 0 < len(photos_in(dahlias, "flowers")) < len(boxes)

@@ -8,8 +8,7 @@ import subprocess
 import sys
 import time
 
-from dataset import DLIB, ROOT, environment
-from test_faces import NOTHING, photos_of
+from helpers.dataset import DLIB, NOTHING, ROOT, environment, photos_of
 
 
 def test_two_commands_give_what_the_path_gives(finished, tmp_path):

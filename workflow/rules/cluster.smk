@@ -39,7 +39,7 @@ rule cluster:
         options=options("cluster"),
         link=config["cluster"]["link"],
         strict=config["strict"],
-        code=code.version("stages.cluster"),
+        code=code_version(cluster_stage),
     message:
         "Clustering all images"
     script:

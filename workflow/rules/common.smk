@@ -15,42 +15,46 @@ from snakemake.exceptions import WorkflowError
 # Jobs run in the dataset's folder; what lies there is data, no modules to import.
 os.environ.update(PYTHONSAFEPATH="1")
 
-from dtst_flow import (
-    code,
-    detect,
-    device,
-    embed,
-    faces,
-    holder,
-    inventory,
-    models,
-    scan,
-)
-from dtst_flow import reckoning
-from dtst_flow.classes.entries import asked
+from dtst_flow.annotations.boxes import asked
+from dtst_flow.cache.code_version import code_version
 from dtst_flow.cluster import constraints
-from dtst_flow.inside import BadBucket, check_no_way_out, check_target, is_below
-from dtst_flow.ledger import Ledgers
-from dtst_flow.paths import PATHS, settle
+from dtst_flow.dataset import inventory, scan
+from dtst_flow.dataset.containment import (
+    BadBucket,
+    check_no_way_out,
+    check_target,
+    is_below,
+)
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.state import PROGRESS, STATE, StateGone, make_state, state_of
+from dtst_flow.detect import detectors
+from dtst_flow.detect import vocabulary as detect_vocabulary
+from dtst_flow.embed import embedders
+from dtst_flow.faces import engines
+from dtst_flow.forecast import verdict
+from dtst_flow.models import store
+from dtst_flow.models.errors import ModelError
+from dtst_flow.planning.pipelines import PATHS, settle
 from dtst_flow.report import page, place
-from dtst_flow.scheduling import one_look_ahead
-from dtst_flow.stages import orphans
-from dtst_flow.stages.cluster import Options as ClusterOptions
-from dtst_flow.stages.detect import Options as DetectOptions
-from dtst_flow.stages.detect import damaged_parts
-from dtst_flow.stages.embed import Options as EmbedOptions
-from dtst_flow.stages.extract_classes import Options as ClassesOptions
-from dtst_flow.stages.extract_faces import Options as FacesOptions
-from dtst_flow.stages.failure import healed_parts
-from dtst_flow.state import PROGRESS, STATE, StateGone, make_state, state_of
-from dtst_flow.summary import summary, written
+from dtst_flow.report.summary import summary, written
+from dtst_flow.runtime import run_lock, watchdog
+from dtst_flow.runtime.failures import healed_parts
+from dtst_flow.runtime.scheduling import one_look_ahead
+from dtst_flow.stages import cluster as cluster_stage
+from dtst_flow.stages import collect as collect_stage
+from dtst_flow.stages import detect as detect_stage
+from dtst_flow.stages import embed as embed_stage
+from dtst_flow.stages import extract_classes as classes_stage
+from dtst_flow.stages import extract_faces as faces_stage
+from dtst_flow.utils import gpu
 
-OPTIONS = {
-    "extract_faces": FacesOptions,
-    "detect": DetectOptions,
-    "extract_classes": ClassesOptions,
-    "cluster": ClusterOptions,
+MODULES = {
+    "extract_faces": faces_stage,
+    "detect": detect_stage,
+    "extract_classes": classes_stage,
+    "cluster": cluster_stage,
 }
+OPTIONS = {stage: module.Options for stage, module in MODULES.items()}
 STAGES = PATHS[config["path"]]
 config.update(settle(config["path"], config))
 # detect makes no bucket, it writes sidecars; no folder can bear that name.
@@ -60,7 +64,7 @@ BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
 if config["gpu"] is not None:
     GPU = int(config["gpu"])
 elif workflow.is_main_process:
-    GPU = int(device.count() > 0)
+    GPU = int(gpu.count() > 0)
 else:
     GPU = int(os.environ.get("DTST_GPU", 0))
 os.environ.update(DTST_GPU=str(GPU))
@@ -71,7 +75,7 @@ DATASET = Path(ROOT) / config["dataset"]
 SUMMED_UP = {}
 """The summaries from before this run, as `written` gives them."""
 
-orphans.announce()
+watchdog.announce()
 if config["container"] and "://" not in config["container"]:
     config["container"] = str(Path(config["container"]).resolve())
 if workflow.is_main_process:
@@ -136,13 +140,13 @@ def runs(stage):
     own = settings.get("weights")
     if stage == "extract_faces":
         engine = settings["engine"]
-        return f"faces.{engine}", {faces.MODELS[engine]: own}
+        return engines.module_of(engine), {engines.MODELS[engine]: own}
     if stage == "cluster":
-        return f"embed.{settings['model']}", {embed.registered(settings): own}
+        return embedders.module_of(settings["model"]), {embedders.registered(settings): own}
     if stage == "detect" and not settings["clear"]:
-        kind = detect.MODELS[settings["model"]]
+        kind = detectors.MODELS[settings["model"]]
         text = {} if own or kind.text is None else {kind.text: None}
-        return "detect", {kind.weights: own} | text
+        return detect_vocabulary, {kind.weights: own} | text
     return None
 
 
@@ -173,14 +177,14 @@ def main_process(value):
 @functools.cache
 def version(stage):
     """All that a stage's results depend on besides its source."""
-    depends = {"options": options(stage), "code": [code.version(f"stages.{stage}")]}
+    depends = {"options": options(stage), "code": [code_version(MODULES[stage])]}
     try:
         room, wanted = runs(stage) or (None, {})
-        found = models.resolve_all(wanted)
-    except models.ModelError as error:
+        found = store.resolve_all(wanted)
+    except ModelError as error:
         raise WorkflowError(str(error)) from error
     if room:
-        depends["code"].append(code.version(room))
+        depends["code"].append(code_version(room))
         depends["weights"] = [weights.digest for weights in found]
     return depends
 
@@ -258,7 +262,7 @@ def withdraw(stage, table):
     """
     if stage not in STAGES or not workflow.is_main_process or not DATASET.is_dir():
         return
-    if holder.is_locked("."):
+    if run_lock.is_locked("."):
         return  # a run is at work; its files are no damage
     if not any(Path(".snakemake").glob("metadata/*")):
         forget()
@@ -309,14 +313,14 @@ def damaged(stage):
     reason that is no more.
     """
     if stage == "detect":
-        return damaged_parts(state(stage))
+        return detect_stage.damaged_parts(state(stage))
     edited = Ledgers(bucket(stage), state(stage)).damaged_parts()
     return sorted({*edited, *healed_parts(state(stage))})
 
 
 def reckon(finished):
     """Keep what the run cost; say how far off a forecast of it was, if there was any."""
-    said = reckoning.reckon(
+    said = verdict.reckon(
         config["path"],
         {stage: config[stage] for stage in STAGES},
         BUCKETS,

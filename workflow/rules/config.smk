@@ -9,7 +9,7 @@ from snakemake.utils import validate
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from dtst_flow.config import BadSettings, check
+from dtst_flow.planning.schema import BadSettings, check
 
 SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
 

@@ -28,7 +28,7 @@ rule vocabulary:
         # A function, as in a name braces are just that.
         classes=lambda w: asked(config["detect"]["classes"]),
         weights=main_process(lambda w: version("detect")["weights"]),
-        code=[code.version("stages.detect"), code.version("detect")],
+        code=code_version(detect_stage, detect_vocabulary),
     message:
         "Asking the model for the classes"
     script:
@@ -84,6 +84,6 @@ use rule collect_faces as collect_detections with:
         stage="detect",
         bucket=bucket("detect"),
         strict=config["strict"],
-        code=code.version("stages.collect"),
+        code=code_version(collect_stage),
     message:
         "Collecting the detections of all shards"

@@ -22,9 +22,9 @@ rule embed:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        options=options("cluster", EmbedOptions),
+        options=options("cluster", embed_stage.Options),
         weights=main_process(lambda w: version("cluster")["weights"]),
-        code=lambda w: [code.version("stages.embed"), code.version(runs("cluster")[0])],
+        code=lambda w: code_version(embed_stage, runs("cluster")[0]),
     message:
         "Embedding images, shard {wildcards.shard}"
     script:

@@ -53,6 +53,6 @@ use rule collect_faces as collect_classes with:
         stage="extract_classes",
         bucket=bucket("extract_classes"),
         strict=config["strict"],
-        code=code.version("stages.collect"),
+        code=code_version(collect_stage),
     message:
         "Collecting the crops of all shards"

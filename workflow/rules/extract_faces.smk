@@ -60,7 +60,7 @@ rule collect_faces:
         stage="extract_faces",
         bucket=bucket("extract_faces"),
         strict=config["strict"],
-        code=code.version("stages.collect"),
+        code=code_version(collect_stage),
     message:
         "Collecting the faces of all shards"
     script:

@@ -24,7 +24,7 @@ checkpoint inventory:
         shard_size=config["shard_size"],
         sidecars=lambda w: stage_of(w.bucket) != "detect",
         max_file_size=lambda w: config[stage_of(w.bucket)]["max_file_size"],
-        code=code.version("inventory"),
+        code=code_version(inventory),
     message:
         "Listing the images for {wildcards.bucket}"
     script:

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from dtst_flow.cli.settings import in_dataset
-from dtst_flow.files import read_json, to_json
-from dtst_flow.state import state_of
-from dtst_flow.text import printable
+from dtst_flow.dataset.state import state_of
+from dtst_flow.utils.files import read_json, to_json
+from dtst_flow.utils.text import printable
 
 SHOWN = 10
 """Images of each kind named; --json names them all."""

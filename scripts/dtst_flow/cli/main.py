@@ -13,8 +13,8 @@ from dtst_flow.cli.diff import diff
 from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.run import Request, run
-from dtst_flow.paths import PATHS
-from dtst_flow.text import printable
+from dtst_flow.planning.pipelines import PATHS
+from dtst_flow.utils.text import printable
 
 WHOLE = ("faces", "images", "classes")
 """The paths of ``dtst run``."""
@@ -163,8 +163,8 @@ def _run(request: Request) -> None:
     began = monotonic()
     code = run(request)
     if request.dry_run and code == 0:
-        from dtst_flow.cli.forecast import forecast
-        from dtst_flow.models import ModelError
+        from dtst_flow.forecast.pending import forecast
+        from dtst_flow.models.errors import ModelError
 
         try:
             for sentence in forecast(request, monotonic() - began):

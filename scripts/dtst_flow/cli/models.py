@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import click
 
-from dtst_flow.models import ModelError, ModelMissing, resolve
+from dtst_flow.models.errors import ModelError, ModelMissing
 from dtst_flow.models.registry import MODELS, Model
+from dtst_flow.models.store import resolve
 
 _NAME = click.Choice(list(MODELS))
 

@@ -12,13 +12,12 @@ from pathlib import Path
 import click
 import yaml
 
-from dtst_flow import holder
-from dtst_flow.cli import hold
-from dtst_flow.cli.folder import check, trouble
-from dtst_flow.cli.home import home
-from dtst_flow.files import write_atomic
-from dtst_flow.state import STATE, StateGone, make_state
-from dtst_flow.text import printable
+from dtst_flow.cli.diagnose import check, trouble
+from dtst_flow.dataset.state import STATE, StateGone, make_state
+from dtst_flow.planning.home import home
+from dtst_flow.runtime import acquire, run_lock
+from dtst_flow.utils.files import write_atomic
+from dtst_flow.utils.text import printable
 
 
 @dataclass(frozen=True)
@@ -110,14 +109,14 @@ def _run(request: Request) -> int:
     if request.dry_run:
         return _wait(_start(request))
     unlock = request.unlock or "--unlock" in request.passed_on
-    with hold.taken(request.dataset, unlock) as files:
+    with acquire.taken(request.dataset, unlock) as files:
         # Snakemake holds the folder as well, should this process be killed.
         process = _start(request, files)
         with suppress(OSError):  # a full disk; the note is but for the user to read
-            holder.begin(request.dataset, "dtst", process.pid)
+            run_lock.begin(request.dataset, "dtst", process.pid)
         code = _wait(process)
-        if not holder.is_locked(request.dataset):  # else Snakemake was killed
-            holder.end(request.dataset, process.pid)
+        if not run_lock.is_locked(request.dataset):  # else Snakemake was killed
+            run_lock.end(request.dataset, process.pid)
     if code and (why := trouble(request.dataset)):
         raise click.ClickException(why)
     return code

@@ -7,9 +7,9 @@ from typing import Any
 import click
 import yaml
 
-from dtst_flow.cli.home import home
-from dtst_flow.config import BadSettings, check
-from dtst_flow.text import printable
+from dtst_flow.planning.home import home
+from dtst_flow.planning.schema import BadSettings, check
+from dtst_flow.utils.text import printable
 
 SHORT = {
     "extract_faces": {

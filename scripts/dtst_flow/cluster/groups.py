@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dtst_flow.cluster import hdbscan
-from dtst_flow.cluster.ceiling import within
 from dtst_flow.cluster.constraints import Constraints, merge, split
 from dtst_flow.cluster.duplicates import Sets
+from dtst_flow.cluster.max_distance import within
 
 
 @dataclass(frozen=True)

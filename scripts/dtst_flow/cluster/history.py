@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dtst_flow.files import digest_value, read_json
+from dtst_flow.utils.files import digest_value, read_json
 
 Members = dict[str, str]
 """Image of a cluster -> digest of its content. An image that was renamed is known by that."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow.detect import NotADetector
+from dtst_flow.detect.base import NotADetector
 from dtst_flow.detect.yolo import YoloDetector
 from dtst_flow.models.onnx import open_session
 

@@ -13,11 +13,12 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from dtst_flow.detect import NotADetector, Prompt
+from dtst_flow.detect.base import NotADetector, Prompt
 from dtst_flow.detect.onnx import TASKS
 from dtst_flow.detect.yolo import YoloDetector
-from dtst_flow.models import ModelError, Weights, cache_folder, resolve
+from dtst_flow.models.errors import ModelError
 from dtst_flow.models.registry import MODELS
+from dtst_flow.models.store import Weights, cache_folder, resolve
 
 PINNED = frozenset(model.sha256 for model in MODELS.values())
 """Digests of files that are known; any other may load tensors and layers only."""

@@ -5,9 +5,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dtst_flow.arrays import decode, encode
-from dtst_flow.detect import MODELS, Prompt, coco, open_detector
-from dtst_flow.models import ModelError, Weights
+from dtst_flow.detect import coco
+from dtst_flow.detect.base import Prompt
+from dtst_flow.detect.detectors import MODELS, open_detector
+from dtst_flow.models.errors import ModelError
+from dtst_flow.models.store import Weights
+from dtst_flow.utils.arrays import decode_vector, encode_vector
 
 OPEN = [name for name, kind in MODELS.items() if kind.text]
 """Detectors that find any class by its name."""
@@ -38,13 +41,15 @@ class Vocabulary:
         """As a JSON value."""
         return {
             "names": self.names,
-            "prompts": {p.name: encode(p.vector) for p in self.prompts},
+            "prompts": {p.name: encode_vector(p.vector) for p in self.prompts},
         }
 
     @classmethod
     def of_value(cls, value: dict) -> "Vocabulary":
         """From what `to_value` gives."""
-        prompts = [Prompt(n, decode(text)) for n, text in value["prompts"].items()]
+        prompts = [
+            Prompt(n, decode_vector(text)) for n, text in value["prompts"].items()
+        ]
         return cls(value["names"], prompts)
 
 

@@ -6,7 +6,7 @@ that every class is looked for by itself: a box that may be of two is found for 
 
 import numpy as np
 
-from dtst_flow.detect import LIMIT, Detector, Found
+from dtst_flow.detect.base import LIMIT, Detector, Found
 
 GREY = 114
 """What surrounds an image in the field that a model sees."""

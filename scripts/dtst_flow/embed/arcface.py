@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dtst_flow.embed import Embedder, Sample
+from dtst_flow.embed.base import Embedder, Sample
 from dtst_flow.models.onnx import CUDA, open_session
 
 SIDE = 112

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dtst_flow.embed import Embedder, Sample, vit
+from dtst_flow.embed import vit
+from dtst_flow.embed.base import Embedder, Sample
 from dtst_flow.embed.whole import Look, SessionEmbedder
-from dtst_flow.models import ModelError
+from dtst_flow.models.errors import ModelError
 from dtst_flow.models.onnx import open_session
 from dtst_flow.models.tensors import read_safetensors
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow.embed import Embedder, Sample
+from dtst_flow.embed.base import Embedder, Sample
 
 SIDE = 150
 """Side in pixels of the chip the model takes."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dtst_flow.faces import Face
+from dtst_flow.faces.base import Face
 
 MAX_PIXELS = 4_000_000
 """Larger images are shrunk to this many pixels for detection.

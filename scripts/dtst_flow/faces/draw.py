@@ -6,7 +6,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dtst_flow.faces import Face, crop
+from dtst_flow.faces import crop
+from dtst_flow.faces.base import Face
 
 
 def overlay(image: np.ndarray, faces: Iterable[Face]) -> bytes:

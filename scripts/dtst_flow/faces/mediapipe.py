@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow.faces import Face, crop
+from dtst_flow.faces import crop
+from dtst_flow.faces.base import Face
 from dtst_flow.faces.search import (
     TILE,
     Detections,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow.faces import Face
+from dtst_flow.faces.base import Face
 from dtst_flow.models.onnx import open_session
 
 SIDES = (640, 320)

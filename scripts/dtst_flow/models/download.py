@@ -9,8 +9,9 @@ from urllib.parse import urljoin
 
 import requests
 
-from dtst_flow.models import (
-    ModelError,
+from dtst_flow.models.errors import ModelError
+from dtst_flow.models.registry import Model
+from dtst_flow.models.store import (
     Weights,
     cache_folder,
     check,
@@ -19,8 +20,7 @@ from dtst_flow.models import (
     resolve,
     sha256,
 )
-from dtst_flow.models.registry import Model
-from dtst_flow.text import printable
+from dtst_flow.utils.text import printable
 
 CHUNK = 1 << 16
 """Bytes taken from a connection at a time; at most these are lost when it breaks."""

@@ -9,7 +9,7 @@ from typing import IO
 
 import numpy as np
 
-from dtst_flow.models import ModelError
+from dtst_flow.models.errors import ModelError
 
 DTYPES = {
     "DoubleStorage": "<f8",

@@ -8,6 +8,7 @@ run but the page's own.
 import base64
 import hashlib
 import os
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,10 +16,11 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from dtst_flow import __version__, code
-from dtst_flow.files import digest_file, digest_value, to_json, write_atomic
+from dtst_flow import __version__
+from dtst_flow.cache.code_version import code_version
 from dtst_flow.report import facts, results, thumbnails
 from dtst_flow.report.facts import Near
+from dtst_flow.utils.files import digest_file, digest_value, to_json, write_atomic
 
 HERE = Path(__file__).parent
 
@@ -38,7 +40,7 @@ MARKS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 def version() -> str:
     """Names the code that makes pages, the parts that are not Python included."""
     parts = [digest_file(HERE / f"page.{kind}") for kind in ("html", "css", "js")]
-    return digest_value([code.version("report.page"), parts])
+    return digest_value([code_version(sys.modules[__name__]), parts])
 
 
 def write(bucket: str, output: str | Path, threads: int = 1) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow import inventory
-from dtst_flow.files import read_json, read_table
-from dtst_flow.inside import is_below
+from dtst_flow.dataset import inventory
+from dtst_flow.dataset.containment import is_below
+from dtst_flow.dataset.state import STATE, state_of
 from dtst_flow.stages.cluster import gather
-from dtst_flow.state import STATE, state_of
+from dtst_flow.utils.files import read_json, read_table
 
 
 class NoResult(Exception):

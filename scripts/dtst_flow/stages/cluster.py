@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dtst_flow import embed
 from dtst_flow.cluster import constraints
-from dtst_flow.files import (
+from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.state import state_of
+from dtst_flow.embed import embedders
+from dtst_flow.embed.base import CLIP
+from dtst_flow.report.summary import first_of
+from dtst_flow.stages.layout import lay_out
+from dtst_flow.utils.files import (
     digest_value,
     read_table,
     to_json,
     write_atomic,
     write_table,
 )
-from dtst_flow.ledger import Ledgers, Part
-from dtst_flow.stages.layout import lay_out
-from dtst_flow.state import state_of
-from dtst_flow.summary import first_of
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.duplicates import Sets
@@ -52,7 +53,7 @@ class Options:
     top: int | None = None
     min_cluster_size: int = 5
     min_samples: int = 2
-    clip_model: str = embed.CLIP
+    clip_model: str = CLIP
     count_duplicates: bool = False
     max_distance: float | None = None
 
@@ -87,7 +88,7 @@ def run(
     from dtst_flow.cluster.groups import group
 
     rows, vectors = gather(tables, arrays)
-    kind = embed.MODELS[options.model]
+    kind = embedders.MODELS[options.model]
     if options.max_distance is None:
         options = replace(options, max_distance=kind.ceiling)
     paths = [row["path"] for row in rows]

@@ -4,8 +4,13 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from dtst_flow import sidecars
-from dtst_flow.files import (
+from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.containment import is_below
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.state import state_of
+from dtst_flow.report.summary import first_of
+from dtst_flow.stages.detect import looked, written
+from dtst_flow.utils.files import (
     digest_value,
     read_table,
     sweep,
@@ -13,11 +18,6 @@ from dtst_flow.files import (
     write_atomic,
     write_table,
 )
-from dtst_flow.inside import is_below
-from dtst_flow.ledger import Ledgers
-from dtst_flow.stages.detect import looked, written
-from dtst_flow.state import state_of
-from dtst_flow.summary import first_of
 
 log = logging.getLogger(__name__)
 

@@ -6,19 +6,30 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtst_flow import code, detect, images, sidecars
-from dtst_flow.classes.entries import asked
-from dtst_flow.classes.looked import Looked
-from dtst_flow.classes.written import Written
+from dtst_flow.annotations.boxes import asked
+from dtst_flow.annotations.ownership import Written
+from dtst_flow.annotations.visited import Looked
+from dtst_flow.cache.code_version import code_version
+from dtst_flow.cache.records import Records
+from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.ledger import stat_of, unchanged
+from dtst_flow.dataset.state import RECORDS, STATE, state_of
+from dtst_flow.detect import detectors
 from dtst_flow.detect import vocabulary as words
+from dtst_flow.detect.base import Detector
 from dtst_flow.detect.vocabulary import Vocabulary
-from dtst_flow.files import read_json, read_table, to_json, write_atomic, write_table
-from dtst_flow.ledger import stat_of, unchanged
-from dtst_flow.models import ModelError, Weights
-from dtst_flow.records import Records
-from dtst_flow.stages import source
-from dtst_flow.stages.job import work
-from dtst_flow.state import RECORDS, STATE, state_of
+from dtst_flow.imaging import decode
+from dtst_flow.models.errors import ModelError
+from dtst_flow.models.store import Weights
+from dtst_flow.runtime import verified_read
+from dtst_flow.runtime.job import work
+from dtst_flow.utils.files import (
+    read_json,
+    read_table,
+    to_json,
+    write_atomic,
+    write_table,
+)
 
 FLOOR = 0.05
 """Boxes of lower scores are not kept in records, unless the threshold is lower still: so
@@ -41,8 +52,8 @@ class Options:
     classes: str | list[str] | None = None
     threshold: float = 0.2
     max_instances: int = 100
-    background: str = images.WHITE
-    max_pixels: int = images.MAX_PIXELS
+    background: str = decode.WHITE
+    max_pixels: int = decode.MAX_PIXELS
     clear: bool = False
 
 
@@ -57,19 +68,21 @@ def looked() -> Looked:
 
 
 def records(
-    options: Options, model: str, vocabulary: Vocabulary, shard: str | None = None
+    options: Options,
+    weights: Weights,
+    vocabulary: Vocabulary,
+    shard: str | None = None,
 ) -> Records:
     """The records of boxes: those of all classes that the model looks for.
 
-    model  digest of its weights
     shard  whose job asks
     """
     depends = {
-        "model": model,
+        "model": weights.digest,
         "prompts": vocabulary.to_value()["prompts"],
         "least": _least(options),
         "background": options.background,
-        "code": [code.version("detect"), code.version("images")],
+        "code": code_version(detectors.module_of(weights.path), decode),
     }
     return Records(RECORDS / "detect", depends, shard)
 
@@ -127,7 +140,7 @@ def run(
     before = {row["path"]: _sidecar_stat(row["path"]) for row in read_table(manifest)}
     done, failures = work("detect", manifest, make, workers)
     if not options.clear:
-        records(options, weights.digest, known, shard).settle()
+        records(options, weights, known, shard).settle()
     digests = {row["path"]: row["digest"] for row in read_table(manifest)}
     failures = [row | {"digest": digests[row["path"]]} for row in failures]
     ours = written()
@@ -163,9 +176,9 @@ class Finder:
         self.options = options
         self.weights = weights
         self.vocabulary = vocabulary
-        self.records = records(options, weights.digest, vocabulary, shard)
+        self.records = records(options, weights, vocabulary, shard)
         self.written = written()
-        self._detector: detect.Detector | None = None
+        self._detector: Detector | None = None
 
     def __call__(self, row: dict) -> dict:
         """Look at one manifest row's image; returns its row of the table."""
@@ -175,7 +188,7 @@ class Finder:
         if record is None:
             record = self._look(row)
             self.records.put(row["digest"], record)
-        images.check_size(record["pixels"], self.options.max_pixels)
+        decode.check_size(record["pixels"], self.options.max_pixels)
         found = self._chosen(record["boxes"])
         users = self.written.put(path, row["digest"], found)
         counts = {name: len(boxes) for name, boxes in found.items()}
@@ -189,9 +202,9 @@ class Finder:
 
     def _look(self, row: dict) -> dict:
         """The record of an image: {pixels, boxes: the model's class -> the best first}."""
-        image = source.read(row, self.options)
+        image = verified_read.read(row, self.options)
         if not self._detector:
-            self._detector = detect.open_detector(
+            self._detector = detectors.open_detector(
                 self.weights, _least(self.options), self.vocabulary.prompts
             )
         boxes: dict[str, list] = {}

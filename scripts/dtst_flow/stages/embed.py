@@ -10,22 +10,25 @@ from threading import Lock
 
 import numpy as np
 
-from dtst_flow import code, embed, images, models, sidecars
-from dtst_flow.arrays import decode, encode
-from dtst_flow.classes.entries import is_position
-from dtst_flow.embed import CLIP, Sample
-from dtst_flow.faces import open_engine
-from dtst_flow.files import write_atomic, write_table
-from dtst_flow.models import Weights
-from dtst_flow.perceptual import perceptual_hash
-from dtst_flow.records import Records
-from dtst_flow.stages import source
-from dtst_flow.stages.failure import cause_of
-from dtst_flow.stages.job import Shard
-from dtst_flow.stages.pool import Failed, each
-from dtst_flow.state import RECORDS
+from dtst_flow.annotations.boxes import is_position
+from dtst_flow.cache.code_version import code_version
+from dtst_flow.cache.records import Records
+from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.state import RECORDS
+from dtst_flow.embed import embedders
+from dtst_flow.embed.base import CLIP, Embedder, Sample
+from dtst_flow.faces import engines
+from dtst_flow.imaging import decode, perceptual_hash
+from dtst_flow.models import store
+from dtst_flow.models.store import Weights
+from dtst_flow.runtime import verified_read
+from dtst_flow.runtime.failures import cause_of
+from dtst_flow.runtime.job import Shard
+from dtst_flow.runtime.pool import Failed, each
+from dtst_flow.utils.arrays import decode_vector, encode_vector
+from dtst_flow.utils.files import write_atomic, write_table
 
-DETECTOR = "faces.dlib"
+DETECTOR = "dlib"
 """What finds the points of faces that come without; its model is always at hand."""
 
 
@@ -42,8 +45,8 @@ class Options:
 
     model: str
     clip_model: str = CLIP
-    background: str = images.WHITE
-    max_pixels: int = images.MAX_PIXELS
+    background: str = decode.WHITE
+    max_pixels: int = decode.MAX_PIXELS
     batch_size: int = 32
 
 
@@ -57,11 +60,10 @@ def records(
     fresh    overlook what is there (``--no-cache``)
     """
     model = options.model
-    used = [f"embed.{model}", "images", "perceptual"]
-    if embed.MODELS[model].points:
-        used.append(DETECTOR)
-    versions = [code.version(name) for name in used]
-    depends = {"model": model, "weights": weights, "code": versions}
+    used = [embedders.module_of(model), decode, perceptual_hash]
+    if embedders.MODELS[model].points:
+        used.append(engines.module_of(DETECTOR))
+    depends = {"model": model, "weights": weights, "code": code_version(*used)}
     depends["background"] = options.background
     if model == "clip":
         depends["clip_model"] = options.clip_model
@@ -119,7 +121,7 @@ def run(
     Raises SystemExit, before tables are written, when images changed meanwhile.
     """
     shard = Shard("embed", manifest, options.batch_size)
-    wants_points = embed.MODELS[options.model].points
+    wants_points = embedders.MODELS[options.model].points
     todo: list[dict] = []
     with closing(records(options, weights.digest, shard.name, fresh)) as known:
         for row in shard.rows:
@@ -128,8 +130,8 @@ def run(
                 item = {**row, "points": points}
                 record = known.get(identity(item))
                 if record is not None:
-                    images.check_size(record["pixels"], options.max_pixels)
-            except (sidecars.BrokenSidecar, images.UnreadableImage) as error:
+                    decode.check_size(record["pixels"], options.max_pixels)
+            except (sidecars.BrokenSidecar, decode.UnreadableImage) as error:
                 shard.note(row["path"], Failed(str(error), cause_of(error)))
                 continue
             if record is None:
@@ -148,7 +150,9 @@ def run(
         found = [known.get(identity(item)) for item in done]
     write_table(failed, failures)
     buffer = io.BytesIO()
-    np.save(buffer, np.array([decode(f["embedding"]) for f in found], np.float32))
+    np.save(
+        buffer, np.array([decode_vector(f["embedding"]) for f in found], np.float32)
+    )
     write_atomic(array, buffer.getvalue())
     write_table(
         table,
@@ -189,7 +193,7 @@ class Batches:
 
     def __call__(
         self, task: tuple[list[dict], list[dict]]
-    ) -> list[Failed | source.Changed | None]:
+    ) -> list[Failed | verified_read.Changed | None]:
         """Put the records of a batch; for each image None, or why it has none.
 
         task  the batch, and the one that follows: {path, digest, points} of each image
@@ -199,15 +203,15 @@ class Batches:
             if item["path"] not in self._coming:
                 coming = self._threads.submit(look, item, self.loaded)
                 self._coming[item["path"]] = coming
-        faults: list[Failed | source.Changed | None] = []
+        faults: list[Failed | verified_read.Changed | None] = []
         prepared, looked = [], []
         for item in batch:
             try:
                 seen, found = self._coming.pop(item["path"]).result()
-            except source.Changed as error:
+            except verified_read.Changed as error:
                 faults.append(error)
                 continue
-            except (images.UnreadableImage, ValueError) as error:
+            except (decode.UnreadableImage, ValueError) as error:
                 faults.append(Failed(str(error), cause_of(error)))
                 continue
             faults.append(None)
@@ -215,7 +219,9 @@ class Batches:
             looked.append((item, found))
         vectors = self.loaded.embedder.compute(prepared) if prepared else ()
         for (item, found), vector in zip(looked, vectors, strict=True):
-            self.records.put(identity(item), {"embedding": encode(vector), **found})
+            self.records.put(
+                identity(item), {"embedding": encode_vector(vector), **found}
+            )
         return faults
 
     def close(self) -> None:
@@ -233,17 +239,17 @@ class Lazy:
     def __init__(self, options: Options, weights: Weights):
         self.options = options
         self.weights = weights
-        self._embedder: embed.Embedder | None = None
+        self._embedder: Embedder | None = None
         self._detector = None
         self._lock = Lock()
 
     @property
-    def embedder(self) -> embed.Embedder:
+    def embedder(self) -> Embedder:
         """The embedder."""
         with self._lock:
             if not self._embedder:
                 options = self.options
-                self._embedder = embed.open_embedder(
+                self._embedder = embedders.open_embedder(
                     options.model,
                     self.weights.path,
                     options.batch_size,
@@ -255,8 +261,8 @@ class Lazy:
         """The five points of the largest face of an image, None when none is found."""
         with self._lock:
             if not self._detector:
-                weights = models.resolve("dlib_68_points")
-                self._detector = open_engine("dlib", weights.path)
+                weights = store.resolve("dlib_68_points")
+                self._detector = engines.open_engine(DETECTOR, weights.path)
             found = self._detector.find(image)
         if not found:
             return None
@@ -275,12 +281,12 @@ def look(item: dict, loaded: Lazy) -> tuple[np.ndarray, dict]:
 
     Raises UnreadableImage, Changed, and ValueError for points that place no face.
     """
-    image = source.read(item, loaded.options)
+    image = verified_read.read(item, loaded.options)
     points, how = _points(item["points"], image, loaded)
     seen = loaded.embedder.prepare(Sample(image, points))
     return seen, {
         "aligned": how,
-        "hash": f"{perceptual_hash(image):016x}",
+        "hash": f"{perceptual_hash.perceptual_hash(image):016x}",
         "pixels": image.shape[0] * image.shape[1],
     }
 
@@ -289,7 +295,7 @@ def _points(
     stored: dict | None, image: np.ndarray, loaded: Lazy
 ) -> tuple[np.ndarray | None, str | None]:
     """Five points of a face and where they came from."""
-    if not embed.MODELS[loaded.options.model].points:
+    if not embedders.MODELS[loaded.options.model].points:
         return None, None
     if stored and stored["size"] == list(image.shape[1::-1]):
         return np.array(stored["points"], np.float32), "stored"

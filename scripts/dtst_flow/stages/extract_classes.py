@@ -9,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow import code, images, jpeg, sidecars
-from dtst_flow.classes import entries, names, window
-from dtst_flow.classes.entries import Entry
-from dtst_flow.files import digest_value, write_table
-from dtst_flow.ledger import Ledgers, Part
-from dtst_flow.records import Records
-from dtst_flow.stages import source
-from dtst_flow.stages.job import work
-from dtst_flow.state import RECORDS, state_of
+from dtst_flow.annotations import boxes, crop_names, crop_window
+from dtst_flow.annotations.boxes import Entry
+from dtst_flow.cache.code_version import code_version
+from dtst_flow.cache.records import Records
+from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.state import RECORDS, state_of
+from dtst_flow.imaging import decode, encode
+from dtst_flow.runtime import verified_read
+from dtst_flow.runtime.job import work
+from dtst_flow.utils.files import digest_value, write_table
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +42,8 @@ class Options:
     margin: float = 0.0
     skip_partial: bool = False
     min_score: float | None = None
-    background: str = images.WHITE
-    max_pixels: int = images.MAX_PIXELS
+    background: str = decode.WHITE
+    max_pixels: int = decode.MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,19 @@ class Crop:
 
     name: str
     key: str
-    window: window.Window
+    window: crop_window.Window
     sidecar: dict
 
 
 def choose(sidecar: dict, options: Options) -> Choice:
     """Read the classes of a sidecar. Raises BrokenSidecar where they are no object."""
     try:
-        every, bad = entries.read(sidecar.get("classes", {}))
+        every, bad = boxes.read(sidecar.get("classes", {}))
     except ValueError as error:
         raise sidecars.BrokenSidecar(f"its sidecar is of no use: {error}") from error
     there = sidecar.get("classes", {})
-    asked = entries.asked(options.classes)
-    found = {name: entries.match(name, there) for name in asked or ()}
+    asked = boxes.asked(options.classes)
+    found = {name: boxes.match(name, there) for name in asked or ()}
     chosen = {match[0] for match in found.values() if len(match) == 1}
     chosen = set(there) if asked is None else chosen
     unclear = [
@@ -119,7 +121,7 @@ def sizes(shard: str | None = None) -> Records:
 
     shard  whose job asks
     """
-    depends = {"code": code.version("images")}
+    depends = {"code": code_version(decode)}
     return Records(RECORDS / "extract_classes", depends, shard)
 
 
@@ -133,21 +135,23 @@ def plan(
 
     What the options leave out is not among them.
     """
-    written = names.encoded(choice.classes)
+    written = crop_names.encoded(choice.classes)
     for entry in filter(lambda entry: passes(entry, options), choice.wanted):
         place = f"class {entry.name!r}, entry {entry.place}"
-        if not window.touches(entry.box, width, height):
+        if not crop_window.touches(entry.box, width, height):
             yield f"{place}: its box {list(entry.box)} lies outside the image"
             continue
-        shown = window.around(entry.box, options.square, options.margin)
-        if options.skip_partial and window.reaches_outside(shown, width, height):
+        shown = crop_window.around(entry.box, options.square, options.margin)
+        if options.skip_partial and crop_window.reaches_outside(shown, width, height):
             continue
-        shown = window.within(shown, width, height, options.square)
-        name = names.file_name(row["stem"], written[entry.name], entry.place, entry.of)
-        if len(os.fsencode(name)) > names.LONGEST:
+        shown = crop_window.within(shown, width, height, options.square)
+        name = crop_names.file_name(
+            row["stem"], written[entry.name], entry.place, entry.of
+        )
+        if len(os.fsencode(name)) > crop_names.LONGEST:
             yield f"{place}: its crop's file name would be too long: {name}"
-        elif max(shown[2] - shown[0], shown[3] - shown[1]) > jpeg.MAX_SIDE:
-            yield f"{place}: a JPEG has at most {jpeg.MAX_SIDE} pixels a side"
+        elif max(shown[2] - shown[0], shown[3] - shown[1]) > encode.MAX_SIDE:
+            yield f"{place}: a JPEG has at most {encode.MAX_SIDE} pixels a side"
         else:
             yield _crop(row, choice, entry, name, shown, options.background)
 
@@ -157,7 +161,7 @@ def _crop(
     choice: Choice,
     entry: Entry,
     name: str,
-    shown: window.Window,
+    shown: crop_window.Window,
     background: str,
 ) -> Crop:
     provenance = {
@@ -171,10 +175,10 @@ def _crop(
     sidecar = {
         **sidecars.travelling(choice.sidecar),
         "provenance": provenance,
-        "classes": entries.moved(choice.every, shown),
+        "classes": boxes.moved(choice.every, shown),
     }
-    versions = [code.version("images"), code.version("jpeg")]
-    return Crop(name, digest_value([sidecar, background, versions]), shown, sidecar)
+    code = code_version(decode, encode)
+    return Crop(name, digest_value([sidecar, background, code]), shown, sidecar)
 
 
 def run(
@@ -216,7 +220,7 @@ class Cutter:
 
     def __call__(self, row: dict) -> dict:
         """Cut the boxes out of one manifest row's image; returns its row of the table."""
-        image = functools.cache(lambda: source.read(row, self.options))
+        image = functools.cache(lambda: verified_read.read(row, self.options))
         choice = choose(sidecars.read(row["path"]), self.options)
         result = {
             "path": row["path"],
@@ -230,7 +234,7 @@ class Cutter:
         if not choice.wanted:
             return result
         size = self._size(row["digest"], image)
-        images.check_size(size[0] * size[1], self.options.max_pixels)
+        decode.check_size(size[0] * size[1], self.options.max_pixels)
         for crop in plan(row, choice, *size, self.options):
             if isinstance(crop, str):
                 result["unusable"].append(crop)
@@ -239,7 +243,7 @@ class Cutter:
             entry, fresh = self.part.put(
                 crop.name,
                 crop.key,
-                lambda shown=crop.window: jpeg.encode(_cut(image(), shown)),
+                lambda shown=crop.window: encode.encode(_cut(image(), shown)),
                 crop.sidecar,
             )
             result["crops"].append(entry)
@@ -260,6 +264,6 @@ class Cutter:
         return size
 
 
-def _cut(image: np.ndarray, shown: window.Window) -> np.ndarray:
+def _cut(image: np.ndarray, shown: crop_window.Window) -> np.ndarray:
     x0, y0, x1, y1 = shown
     return image[y0:y1, x0:x1]

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow import code, faces, images, jpeg, sidecars
-from dtst_flow.faces import Face, crop, draw
-from dtst_flow.files import digest_value, write_atomic, write_table
-from dtst_flow.ledger import Ledgers, Part
-from dtst_flow.models import Weights, loading
-from dtst_flow.records import Records
-from dtst_flow.stages import source
-from dtst_flow.stages.job import work
-from dtst_flow.state import RECORDS, STATE, state_of
+from dtst_flow.cache.code_version import code_version
+from dtst_flow.cache.records import Records
+from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.state import RECORDS, STATE, state_of
+from dtst_flow.faces import crop, draw, engines
+from dtst_flow.faces.base import Engine, Face
+from dtst_flow.imaging import decode, encode
+from dtst_flow.models.errors import loading
+from dtst_flow.models.store import Weights
+from dtst_flow.runtime import verified_read
+from dtst_flow.runtime.job import work
+from dtst_flow.utils.files import digest_value, write_atomic, write_table
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Options:
     padding: bool = True
     skip_partial: bool = False
     debug: bool = False
-    background: str = images.WHITE
-    max_pixels: int = images.MAX_PIXELS
+    background: str = decode.WHITE
+    max_pixels: int = decode.MAX_PIXELS
 
 
 def records(options: Options, model: str, shard: str | None = None) -> Records:
@@ -55,7 +59,7 @@ def records(options: Options, model: str, shard: str | None = None) -> Records:
         "search": options.search and options.engine == "mediapipe",
         "background": options.background,
         "model": model,
-        "code": [code.version(f"faces.{options.engine}"), code.version("images")],
+        "code": code_version(engines.module_of(options.engine), decode),
     }
     return Records(RECORDS / "extract_faces", depends, shard)
 
@@ -94,18 +98,18 @@ class Extractor:
         self.bucket = bucket
         self.records = records(options, weights.digest, shard)
         self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
-        self._engine: faces.Engine | None = None
+        self._engine: Engine | None = None
 
     def __call__(self, row: dict) -> dict:
         """Extract the faces of one manifest row; returns its row of the table."""
-        image = functools.cache(lambda: source.read(row, self.options))
+        image = functools.cache(lambda: verified_read.read(row, self.options))
         record = self.records.get(row["digest"])
         computed = record is None
         if record is None:
             record = self._find(image())
             self.records.put(row["digest"], record)
         pixels = record["width"] * record["height"]
-        images.check_size(pixels, self.options.max_pixels)
+        decode.check_size(pixels, self.options.max_pixels)
         found = [Face(f["box"], f["score"], f["points"]) for f in record["faces"]]
         if self.options.debug:
             target = STATE / "debug" / self.bucket / f"{row['stem']}.jpg"
@@ -129,12 +133,12 @@ class Extractor:
             self._engine.close()
 
     @property
-    def engine(self) -> faces.Engine:
+    def engine(self) -> Engine:
         """The engine, loaded on first use."""
         if not self._engine:
             options = self.options
             with loading(self.weights.path, f"model of engine {options.engine}"):
-                self._engine = faces.open_engine(
+                self._engine = engines.open_engine(
                     options.engine, self.weights.path, options.search
                 )
         return self._engine
@@ -200,11 +204,10 @@ class Extractor:
                     options.max_size,
                     options.padding,
                     options.background,
-                    code.version("faces.crop"),
-                    code.version("jpeg"),
+                    code_version(crop, encode),
                 ]
             ),
-            lambda: jpeg.encode(
+            lambda: encode.encode(
                 crop.cut(image(), quad, options.max_size, options.padding)
             ),
             sidecar,

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dtst_flow import place, sidecars
-from dtst_flow.files import digest_file, digest_value
-from dtst_flow.ledger import ForeignFile, Ledgers, Part
-from dtst_flow.stages import source
-from dtst_flow.stages.failure import failure
-from dtst_flow.stages.job import Progress
+from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.runtime import verified_read
+from dtst_flow.runtime.failures import failure
+from dtst_flow.runtime.job import Progress
+from dtst_flow.utils import links
+from dtst_flow.utils.files import digest_file, digest_value
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.groups import Group
@@ -44,10 +45,10 @@ def lay_out(
         name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
         try:
             entry, written = _place(part, name, row, link)
-        except source.Changed:
+        except verified_read.Changed:
             changed.append(row["path"])
             continue
-        except (ForeignFile, sidecars.BrokenSidecar, place.LinkRefused) as error:
+        except (ForeignFile, sidecars.BrokenSidecar, links.LinkRefused) as error:
             left_out.append(failure(row["path"], error))
             log.warning("%(path)s: %(reason)s", left_out[-1])
             progress.tick(failed=True)
@@ -55,7 +56,7 @@ def lay_out(
         placed.append(entry)
         progress.tick(computed=written)
     progress.tell()
-    source.refuse(changed, ledgers.settled.parent)
+    verified_read.refuse(changed, ledgers.settled.parent)
     return placed, left_out
 
 
@@ -74,9 +75,9 @@ def _place(part: Part, name: str, row: dict, link: str) -> tuple[dict, bool]:
 def _fill(row: dict, link: str, new: Path) -> None:
     """Make what is laid out of an image under a name. Raises Changed, LinkRefused."""
     try:
-        place.WAYS[link](row["path"], new)
+        links.WAYS[link](row["path"], new)
         unchanged = digest_file(new) == row["digest"]
-    except source.GONE:
+    except verified_read.GONE:
         unchanged = False
     if not unchanged:
-        raise source.Changed(row["path"])
+        raise verified_read.Changed(row["path"])

@@ -11,13 +11,18 @@ import sys
 from dataclasses import fields, replace
 from typing import Any
 
-from dtst_flow import detect, device, embed, faces, inventory, models
-from dtst_flow.classes.entries import asked
+from dtst_flow.annotations.boxes import asked
+from dtst_flow.dataset import inventory
+from dtst_flow.dataset.state import STATE
+from dtst_flow.detect import detectors
+from dtst_flow.embed import embedders
+from dtst_flow.faces import engines
+from dtst_flow.models import store
+from dtst_flow.runtime.job import logged
 from dtst_flow.stages import detect as detect_stage
 from dtst_flow.stages import embed as embed_stage
 from dtst_flow.stages import extract_classes, extract_faces
-from dtst_flow.stages.job import logged
-from dtst_flow.state import STATE
+from dtst_flow.utils import gpu
 
 
 def run(stage: str, settings: dict[str, Any], specs: list[str]) -> None:
@@ -36,14 +41,14 @@ def run(stage: str, settings: dict[str, Any], specs: list[str]) -> None:
 
 def _faces(manifest: str, table: str, failed: str, _: str, settings: dict) -> None:
     options = options_of(extract_faces.Options, settings)
-    weights = models.resolve(faces.MODELS[options.engine], settings["weights"])
+    weights = store.resolve(engines.MODELS[options.engine], settings["weights"])
     extract_faces.run(manifest, table, failed, settings["to"], options, weights)
 
 
 def _detections(manifest: str, table: str, failed: str, _: str, settings: dict) -> None:
     options = options_of(detect_stage.Options, settings)
-    name = detect.MODELS[settings["model"]].weights
-    weights = models.resolve(name, settings["weights"])
+    name = detectors.MODELS[settings["model"]].weights
+    weights = store.resolve(name, settings["weights"])
     words = f"{table}.vocabulary"
     detect_stage.learn(asked(options.classes), weights, words)
     detect_stage.run(manifest, words, table, failed, options, weights)
@@ -59,7 +64,7 @@ def _embeddings(
 ) -> None:
     # One at a time, as of a whole batch at once the time for one would not be seen.
     options = replace(options_of(embed_stage.Options, settings), batch_size=1)
-    weights = models.resolve(embed.registered(settings), settings["weights"])
+    weights = store.resolve(embedders.registered(settings), settings["weights"])
     embed_stage.run(manifest, table, array, failed, options, weights)
 
 
@@ -80,5 +85,5 @@ def options_of(kind: type, settings: dict) -> Any:
 if __name__ == "__main__":
     asked_for = json.load(sys.stdin)
     with logged(STATE / "trial.log"):
-        device.hold(asked_for["gpu"])
+        gpu.hold(asked_for["gpu"])
         run(sys.argv[1], asked_for["settings"], asked_for["specs"])

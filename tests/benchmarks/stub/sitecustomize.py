@@ -9,7 +9,8 @@ import os
 import time
 from pathlib import Path
 
-from dtst_flow import faces
+from dtst_flow.faces import engines
+from dtst_flow.faces.base import Face
 
 
 class StubEngine:
@@ -18,14 +19,14 @@ class StubEngine:
     def __init__(self) -> None:
         self.seconds = float(os.environ.get("DTST_STUB_SECONDS", 0))
 
-    def find(self, image) -> list[faces.Face]:
+    def find(self, image) -> list[Face]:
         """Return the face; `image` is (height, width, 3) uint8 RGB."""
         time.sleep(self.seconds)
         side = min(image.shape[:2])
         eyes = ((0.35, 0.4), (0.65, 0.4))
         mouth = ((0.4, 0.7), (0.6, 0.7))
         points = tuple((x * side, y * side) for x, y in (*eyes, (0.5, 0.55), *mouth))
-        return [faces.Face((0.0, 0.0, float(side), float(side)), 1.0, points)]
+        return [Face((0.0, 0.0, float(side), float(side)), 1.0, points)]
 
     def close(self) -> None:
         """There is nothing to free."""
@@ -36,4 +37,4 @@ def open_stub(name: str, weights: Path, search: bool = True) -> StubEngine:
     return StubEngine()
 
 
-faces.open_engine = open_stub
+engines.open_engine = open_stub

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dtst_flow import device
 from dtst_flow.cluster.hdbscan.rows import NORM_ERROR
 from dtst_flow.cluster.hdbscan.threads import in_threads
+from dtst_flow.utils import gpu
 
 BLOCK = 1024
 """Rows and columns of one product: 4 MB of float32, which a core's cache about holds."""
@@ -71,7 +71,7 @@ def best_arrays(rows: int) -> Arrays:
 
     PyTorch, which takes a second and half a gigabyte, is not even imported without.
     """
-    if rows < GPU_ROWS or not device.count() or find_spec("torch") is None:
+    if rows < GPU_ROWS or not gpu.count() or find_spec("torch") is None:
         return HOST
     import torch
 

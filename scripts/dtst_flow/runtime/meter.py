@@ -1,0 +1,77 @@
+"""Measuring what a job costs: the time its images take, and the most memory it held.
+
+Each job keeps a note beside its progress, by which later runs are forecast.
+"""
+
+import os
+import platform
+import re
+import resource
+import sys
+from pathlib import Path
+from time import monotonic, time
+
+from dtst_flow.utils.files import to_json, write_atomic
+
+SUFFIX = ".cost"
+"""How the names of notes end."""
+
+BEGAN = time()
+"""When this process began, but for Python's own start."""
+
+
+class Meter:
+    """The clock of one job.
+
+    at_once  images that are worked on at once, in a batch or by workers: the first so
+             many that are computed also wait for their models and are not timed
+    """
+
+    def __init__(self, at_once: int = 1):
+        self.at_once = at_once
+        self.computed = 0
+        self.timed = 0
+        self.seconds = 0.0
+        self._last = monotonic()
+
+    def tick(self, computed: bool) -> None:
+        """Count one image as done."""
+        now = monotonic()
+        if computed and self.computed >= self.at_once:
+            self.timed += 1
+            self.seconds += now - self._last
+        self.computed += computed
+        self._last = now
+
+    def note(self, path: Path) -> None:
+        """Write down what the job has cost so far, times in seconds and memory in bytes.
+
+        seconds  the `timed` images took together
+        memory   the most this process held
+        worker   the most that any of its workers held that have ended; a kernel may add
+                 what this process held when it began that worker
+        """
+        content = {
+            "host": platform.node(),
+            "began": BEGAN,
+            "ended": time(),
+            "computed": self.computed,
+            "timed": self.timed,
+            "seconds": self.seconds,
+            "memory": _peak(),
+            "worker": _in_bytes(resource.getrusage(resource.RUSAGE_CHILDREN)),
+        }
+        write_atomic(path.with_suffix(SUFFIX), to_json(content))
+
+
+def _peak() -> int:
+    """The most memory this process held, in bytes."""
+    if not sys.platform.startswith("linux"):
+        return _in_bytes(resource.getrusage(resource.RUSAGE_SELF))
+    # What getrusage says there goes back to before this program was begun.
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) * 1024 if found else 0
+
+
+def _in_bytes(usage: resource.struct_rusage) -> int:
+    return usage.ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)

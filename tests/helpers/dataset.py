@@ -1,0 +1,118 @@
+"""A dataset of real photos, and real runs of Snakemake on it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DLIB = {
+    "extract_faces": {"engine": "dlib"},
+    "cluster": {"model": "dlib", "count_duplicates": True},
+}
+"""Path A on the models that pip brings."""
+
+
+NOTHING = "Nothing to be done"
+"""What Snakemake says where all is done."""
+
+
+class Dataset:
+    """A dataset folder and the runs on it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def run(self, *words: str, settings: dict = DLIB, ok: bool | None = True) -> str:
+        """Run Snakemake as a user would; returns all that it printed.
+
+        ok  whether it must succeed or fail; None when it may do either
+        """
+        override = self.folder.parent / f"{self.folder.name}.override.json"
+        override.write_text(
+            json.dumps(
+                {"root": str(self.folder.parent), "dataset": self.folder.name}
+                | settings
+            )
+        )
+        return self.snakemake("--configfile", str(override), *words, ok=ok)
+
+    def snakemake(self, *words: str, ok: bool = True) -> str:
+        """Run Snakemake with words of one's own."""
+        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
+        return self._call([*command, *words], ok)
+
+    def dtst(self, *words: str, ok: bool = True) -> str:
+        """Run the wrapper."""
+        main = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
+        return self._call([sys.executable, "-c", main, *words], ok)
+
+    def _call(self, command: list[str], ok: bool | None) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder.parent,
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+        printed = done.stdout + done.stderr
+        assert ok is None or (done.returncode == 0) is ok, printed
+        return printed
+
+    def computed(self) -> dict[str, int]:
+        """Rule -> images that the jobs of the last run computed."""
+        counts: dict[str, int] = {}
+        for path in (self.folder / ".dtst/progress").glob("*.json"):
+            rule = path.name.partition(".")[0]
+            counts[rule] = (
+                counts.get(rule, 0) + json.loads(path.read_text())["computed"]
+            )
+        return counts
+
+    def jobs(self) -> dict[str, int]:
+        """Rule -> how many of its jobs ran in the last run."""
+        names = [p.name for p in (self.folder / ".dtst/progress").glob("*.json")]
+        rules = [name.partition(".")[0] for name in names]
+        return {rule: rules.count(rule) for rule in set(rules)}
+
+    def results(self) -> dict[str, bytes]:
+        """Path -> content of everything the user sees, below the dataset.
+
+        But for the ids of clusters, in which a history shows.
+        """
+        return {
+            path.relative_to(self.folder).as_posix(): without_ids(path)
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+            and path.relative_to(self.folder).parts[0] not in (".dtst", ".snakemake")
+        }
+
+    def clusters(self) -> dict:
+        return json.loads((self.folder / "cluster/clusters.json").read_text())
+
+    def from_nothing(self, folder: Path) -> "Dataset":
+        """The same sources in another place, nothing run there yet."""
+        folder = folder / self.folder.name
+        shutil.copytree(self.folder / "images", folder / "images")
+        return Dataset(folder)
+
+
+def photos_of(dataset: Dataset) -> list[Path]:
+    return sorted((dataset.folder / "images").rglob("*.jpg"))
+
+
+def without_ids(path: Path) -> bytes:
+    """Content of a file; of clusters.json without the ids."""
+    content = path.read_bytes()
+    if path.name != "clusters.json":
+        return content
+    return re.sub(rb'\n *"id": "\w+",', b"", content)
+
+
+def environment() -> dict[str, str]:
+    path = [str(ROOT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}

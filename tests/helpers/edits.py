@@ -1,0 +1,243 @@
+"""Whatever a user may do to a dataset, as rules of a machine."""
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.state import state_of
+from helpers.dataset import Dataset
+from helpers.user import User
+
+FOLDERS = ("images", "images/a", "images/b")
+NAMES = ("p.jpg", "q.jpg", "Q.jpg", "q.png", "r.JPG", "s.jpg")
+
+numbers = st.integers(0, 10**6)
+folders = st.sampled_from(FOLDERS)
+names = st.sampled_from(NAMES)
+
+
+def pick(choices, number: int):
+    """One of some choices, by any number."""
+    return choices[number % len(choices)]
+
+
+class Edits(RuleBasedStateMachine):
+    """A user at work on a dataset.
+
+    made    a dataset with a run behind it, which is copied
+    pool    contents for photos
+    folder  where the machine may put its datasets
+    count   what was tried and survived
+    """
+
+    CHOICES: ClassVar[dict[tuple[str, str], tuple]]
+    """Stage and setting -> values to choose from, the usual one among them."""
+    MADE: ClassVar[dict[str, str]]
+    """Stage -> the bucket that it usually makes, that of clusters last."""
+    SUFFIXES: ClassVar[tuple[str, ...]]
+    """What may follow a photo's name in those of its results."""
+
+    def __init__(self, made: Dataset, pool: list[bytes], folder: Path, count: Counter):
+        super().__init__()
+        self.pool, self.folder, self.count = pool, folder, count
+        shutil.rmtree(folder, ignore_errors=True)
+        self.dataset = Dataset(folder / "crowd")
+        shutil.copytree(made.folder, self.dataset.folder)
+        self.user = User(self.dataset.folder)
+        for path in (self.dataset.folder / "images").rglob("*.*"):
+            if path.suffix != ".json":
+                name = path.relative_to(self.dataset.folder).as_posix()
+                self.user.files[name] = path.read_bytes()
+
+    def buckets(self) -> dict[str, str]:
+        """Stage -> the bucket that it makes now, that of clusters last."""
+        raise NotImplementedError
+
+    def ledgers(self) -> dict[str, Ledgers]:
+        """The ledgers of all buckets ever made."""
+        root = self.dataset.folder
+        every = {*self.MADE.values()}
+        for (_, name), values in self.CHOICES.items():
+            every |= {*values} if name == "to" else set()
+        return {to: Ledgers(root / to, root / state_of(to)) for to in every}
+
+    def made(self) -> list[str]:
+        """The workflow's own files, without sidecars."""
+        return sorted(
+            f"{to}/{path}"
+            for to, ledgers in self.ledgers().items()
+            for path in ledgers.owned()
+            if (ledgers.bucket / path).is_file()
+        )
+
+    def photos(self) -> list[str]:
+        return sorted(
+            p for p in self.user.files if p.startswith("images") and p[-5:] != ".json"
+        )
+
+    def own_results(self) -> list[str]:
+        """The user's files in made buckets."""
+        return sorted(p for p in self.user.files if not p.startswith("images"))
+
+    def is_known(self, path: str) -> bool:
+        """Whether a name is the workflow's, the file there or not."""
+        to, _, rest = path.partition("/")
+        return to in self.ledgers() and rest in self.ledgers()[to].owned()
+
+    # Photos
+
+    @rule(folder=folders, name=names, content=numbers)
+    def write_photo(self, folder, name, content):
+        self.user.write(f"{folder}/{name}", pick(self.pool, content))
+
+    @rule(which=numbers, content=numbers)
+    def overwrite_photo(self, which, content):
+        if self.photos():
+            self.user.write(pick(self.photos(), which), pick(self.pool, content))
+
+    @rule(which=numbers)
+    def spoil_photo(self, which):
+        if self.photos():
+            self.user.write(pick(self.photos(), which), b"no photo")
+
+    @rule(which=numbers)
+    def touch_photo(self, which):
+        if self.photos():
+            os.utime(self.dataset.folder / pick(self.photos(), which))
+
+    @rule(which=numbers, folder=folders, name=names, along=st.booleans())
+    def rename_photo(self, which, folder, name, along):
+        if self.photos() and self.user.is_free(new := f"{folder}/{name}"):
+            photo = pick(self.photos(), which)
+            self.user.rename(photo, new)
+            if along:
+                self.user.rename_sidecar(photo, new)
+
+    @rule(which=numbers)
+    def delete_photo(self, which):
+        if self.photos():
+            self.user.delete(pick(self.photos(), which))
+
+    @rule(which=numbers)
+    def make_a_folder_of_a_photo(self, which):
+        if self.photos():
+            photo = pick(self.photos(), which)
+            self.user.delete(photo)
+            self.user.write(f"{photo}/notes.txt", b"notes")
+
+    @rule()
+    def take_all_photos_away_for_a_run(self):
+        aside = self.folder / "aside"
+        (self.dataset.folder / "images").rename(aside)
+        self.dataset.run(settings=self.settings(), ok=False)
+        aside.rename(self.dataset.folder / "images")
+
+    # Sidecars, of photos and of what is made
+
+    def with_sidecars(self) -> list[str]:
+        return self.photos() * 2 + self.made()
+
+    @rule(which=numbers, key=st.sampled_from(["license", "rating", "classes"]))
+    def edit_sidecar(self, which, key):
+        if self.with_sidecars():
+            image = pick(self.with_sidecars(), which)
+            self.user.edit_sidecar(image, self.keys(key))
+
+    @rule(which=numbers, key=st.sampled_from(["license", "classes"]))
+    def replace_sidecar(self, which, key):
+        if self.with_sidecars():
+            image = pick(self.with_sidecars(), which)
+            self.user.replace_sidecar(image, self.keys(key))
+
+    def keys(self, key: str) -> dict:
+        """A key for a sidecar that was not in one before."""
+        edits = self.user.edits
+        if key == "classes":
+            box = {"box": [0, 0, 5 + edits % 20, 5]}
+            return {"classes": {("red", "mine")[edits % 2]: [box | {"by": edits}]}}
+        return {key: f"mine {edits}"}
+
+    @rule(which=numbers)
+    def break_sidecar(self, which):
+        if self.with_sidecars():
+            self.user.break_sidecar(pick(self.with_sidecars(), which))
+
+    @rule(which=numbers)
+    def delete_sidecar(self, which):
+        if self.with_sidecars():
+            self.user.delete_sidecar(pick(self.with_sidecars(), which))
+
+    @rule(which=numbers)
+    def mend_sidecar(self, which):
+        if broken := sorted(p for p in self.user.files if p.endswith(".json")):
+            image = pick(broken, which).removesuffix(".json")
+            self.user.replace_sidecar(image, self.keys("license"))
+
+    # What was made
+
+    @rule(which=numbers, edited=st.booleans())
+    def damage(self, which, edited):
+        if self.made():
+            path = self.dataset.folder / pick(self.made(), which)
+            path.unlink()  # it may be a link to the user's photo
+            if edited:
+                path.write_bytes(b"edited %d" % which)
+
+    @rule(which=numbers)
+    def delete_bucket(self, which):
+        self.user.delete(pick(sorted(self.buckets().values()), which))
+
+    @rule(which=numbers)
+    def move_to_another_cluster(self, which):
+        to = self.buckets()["cluster"]
+        laid_out = [
+            p for p in self.made() if p.startswith(f"{to}/") and p.count("/") == 2
+        ]
+        if not laid_out:
+            return
+        path = Path(pick(laid_out, which))
+        for folder in ("000", "001", "noise"):
+            new = f"{to}/{folder}/{path.name}"
+            if self.user.is_free(new) and not self.is_known(new):
+                content = (self.dataset.folder / path).read_bytes()
+                (self.dataset.folder / path).unlink()
+                self.user.write(new, content)
+                return
+
+    @rule(name=names, where=numbers, image=st.booleans())
+    def put_own_file(self, name, where, image):
+        stem = Path(name).stem
+        *made, to = self.buckets().values()
+        names = [f"{stem}{end}.jpg" for end in self.SUFFIXES]
+        places = [
+            f"{bucket}/{x}{n}" for bucket in made for x in ("", "a_") for n in names
+        ]
+        laid_out = [f"{to}/{folder}/{n}" for folder in ("000", "noise") for n in names]
+        path = pick(
+            [*places, *laid_out, f"{to}/001", f"{to}/noise/{name}/x.txt"], where
+        )
+        if self.user.is_free(path) and not self.is_known(path):
+            is_photo = image and path in places
+            own = b"the user's own %d" % self.user.edits
+            self.user.write(path, pick(self.pool, where) if is_photo else own)
+
+    @rule(which=numbers)
+    def take_own_file_away(self, which):
+        if self.own_results():
+            self.user.delete(pick(self.own_results(), which))
+
+    @rule(
+        one=numbers, two=numbers, relation=st.sampled_from(["must-link", "cannot-link"])
+    )
+    def write_labels(self, one, two, relation):
+        clusters = self.dataset.folder / self.buckets()["cluster"]
+        if self.made() and clusters.is_dir():
+            pair = [pick(self.made(), one), pick(self.made(), two)]
+            text = f"{relation},{','.join(pair)}\nname,{pair[0]},Ann\n"
+            self.user.write(f"{clusters.name}/labels.csv", text.encode())

@@ -1,0 +1,192 @@
+"""The dtst command: what it accepts, what it hands to Snakemake, what it refuses."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from dtst_flow.cli import main as cli
+from dtst_flow.cli.run import Request, command, overrides
+from helpers.dataset import ROOT
+
+
+@pytest.fixture
+def requests(monkeypatch, tmp_path):
+    """The requests that commands make, instead of runs; the current folder is empty."""
+    made = []
+    monkeypatch.setattr(cli, "run", lambda request: made.append(request) or 0)
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def call(*words: str):
+    return CliRunner().invoke(cli.main, words, catch_exceptions=False)
+
+
+def test_only_given_flags_become_settings(requests):
+    call(
+        "extract-faces", "-d", "scratch/crowd", "--to", "out", "-m", "1", "--no-padding"
+    )
+    (request,) = requests
+    assert request.settings == {
+        "extract_faces": {"to": "out", "max_faces": 1, "padding": False}
+    }
+    assert request.path == "extract-faces"
+
+
+def test_overrides_name_the_dataset_wherever_it_lies(tmp_path):
+    request = Request(tmp_path / "007", "cluster", {"cluster": {"top": 3}}, strict=True)
+    assert overrides(request) == {
+        "root": str(tmp_path),
+        "dataset": "007",
+        "path": "cluster",
+        "strict": True,
+        "cluster": {"top": 3},
+    }
+
+
+def test_words_after_dashes_reach_snakemake(requests, tmp_path):
+    call("cluster", "--from", "faces", "--cores", "3", "--", "--forceall", "--nolock")
+    words = command(requests[0], tmp_path / "x.yaml")
+    assert words[-2:] == ["--forceall", "--nolock"]
+    assert words[words.index("--cores") + 1] == "3"
+
+
+def test_shipped_profile_is_found_by_name(tmp_path):
+    words = command(
+        Request(tmp_path, "faces", {}, profile="slurm"), tmp_path / "x.yaml"
+    )
+    assert words[words.index("--profile") + 1] == str(ROOT / "profiles/slurm")
+
+
+def test_yaml_file_gives_settings_and_flags_win(requests, tmp_path):
+    (tmp_path / "crowd.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "working_dir": "scratch/crowd",
+                "extract_faces": {"from": "images/*", "to": "faces", "max_size": 512},
+                "detect": {"classes": "flower"},
+            }
+        )
+    )
+    call("extract-faces", "crowd.yaml", "--to", "other")
+    (request,) = requests
+    assert str(request.dataset) == "scratch/crowd"
+    assert request.settings["extract_faces"] == {
+        "from": "images/*",
+        "to": "other",
+        "max_size": 512,
+    }
+
+
+def test_run_takes_a_block_for_every_stage(requests, tmp_path):
+    (tmp_path / "c.yaml").write_text("cluster: {clean: true, cache: false}")
+    call("run", "faces", "c.yaml", "-d", "x")
+    (request,) = requests
+    assert set(request.settings) == {"extract_faces", "cluster"}
+    assert request.force == ("embed", "cluster")
+
+
+def test_weights_are_named_from_where_the_user_stands(requests, tmp_path):
+    call("extract-faces", "-d", "x", "--weights", "w.onnx")
+    assert requests[0].settings["extract_faces"]["weights"] == str(tmp_path / "w.onnx")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("extract-faces", "--max-sise", "3"), "'--max-size'"),
+        (("extract-faces", "--engine", "dlb"), "'dlib'"),
+        (("cluster", "images/a", "images/b"), "quoted"),
+        (("cluster", "-n", "5"), "-n means --dry-run"),
+        (("clutser",), "cluster"),
+    ],
+)
+def test_mistakes_are_refused_with_a_hint(requests, words, hint):
+    result = call(*words)
+    assert result.exit_code == 2
+    assert hint in result.output
+    assert requests == []
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("extract_faces: {max_sise: 3}", "did you mean 'max_size'"),
+        ("extract_faces: 3", "no mapping"),
+        ("- 1", "no mapping"),
+        ("a: [", "cannot be read: line 1: "),
+        ("a: \0", "cannot be read"),
+        ("a: 2024-13-45", "cannot be read"),
+        ("a: " + "[" * 10_000, "cannot be read"),
+        ("a: !!python/object/apply:os.mkdir [hacked]", "cannot be read: line 1: "),
+        ("1: 2\nextract_faces: {1: 2}", "the name 1 is no text"),
+        ("extract_faces: {from: {a: b}}", "extract_faces.from: "),
+        ("extract_faces: {weights: {a: b}}", "extract_faces.weights: "),
+        ("extract_faces: {workers: -1}", "extract_faces.workers: -1"),
+        ("working_dir: [a]", "working_dir: "),
+        ("a: &a {extract_faces: *a}\nextract_faces: *a", "recursive"),
+    ],
+)
+def test_bad_yaml_is_refused_with_a_hint(requests, tmp_path, text, hint):
+    (tmp_path / "c.yaml").write_text(text)
+    result = call("extract-faces", "c.yaml")
+    assert result.exit_code == 2 and hint in result.output
+    assert len(result.output.splitlines()) < 5
+    assert list(tmp_path.iterdir()) == [tmp_path / "c.yaml"]
+
+
+def test_text_in_yaml_is_what_stands_there(requests, tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "\ufeffworking_dir: 2024-05-01\n"
+        "extract_faces: {from: [on, 007, 1_000, x], to: 1e3, weights: ~}\n"
+        "cluster: {from: no}\n"
+    )
+    call("run", "faces", "c.yaml")
+    (request,) = requests
+    assert str(request.dataset) == "2024-05-01"
+    assert request.settings == {
+        "extract_faces": {
+            "from": ["on", "007", "1_000", "x"],
+            "to": "1e3",
+            "weights": None,
+        },
+        "cluster": {"from": "no"},
+    }
+
+
+def test_code_in_yaml_is_not_run(requests, tmp_path):
+    text = '__use_yte__: true\nextract_faces: {to: \'?open("hacked", "w").name\'}\n'
+    (tmp_path / "c.yaml").write_text(text)
+    call("extract-faces", "c.yaml")
+    assert requests[0].settings["extract_faces"]["to"].startswith("?open")
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_locked_dataset_is_said_plainly(tmp_path):
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    (tmp_path / ".snakemake/locks/0.input.lock").touch()
+    result = call("cluster", "-d", str(tmp_path), "--from", "faces")
+    assert result.exit_code == 1
+    assert "--unlock" in result.output
+
+
+def test_help_starts_without_snakemake_or_a_model_library():
+    heavy = ["snakemake", "numpy", "cv2", "mediapipe", "dlib", "onnxruntime", "hdbscan"]
+    heavy += ["jinja2", "PIL"]
+    code = (
+        "import sys\nfrom click.testing import CliRunner\n"
+        "from dtst_flow.cli.main import main\n"
+        "for command in ('extract-faces', 'report'):\n"
+        "    assert CliRunner().invoke(main, [command, '--help']).exit_code == 0\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT / "scripts")},
+    )
+    assert done.stdout == "[]\n", done.stderr

@@ -1,0 +1,153 @@
+import os
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.sidecars import merge, signature
+
+keys = st.sampled_from(["license", "origin", "tags", "source", "classes", "ü\n"])
+values = st.none() | st.integers(0, 3) | st.text("ab", max_size=2) | st.just([1, {}])
+contents = st.dictionaries(keys, values)
+origins = st.dictionaries(st.just("provenance"), values)
+ours = st.builds(lambda keys, origin: {**keys, **origin}, contents, origins)
+
+
+def no_shared_words(users: dict, ours: dict) -> bool:
+    """Whether no key has the same value by both; it would count as ours."""
+    return all(users.get(key, ...) != value for key, value in ours.items())
+
+
+class TestRead:
+    def test_no_sidecar_is_an_empty_one(self, tmp_path):
+        assert sidecars.read(tmp_path / "x.jpg") == {}
+        assert sidecars.read(tmp_path / "no folder/x.jpg") == {}
+
+    def test_it_lies_beside_the_image(self, tmp_path):
+        (tmp_path / "x.jpg.json").write_text('{"license": "CC0"}')
+        assert sidecars.read(str(tmp_path / "x.jpg")) == {"license": "CC0"}
+        assert sidecars.path_of("a/x.jpg").as_posix() == "a/x.jpg.json"
+
+    def test_a_byte_order_mark_does_no_harm(self, tmp_path):
+        (tmp_path / "x.jpg.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+        assert sidecars.read(tmp_path / "x.jpg") == {"a": 1}
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            *(b"", b"{", b"[1]", b"null", b'"text"', b"3", b'{"a": 1}}', b"\xff\xfe\0"),
+            *(b"[" * 100_000, b"9" * 5000, b"\0" * 64),
+            *(b'{"a": 1, "a": 2}', b'{"a": [{"b": 1, "b": 1}]}'),
+            b'{"a": ' * 101 + b"1" + b"}" * 101,
+            b'{"a": "' + b" " * sidecars.LARGEST + b'"}',
+        ],
+        ids=lambda content: repr(content[:9]),
+    )
+    def test_a_broken_one_is_named_and_left_as_it_is(self, tmp_path, content):
+        path = tmp_path / "x.jpg.json"
+        path.write_bytes(content)
+        with pytest.raises(sidecars.BrokenSidecar, match=r"x\.jpg\.json"):
+            sidecars.read(tmp_path / "x.jpg")
+        assert path.read_bytes() == content
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+    def test_json_may_be_in_any_unicode_encoding(self, tmp_path, encoding):
+        (tmp_path / "x.jpg.json").write_bytes('{"ü": 1}'.encode(encoding))
+        assert sidecars.read(tmp_path / "x.jpg") == {"ü": 1}
+
+    def test_what_can_be_read_can_be_written_and_signed(self, tmp_path):
+        deep = b'{"a": ' * 100 + b"NaN" + b"}" * 100
+        (tmp_path / "x.jpg.json").write_bytes(deep)
+        content = sidecars.read(tmp_path / "x.jpg")
+        sidecars.write(tmp_path / "x.jpg", merge(content, {}, signature(content)))
+        sidecars.write(tmp_path / "x.jpg", content)
+        assert repr(sidecars.read(tmp_path / "x.jpg")) == repr(content)
+
+    def test_numbers_that_are_none_stay_as_they_are(self, tmp_path):
+        content = '{\n  "a": [\n    NaN,\n    -Infinity\n  ]\n}\n'
+        (tmp_path / "x.jpg.json").write_text(content)
+        sidecars.write(tmp_path / "x.jpg", sidecars.read(tmp_path / "x.jpg"))
+        assert (tmp_path / "x.jpg.json").read_text() == content
+
+    def test_a_folder_in_its_place_is_a_broken_one(self, tmp_path):
+        (tmp_path / "x.jpg.json").mkdir()
+        with pytest.raises(sidecars.BrokenSidecar, match="directory"):
+            sidecars.read(tmp_path / "x.jpg")
+
+    def test_beside_the_longest_of_names_there_is_none(self, tmp_path):
+        image = tmp_path / ("x" * 251 + ".jpg")
+        image.touch()
+        assert sidecars.read(image) == {}
+
+    def test_the_fault_can_be_printed_whatever_the_name(self, tmp_path):
+        image = tmp_path / os.fsdecode(b"caf\xe9\n.jpg")
+        sidecars.path_of(image).write_text("{")
+        with pytest.raises(sidecars.BrokenSidecar) as raised:
+            sidecars.read(image)
+        assert "\n" not in str(raised.value)
+        assert str(raised.value).encode()
+
+
+class TestWrite:
+    def test_it_comes_back_the_same_in_the_same_order(self, tmp_path):
+        content = {"b": [1, 2.5, None], "a": {"ü": "\udce9"}, "c": True}
+        sidecars.write(tmp_path / "x.jpg", content)
+        assert list(sidecars.read(tmp_path / "x.jpg").items()) == list(content.items())
+        assert (tmp_path / "x.jpg.json").read_text().endswith("}\n")
+
+    def test_an_empty_one_is_removed(self, tmp_path):
+        image = tmp_path / "x.jpg"
+        sidecars.write(image, {"a": 1})
+        sidecars.write(image, {})
+        sidecars.write(image, {})
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_what_speaks_of_pixels_does_not_travel():
+    content = {"license": "CC0", "classes": {}, "metrics": {}, "provenance": {}}
+    assert sidecars.travelling(content) == {"license": "CC0"}
+    assert len(content) == 4
+
+
+class TestMerge:
+    @given(present=ours, ours=ours, written=st.lists(ours, max_size=2))
+    def test_loses_no_foreign_key_and_says_all_of_ours(self, present, ours, written):
+        merged = merge(present, ours, *map(signature, written))
+        foreign = {
+            key: value
+            for key, value in present.items()
+            if key != "provenance"
+            and not any(key in w and w[key] == value for w in written)
+        }
+        assert merged == {**ours, **foreign}
+
+    @given(present=ours, ours=ours, written=ours)
+    def test_again_changes_nothing(self, present, ours, written):
+        merged = merge(present, ours, signature(written))
+        assert merge(merged, ours, signature(ours), signature(written)) == merged
+
+    @given(users=contents, first=ours, second=ours)
+    def test_as_if_what_we_said_before_had_never_been(self, users, first, second):
+        assume(no_shared_words(users, first))
+        merged = merge(users, first)
+        assert merge(merged, {}, signature(first)) == users
+        again = merge(merged, second, signature(first))
+        assume(no_shared_words(users, second))
+        assert list(again.items()) == list(merge(users, second).items())
+
+    @given(ours=ours, edit=values, key=keys)
+    def test_an_edit_of_our_key_is_the_users(self, ours, edit, key):
+        assume(ours.get(key, ...) != edit)
+        edited = {**ours, key: edit}
+        assert merge(edited, ours, signature(ours))[key] == edit
+        assert merge(edited, {}, signature(ours)) == {key: edit}
+
+    def test_provenance_is_ours_alone(self):
+        edited = {"provenance": "edited"}
+        assert merge(edited, {"provenance": 1}) == {"provenance": 1}
+        assert merge(edited, {}) == {}
+
+    def test_one_is_neither_true_nor_a_float(self):
+        assert merge({"a": 1}, {}, signature({"a": True})) == {"a": 1}
+        assert merge({"a": 1}, {}, signature({"a": 1.0})) == {"a": 1}

@@ -1,0 +1,46 @@
+import pytest
+
+from dtst_flow.planning.pipelines import PATHS, settle
+
+OPEN = {
+    "extract_faces": {"from": "images/*", "to": "faces"},
+    "detect": {"from": "photos", "classes": "leaf", "model": "yolo26n"},
+    "extract_classes": {"from": None, "to": "crops", "classes": None},
+    "cluster": {"from": None, "to": "cluster", "model": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "model"),
+    [
+        ("faces", "faces", "arcface"),
+        ("images", "images/*", "clip"),
+        ("classes", "crops", "clip"),
+        ("cluster", None, "arcface"),
+    ],
+)
+def test_cluster_takes_what_the_path_gives(path, source, model):
+    cluster = settle(path, OPEN)["cluster"]
+    assert (cluster["from"], cluster["model"]) == (source, model)
+
+
+def test_classes_are_cut_out_of_what_detect_looked_at():
+    settled = settle("classes", OPEN)
+    assert settled["detect"] == OPEN["detect"]
+    assert settled["extract_classes"] == {
+        "from": "photos",
+        "to": "crops",
+        "classes": "leaf",
+    }
+    alone = settle("extract-classes", OPEN)["extract_classes"]
+    assert alone == {"from": "images/*", "to": "crops", "classes": None}
+
+
+def test_what_is_set_stays():
+    chosen = {"from": "a", "to": "b", "model": "efficientnet", "top": None}
+    assert settle("classes", OPEN | {"cluster": chosen})["cluster"] == chosen
+
+
+def test_only_the_stages_of_a_path_are_settled():
+    for path, stages in PATHS.items():
+        assert list(settle(path, OPEN)) == list(stages)

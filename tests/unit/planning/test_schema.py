@@ -1,0 +1,66 @@
+"""Settings are checked before any use is made of them, and refused in one line."""
+
+import json
+
+import pytest
+import yaml
+
+from dtst_flow.planning.schema import MOST, BadSettings, check
+from helpers.dataset import ROOT
+
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+
+
+def refused(settings: dict) -> str:
+    with pytest.raises(BadSettings) as raised:
+        check(settings, SCHEMA)
+    told = str(raised.value)
+    assert told.isprintable() and len(told) < 600
+    return told
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"extract_faces": {"workers": -1}}, "extract_faces.workers: -1 is less"),
+        ({"extract_faces": {"workers": True}}, "extract_faces.workers: True is not"),
+        ({"extract_faces": {"workers": 2.0}}, "extract_faces.workers: 2.0 is not"),
+        ({"extract_classes": {"margin": float("nan")}}, "margin: nan is no finite"),
+        ({"cluster": {"max_distance": float("inf")}}, "max_distance: inf is no finite"),
+        ({"extract_faces": {"from": 5}}, "from: 5 is not of type 'string', 'array'"),
+        ({"extract_faces": {"to": True}}, "put it in quotes"),
+        ({"detect": {"classes": ["a", {"b": 1}]}}, "detect.classes: {'b': 1} is not"),
+        ({"cluster": {"to": "a\0b"}}, "cluster.to: no name has a NUL"),
+        ({"cluster": {1: 2}}, "the name 1 is no text"),
+        ({1: 2}, "the name 1 is no text"),
+        ({"clutser": {}}, "there is no setting 'clutser'; did you mean 'cluster'?"),
+        ({"cluster": {"\x1b[2J": 1}}, r"no setting '\x1b[2J'; it has from, to"),
+        ({"cluster": None}, "cluster: None is not of type 'object'"),
+        ({"dataset": "x" * 100_000, "root": 1}, "root: 1 is not"),
+        ({"extract_faces": {"background": "x" * 100_000}}, "xxx…"),
+    ],
+)
+def test_a_bad_setting_is_named(settings, told):
+    assert told in refused(settings)
+
+
+def test_good_ones_pass():
+    check(
+        {"cluster": {"top": None, "max_distance": 1}, "dataset": "\u00fc {x}"}, SCHEMA
+    )
+
+
+def test_a_few_lines_cannot_stand_for_billions():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for i in range(1, 12):
+        lines.append(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]")
+    bomb = yaml.safe_load("\n".join(lines))["a11"]
+    assert f"more than {MOST} values" in refused({"extract_faces": {"from": bomb}})
+    endless = []
+    endless.append(endless)
+    assert f"more than {MOST} values" in refused({"extract_faces": {"from": endless}})
+
+
+def test_deep_ones_are_refused_as_well():
+    deep = json.loads("[" * 900 + "]" * 900)
+    assert "extract_faces.from: " in refused({"extract_faces": {"from": deep}})

@@ -1,0 +1,172 @@
+"""One run at a time in a dataset folder, and what dtst says to a second one."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from dtst_flow.cli import main as cli
+from dtst_flow.cli import run
+from dtst_flow.runtime import run_lock
+from helpers.dataset import ROOT
+
+LOCK = ".snakemake/locks/0.output.lock"
+
+
+@pytest.fixture
+def snakemake(monkeypatch):
+    """What runs instead of Snakemake: it says whether it sees a lock."""
+    program = f"import os; print('ran', os.path.exists({LOCK!r}))"
+    monkeypatch.setattr(run, "command", lambda *_: [sys.executable, "-c", program])
+
+
+def dtst(folder, *words: str):
+    words = ("cluster", "-d", str(folder), "--from", "faces", *words)
+    return CliRunner().invoke(cli.main, words)
+
+
+def lock(folder, host: str | None = None) -> None:
+    """What a killed Snakemake leaves, and on which machine it ran."""
+    (folder / LOCK).parent.mkdir(parents=True)
+    (folder / LOCK).touch()
+    if host:
+        run_lock.begin(folder, "dtst", 4321)
+        note = folder / run_lock.NOTE
+        note.write_text(note.read_text().replace(platform.node(), host))
+
+
+def test_a_second_run_is_refused_in_a_sentence(snakemake, tmp_path, capfd):
+    held = run_lock.hold(tmp_path)
+    run_lock.begin(tmp_path, "dtst", 1234)
+    for words in ((), ("--unlock",), ("--", "--unlock")):
+        result = dtst(tmp_path, *words)
+        assert result.exit_code == 1
+        since = f"{tmp_path} is in use by process 1234 on this machine, since "
+        assert since in result.output and " (dtst" in result.output
+    assert capfd.readouterr().out == ""
+    os.close(held)
+    assert dtst(tmp_path).exit_code == 0
+
+
+def test_a_run_that_has_just_begun_is_not_taken_for_the_one_before(snakemake, tmp_path):
+    held = run_lock.hold(tmp_path)
+    assert "in use by another run" in dtst(tmp_path).output
+    os.close(held)
+
+
+def test_the_lock_of_a_killed_run_goes_by_itself(snakemake, tmp_path, capfd):
+    lock(tmp_path, platform.node())
+    result = dtst(tmp_path)
+    assert result.exit_code == 0
+    assert "removed the lock of process 4321 on this machine" in result.output
+    assert capfd.readouterr().out == "ran False\n"
+    assert run_lock.noted(tmp_path) is None
+
+
+@pytest.mark.parametrize("host", ["node7", None])
+def test_a_lock_of_which_nothing_is_known_goes_on_request(
+    snakemake, tmp_path, capfd, host
+):
+    lock(tmp_path, host)
+    result = dtst(tmp_path)
+    assert result.exit_code == 1 and "--unlock" in result.output
+    assert not host or "process 4321 on node7" in result.output
+    assert capfd.readouterr().out == ""
+    assert dtst(tmp_path, "--unlock").exit_code == 0
+    assert capfd.readouterr().out == "ran False\n"
+
+
+def test_a_file_system_without_locks_leaves_it_to_the_user(
+    snakemake, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(run_lock, "hold", lambda dataset: None)
+    assert dtst(tmp_path).exit_code == 0
+    lock(tmp_path, platform.node())
+    assert "--unlock" in dtst(tmp_path).output
+    assert dtst(tmp_path, "--unlock").exit_code == 0
+
+
+def test_dry_runs_need_no_hold(snakemake, tmp_path, capfd, monkeypatch):
+    held = run_lock.hold(tmp_path)
+    monkeypatch.setattr("dtst_flow.forecast.pending.forecast", lambda *_: [])
+    assert dtst(tmp_path, "-n").exit_code == 0
+    os.close(held)
+
+
+def test_the_hold_ends_with_snakemake_not_with_dtst(tmp_path):
+    held = run_lock.hold(tmp_path)
+    words = [sys.executable, "-c", "input()"]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, pass_fds=(held,))
+    os.close(held)
+    with pytest.raises(BlockingIOError):
+        run_lock.hold(tmp_path)
+    process.kill()
+    process.wait()
+    os.close(run_lock.hold(tmp_path))
+
+
+def test_a_note_that_cannot_be_read_is_none(tmp_path):
+    for content in ("", "[1]", '{"pid": 3}', "{"):
+        (tmp_path / run_lock.NOTE).parent.mkdir(exist_ok=True)
+        (tmp_path / run_lock.NOTE).write_text(content)
+        assert run_lock.noted(tmp_path) is None
+
+
+def test_only_ones_own_note_is_withdrawn(tmp_path):
+    run_lock.begin(tmp_path, "dtst", 1)
+    run_lock.end(tmp_path, 2)
+    assert run_lock.noted(tmp_path).pid == 1
+    run_lock.end(tmp_path, 1)
+    assert run_lock.noted(tmp_path) is None
+
+
+@pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), 9)"])
+def test_the_note_of_a_plain_snakemake_goes_with_it_unless_it_is_killed(tmp_path, end):
+    program = "import os\nfrom dtst_flow.runtime import run_lock\n"
+    program += f"run_lock.begin_plainly({str(tmp_path)!r})\n"
+    program += f"print(run_lock.noted({str(tmp_path)!r}).command)\n{end}"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    words = [sys.executable, "-u", "-c", program]
+    said = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert said.stdout == "snakemake\n"
+    assert (tmp_path / run_lock.NOTE).exists() is bool(end)
+
+
+def test_what_it_says_of_a_run_of_another_day():
+    run = run_lock.Holder("node7", 12, "2026-01-02T14:02:11", "dtst run faces")
+    assert str(run) == "process 12 on node7, since 2026-01-02 14:02 (dtst run faces)"
+
+
+class TestFolder:
+    def test_a_foreign_state_folder_is_named(self, snakemake, tmp_path, monkeypatch):
+        (tmp_path / ".dtst").mkdir()
+        monkeypatch.setattr(os, "access", lambda path, mode: ".dtst" not in str(path))
+        result = dtst(tmp_path)
+        assert result.exit_code == 1
+        owner = (tmp_path / ".dtst").owner()
+        assert f"{tmp_path}/.dtst cannot be written to: it belongs to {owner}" in (
+            result.output
+        )
+
+    def test_a_folder_that_goes_away_is_missed(self, tmp_path, monkeypatch):
+        program = (
+            f"import shutil, sys; shutil.rmtree({str(tmp_path / 'x')!r}); sys.exit(1)"
+        )
+        monkeypatch.setattr(run, "command", lambda *_: [sys.executable, "-c", program])
+        (tmp_path / "x").mkdir()
+        result = dtst(tmp_path / "x")
+        assert result.exit_code == 1 and "is gone: it was moved or" in result.output
+
+    def test_a_failed_run_without_room_says_so(self, tmp_path, monkeypatch):
+        program = [sys.executable, "-c", "raise SystemExit(1)"]
+        monkeypatch.setattr(run, "command", lambda *_: program)
+        full = os.statvfs(tmp_path)
+        values = [*[*full][:4], 3, *[*full][5:]]
+        monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(values))
+        result = dtst(tmp_path)
+        assert result.exit_code == 1
+        assert "no space left on the file system of" in result.output
+        assert "0.0 MB are free" in result.output

@@ -1,0 +1,167 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.state import state_of
+from dtst_flow.stages import collect
+from dtst_flow.utils.files import read_table, write_table
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """The dataset, in which everything runs."""
+    monkeypatch.chdir(tmp_path)
+
+
+def extracted(shard: str, crops: dict[str, list[str]], failed=()) -> None:
+    """What extract_faces leaves of a shard: crops by image, names by their content."""
+    part = Part(Ledgers("faces", state_of("faces")), shard)
+    rows = []
+    for path, names in crops.items():
+        entries = [part.put(n, n, n.encode, {"provenance": path})[0] for n in names]
+        rows.append({"path": path, "found": len(names), "crops": entries})
+    write_table(f"tables/{shard}.jsonl", rows)
+    reasons = ({"path": path, "reason": "cannot be decoded"} for path in failed)
+    write_table(f"failed/{shard}.jsonl", reasons)
+
+
+def run(*shards: str, strict: bool = False, skipped: int = 0) -> dict:
+    """Collect the shards; returns the summary."""
+    write_table(
+        "skipped.table", ({"path": f"{i}", "reason": ""} for i in range(skipped))
+    )
+    collect.run(
+        "extract_faces",
+        [f"tables/{shard}.jsonl" for shard in shards],
+        [f"failed/{shard}.jsonl" for shard in shards],
+        "skipped.table",
+        "faces",
+        "summary.json",
+        "failed.jsonl",
+        strict,
+    )
+    return json.loads(Path("summary.json").read_text())
+
+
+def there() -> set[str]:
+    return {path.name for path in Path("faces").glob("*.jpg")}
+
+
+def test_sums_up_in_plain_words():
+    extracted("s0", {"a.jpg": ["a_00.jpg", "a_01.jpg"], "b.jpg": []}, ["d.jpg"])
+    extracted("s1", {"c.jpg": ["c_00.jpg"]}, ["b.jpg", "e\n.jpg"])
+    assert run("s0", "s1", skipped=2)["said"] == [
+        "3 images: 3 crops; 1 images show no face",
+        "3 images could not be processed",
+        "2 files were passed over, listed with reasons in "
+        ".dtst/buckets/faces/inventory/skipped.table",
+    ]
+    failures = list(read_table("failed.jsonl"))
+    assert [row["path"] for row in failures] == ["b.jpg", "d.jpg", "e\n.jpg"]
+    assert failures[0]["reason"] == "cannot be decoded"
+
+
+def test_keeps_to_itself_what_did_not_happen():
+    extracted("s", {"a.jpg": ["a_00.jpg"]})
+    assert run("s")["said"] == ["1 images: 1 crops; 0 images show no face"]
+    assert list(read_table("failed.jsonl")) == []
+
+
+def test_removes_crops_whose_source_is_gone():
+    extracted("s", {"a.jpg": ["a_00.jpg", "a_01.jpg"], "b.jpg": ["b_00.jpg"]})
+    run("s")
+    Path("faces/mine.jpg").touch()
+    extracted("s", {"a.jpg": ["a_00.jpg"]})
+    run("s")
+    assert there() == {"a_00.jpg", "mine.jpg"}
+    assert Ledgers("faces", state_of("faces")).damaged_parts() == []
+
+
+def test_the_digest_tells_whether_the_crops_changed():
+    extracted("s", {"a.jpg": ["a_00.jpg"], "b.jpg": ["b_00.jpg"], "c.jpg": []})
+    first = run("s")
+    assert run("s") == first
+    # The same crops from other shards, in another order.
+    extracted("s1", {"c.jpg": [], "a.jpg": ["a_00.jpg"]})
+    extracted("s0", {"b.jpg": ["b_00.jpg"]})
+    assert run("s1", "s0") == first
+    seen = {first["digest"]}
+    Path("faces/a_00.jpg.json").write_text('{"edited": 1}')
+    extracted("s", {"a.jpg": ["a_00.jpg"], "b.jpg": ["b_00.jpg"]})
+    seen.add(run("s")["digest"])
+    extracted("s", {"a.jpg": ["a_00.jpg"]})
+    seen.add(run("s")["digest"])
+    extracted("s", {"a.jpg": []})
+    seen.add(run("s")["digest"])
+    assert len(seen) == 4
+
+
+def test_tables_of_shards_that_are_none_any_more_go():
+    extracted("s", {"a.jpg": ["a_00.jpg"]}, ["b.jpg"])
+    extracted("s0", {"a.jpg": ["a_00.jpg"]})
+    extracted("s1", {}, ["b.jpg"])
+    run("s0", "s1")
+    for folder in ("tables", "failed"):
+        assert {path.stem for path in Path(folder).iterdir()} == {"s0", "s1"}
+
+
+def test_no_image_processed_is_an_error_once_the_bucket_is_settled():
+    extracted("s", {"a.jpg": ["a_00.jpg"]})
+    run("s")
+    Path("summary.json").unlink()
+    extracted("s", {}, ["a.jpg"])
+    with pytest.raises(SystemExit, match=r"0 images.*1 images could not"):
+        run("s")
+    assert there() == set() and not Path("summary.json").exists()
+    assert len(list(read_table("failed.jsonl"))) == 1
+
+
+def test_no_shards_at_all():
+    with pytest.raises(SystemExit, match="0 images"):
+        run()
+
+
+def test_images_without_faces_are_no_error():
+    extracted("s", {"a.jpg": []})
+    assert run("s")["said"] == ["1 images: 0 crops; 1 images show no face"]
+
+
+def test_strict_fails_for_one_failed_image_but_settles():
+    extracted("s", {"a.jpg": ["a_00.jpg"]}, ["z.jpg", "b.jpg"])
+    with pytest.raises(
+        SystemExit, match=r"2 images failed.*'b\.jpg': cannot be.*/failed"
+    ):
+        run("s", strict=True)
+    assert there() == {"a_00.jpg"} and not Path("summary.json").exists()
+    assert Ledgers("faces", state_of("faces")).damaged_parts() == []
+    assert run("s")["said"]
+
+
+def test_strict_is_content_when_all_went_well():
+    extracted("s", {"a.jpg": ["a_00.jpg"]})
+    assert run("s", strict=True) == run("s")
+
+
+def test_what_the_user_deleted_does_not_stop_it():
+    extracted("s", {"a.jpg": ["x/a_00.jpg"]})
+    run("s")
+    shutil.rmtree("faces")
+    extracted("s", {"b.jpg": ["b_00.jpg"]})
+    run("s")
+    assert there() == {"b_00.jpg"}
+
+
+def test_unfinished_sidecars_beside_the_images_go():
+    row = {"path": "images/a/x.jpg", "found": {}, "users": [], "cleared": []}
+    write_table("tables/s.jsonl", [row | {"digest": "0", "sidecar": None}])
+    write_table("failed/s.jsonl", [])
+    write_table("skipped.table", [])
+    unfinished = Path("images/a/.dtst-0123.tmp")
+    unfinished.parent.mkdir(parents=True)
+    unfinished.touch()
+    tables = ["tables/s.jsonl"], ["failed/s.jsonl"], "skipped.table"
+    collect.run("detect", *tables, ".detect", "summary.json", "failed.jsonl", False)
+    assert list(unfinished.parent.iterdir()) == []

@@ -1,0 +1,125 @@
+"""Stage embed, by the model that pip brings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dtst_flow.dataset import sidecars
+from dtst_flow.embed.embedders import MODELS
+from dtst_flow.imaging import decode, encode
+from dtst_flow.imaging.perceptual_hash import perceptual_hash
+from dtst_flow.models import store
+from dtst_flow.runtime import pool
+from dtst_flow.stages import embed
+from dtst_flow.stages.embed import Options
+from dtst_flow.utils.files import digest, read_table, write_table
+
+OPTIONS = Options("efficientnet")
+POINTS = [[600, 300], [650, 300], [625, 330], [605, 350], [645, 350]]
+ORIENTATION = 0x112
+QUARTER_TURN = 6
+"""EXIF's orientation of an image that is to be turned to the right."""
+
+
+@pytest.fixture
+def dataset(tmp_path, monkeypatch, group_photo) -> Path:
+    """A folder with a photo, the same one stored lying on its side, and a broken file."""
+    monkeypatch.chdir(tmp_path)
+    with Image.open(group_photo) as photo:
+        photo.save("upright.png")
+        lying = photo.transpose(Image.Transpose.ROTATE_90)
+        exif = Image.Exif()
+        exif[ORIENTATION] = QUARTER_TURN
+        lying.save("lying.png", exif=exif)
+    Path("broken.png").write_bytes(b"no image")
+    return tmp_path
+
+
+def run(
+    names: list[str], fresh: bool = False, options: Options = OPTIONS
+) -> tuple[list[dict], np.ndarray]:
+    """Embed images; returns the table and the array."""
+    rows = [
+        {
+            "path": name,
+            "stem": Path(name).stem,
+            "digest": digest(Path(name).read_bytes()),
+            "sidecar": None,
+        }
+        for name in names
+    ]
+    write_table("0.jsonl", rows)
+    outputs = ("table.jsonl", "array.npy", "failed.jsonl")
+    weights = store.resolve(MODELS[options.model].weights)
+    embed.run("0.jsonl", *outputs, options, weights, fresh=fresh)
+    return list(read_table("table.jsonl")), np.load("array.npy")
+
+
+def test_the_table_has_the_hash_of_the_upright_image(dataset):
+    table, array = run(["broken.png", "lying.png", "upright.png"])
+    assert [row["path"] for row in table] == ["lying.png", "upright.png"]
+    assert len(array) == 2
+    expected = f"{perceptual_hash(decode.read('upright.png')):016x}"
+    assert [row["hash"] for row in table] == [expected, expected]
+    [failure] = read_table("failed.jsonl")
+    assert failure["path"] == "broken.png"
+
+
+def test_what_comes_from_records_is_the_same(dataset, monkeypatch):
+    computed = run(["lying.png", "upright.png"])
+    monkeypatch.setattr(pool, "_Process", None)  # nothing may be looked at again
+    known = run(["lying.png", "upright.png"])
+    assert known[0] == computed[0]
+    assert known[1].tobytes() == computed[1].tobytes()
+
+
+def test_another_way_to_hash_finds_no_old_record(dataset, monkeypatch):
+    run(["upright.png"])
+    row = next(read_table("0.jsonl"))
+    weights = store.resolve("efficientnet_lite0").digest
+
+    def found() -> bool:
+        return (
+            embed.records(OPTIONS, weights).get(embed.identity({**row, "points": None}))
+            is not None
+        )
+
+    assert found()
+    monkeypatch.setattr(embed, "perceptual_hash", encode)  # other code in its place
+    assert not found()
+
+
+@pytest.mark.parametrize(
+    ("points", "size", "aligned"),
+    [
+        (POINTS, [1280, 886], "stored"),
+        (POINTS, [640, 443], "detected"),
+        (POINTS, None, "detected"),
+        (POINTS[:4], [1280, 886], "detected"),
+        ([*POINTS[:4], [1]], [1280, 886], "detected"),
+        ([*POINTS[:4], [1, None]], [1280, 886], "detected"),
+        ("points", [1280, 886], "detected"),
+    ],
+)
+def test_stored_points_count_in_an_image_of_their_size(dataset, points, size, aligned):
+    provenance = {"points": points, "size": size}
+    sidecars.write("upright.png", {"provenance": provenance})
+    [row], _ = run(["upright.png"], options=Options("dlib"))
+    assert row["aligned"] == aligned
+    sidecars.write("upright.png", {"provenance": provenance | {"size": [1, 1]}})
+    [row], _ = run(["upright.png"], options=Options("dlib"))
+    assert row["aligned"] == "detected"
+
+
+def test_batches_leave_no_trace(dataset):
+    """Nor does a broken image among them, nor who computed what before."""
+    names = ["broken.png", "lying.png", "upright.png"]
+    _, array = run(names)
+    for size in (1, 2):
+        options = Options("efficientnet", batch_size=size)
+        _, again = run(names, fresh=True, options=options)
+        assert again.tobytes() == array.tobytes()
+        [failure] = read_table("failed.jsonl")
+        assert failure["path"] == "broken.png"

@@ -1,0 +1,275 @@
+"""How clusters are laid out: as copies of the images, or as links to them."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dtst_flow.dataset import inventory, sidecars
+from dtst_flow.dataset.state import PROGRESS
+from dtst_flow.stages import cluster
+from dtst_flow.utils.files import read_json, read_table, write_atomic, write_table
+from dtst_flow.utils.links import WAYS
+
+THINGS = ("cat", "dog")
+
+
+class Dataset:
+    """A dataset of files as good as images, and the stage run on it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.state = folder / ".dtst/buckets/cluster"
+
+    def run(self, link: str, clean: bool = False) -> int:
+        """Embed and cluster all there is; returns how many images were written."""
+        shutil.rmtree(PROGRESS, ignore_errors=True)  # as a run does
+        cache = self.state / "digests.jsonl"
+        inventory.write(".", ["images/**"], self.state / "inventory", cache, 1000)
+        manifest = list(read_table(self.state / "inventory/s.jsonl"))
+        # The digest serves as perceptual hash: no two images look alike.
+        rows = [
+            row | {"aligned": "whole", "hash": row["digest"][:16]} for row in manifest
+        ]
+        write_table(self.state / "s.jsonl", rows)
+        np.save(self.state / "s.npy", np.array([embedding(row) for row in rows]))
+        cluster.run(
+            [str(self.state / "s.jsonl")],
+            [str(self.state / "s.npy")],
+            [],
+            "cluster",
+            cluster.Options("efficientnet", min_cluster_size=3),
+            str(self.state / "summary.json"),
+            str(self.state / "failed.jsonl"),
+            link=link,
+            clean=clean,
+        )
+        return read_json(PROGRESS / "cluster.all.json")["computed"]
+
+    def images(self) -> list[Path]:
+        """What is laid out, sidecars apart."""
+        files = (self.folder / "cluster").glob("*/*")
+        return sorted(path for path in files if path.suffix != ".json")
+
+    def results(self) -> dict[str, bytes]:
+        """Path -> content of all below the target bucket."""
+        bucket = self.folder / "cluster"
+        files = (path for path in bucket.rglob("*") if path.is_file())
+        return {
+            path.relative_to(bucket).as_posix(): path.read_bytes() for path in files
+        }
+
+    def sources(self) -> dict[str, tuple]:
+        """All that must not change: path -> content, inode and mtime."""
+        stats = {path: path.stat() for path in (self.folder / "images").rglob("*.*")}
+        return {
+            str(path): (path.read_bytes(), stat.st_ino, stat.st_mtime_ns)
+            for path, stat in stats.items()
+        }
+
+    def failed(self) -> dict[str, str]:
+        return {r["path"]: r["reason"] for r in read_table(self.state / "failed.jsonl")}
+
+    def ways(self) -> set[str]:
+        """What the images laid out are of the sources."""
+        inodes = {inode for _, inode, _ in self.sources().values()}
+        return {
+            "symbolic"
+            if path.is_symlink()
+            else ("hard" if path.stat().st_ino in inodes else "copy")
+            for path in self.images()
+        }
+
+
+def embedding(row: dict) -> np.ndarray:
+    """Images of one thing, by the file's name, are near each other."""
+    near = np.random.default_rng(int(row["digest"], 16)).normal(size=16) * 0.03
+    thing = next(t for t in THINGS if t in row["path"].lower())
+    return (np.eye(16)[THINGS.index(thing)] + near).astype(np.float32)
+
+
+@pytest.fixture
+def dataset(tmp_path, monkeypatch) -> Dataset:
+    """Files of equal names in three folders, some with sidecars."""
+    folder = tmp_path / "crowd"
+    for roll in ("a", "b", "deep/a"):
+        for name in ("cat.jpg", "CAT.jpg", "cat.png", "Cat.PNG", "dog.jpg", "dog.jfif"):
+            path = folder / f"images/{roll}/{name}"
+            write_atomic(path, f"{roll} {name}".encode())
+        sidecars.write(folder / f"images/{roll}/cat.jpg", {"roll": roll})
+    monkeypatch.chdir(folder)
+    return Dataset(folder)
+
+
+@pytest.fixture
+def other_disk(dataset):
+    """The target bucket is a link to a folder of another file system."""
+    shm = Path("/dev/shm")
+    if not shm.is_dir() or shm.stat().st_dev == dataset.folder.stat().st_dev:
+        pytest.skip("needs a second file system at /dev/shm")
+    bucket = shm / f"dtst-{os.getpid()}"
+    bucket.mkdir()
+    (dataset.folder / "cluster").symlink_to(bucket)
+    yield bucket
+    shutil.rmtree(bucket)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_equal_names_never_meet(dataset, way):
+    sources = dataset.sources()
+    assert dataset.run(way) == 18
+    assert dataset.ways() == {way}
+    contents = sorted(path.read_bytes() for path in dataset.images())
+    assert contents == sorted(
+        c for p, (c, _, _) in sources.items() if p[-5:] != ".json"
+    )
+    names = [str(path.relative_to(dataset.folder)) for path in dataset.images()]
+    assert len({name.casefold() for name in names}) == 18
+    assert dataset.sources() == sources
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_second_run_writes_nothing(dataset, way):
+    dataset.run(way)
+    assert dataset.run(way) == 0
+
+
+def test_the_kind_of_file_is_all_that_differs(dataset):
+    sources = dataset.sources()
+    dataset.run("copy")
+    results = dataset.results()
+    for way in ("hard", "symbolic", "hard", "copy", "symbolic", "copy"):
+        assert dataset.run(way) == 18
+        assert dataset.ways() == {way}
+        assert dataset.results() == results
+    assert dataset.sources() == sources
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_edits_leave_what_a_run_from_nothing_gives(dataset, way):
+    dataset.run(way)
+    first, second, third = dataset.images()[:3]
+    first.unlink()
+    second.unlink()
+    second.write_bytes(b"the user's own")
+    sidecars.path_of(third).write_text('{"rating": 5}')
+    images = dataset.folder / "images"
+    (images / "a/dog.jpg").rename(images / "a/hound dog.jpg")
+    (images / "b/cat.jpg").unlink()
+    (images / "b/dog.jpg").write_bytes(b"edited")
+    write_atomic(images / "b/dog.jfif", b"replaced")
+    sidecars.write(images / "deep/a/cat.jpg", {"roll": "edited"})
+    sources = dataset.sources()
+    dataset.run(way)
+    assert dataset.ways() == {way}
+    assert sidecars.read(third)["rating"] == 5
+    sidecars.path_of(third).unlink()
+    dataset.run(way)
+    results = dataset.results()
+    shutil.rmtree(dataset.folder / "cluster")
+    shutil.rmtree(dataset.folder / ".dtst")
+    dataset.run("copy")
+    assert dataset.results() == results
+    assert dataset.sources() == sources
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_image_that_moved_is_found_where_it_is(dataset, way):
+    """Its name among the clusters stays the same."""
+    photo = dataset.folder / "images/a/one cat.jpg"
+    photo.write_bytes(b"cat")
+    dataset.run(way)
+    names = [path.name for path in dataset.images()]
+    photo.rename(dataset.folder / "images/b/one cat.jpg")
+    assert dataset.run(way) == 1
+    assert [path.name for path in dataset.images()] == names
+    assert all(path.is_file() for path in dataset.images())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_clean_removes_what_is_ours(dataset, way):
+    sources = dataset.sources()
+    dataset.run(way)
+    mine = dataset.folder / "cluster/000/mine.txt"
+    mine.write_text("notes")
+    assert dataset.run(way, clean=True) == 18
+    assert mine.read_text() == "notes"
+    shutil.rmtree(dataset.folder / "images/a")
+    dataset.run(way, clean=True)
+    assert len(dataset.images()) == 12 + 1
+    assert dataset.sources().items() <= sources.items()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_sources_may_be_links(dataset, way, tmp_path):
+    images = dataset.folder / "images"
+    images.rename(tmp_path / "album")
+    images.mkdir()
+    for path in (tmp_path / "album/a").iterdir():
+        (images / path.name).symlink_to(os.path.relpath(path, images))
+    dataset.run(way)
+    assert sorted(path.read_text() for path in dataset.images()) == sorted(
+        f"a {p.name}" for p in (tmp_path / "album/a").iterdir() if p.suffix != ".json"
+    )
+    assert {path.is_symlink() for path in dataset.images()} == {way == "symbolic"}
+
+
+def test_a_refused_link_costs_only_its_image(dataset, monkeypatch):
+    dataset.run("copy")
+    link = os.link
+
+    def full(source, new):
+        if "/b/cat.png" in source:
+            raise OSError(errno.EMLINK, os.strerror(errno.EMLINK))
+        link(source, new)
+
+    monkeypatch.setattr(os, "link", full)
+    assert dataset.run("hard") == 17
+    assert dataset.ways() == {"hard"}
+    [(path, reason)] = dataset.failed().items()
+    assert path == "images/b/cat.png" and "Too many links" in reason
+    said = read_json(dataset.state / "summary.json")["said"]
+    assert "1 images could not be laid out" in said
+
+
+def test_a_file_in_the_way_costs_only_its_image(dataset):
+    dataset.run("copy")
+    laid_out = dataset.images()[0]
+    dataset.run("copy", clean=True)
+    shutil.rmtree(dataset.folder / ".dtst")
+    laid_out.write_bytes(b"the user's own")
+    dataset.run("symbolic")
+    assert laid_out.read_bytes() == b"the user's own"
+    [reason] = dataset.failed().values()
+    assert "not written by dtst" in reason
+
+
+def test_a_broken_sidecar_among_the_clusters_costs_only_its_image(dataset):
+    dataset.run("copy")
+    broken = sidecars.path_of(dataset.images()[0])
+    broken.write_text("{")
+    assert dataset.run("hard") == 17
+    assert broken.read_text() == "{"
+    [reason] = dataset.failed().values()
+    assert "cannot be read" in reason
+    broken.unlink()
+    assert dataset.run("hard") == 1
+    assert dataset.failed() == {}
+
+
+def test_another_disk_refuses_hard_links_only(dataset, other_disk):
+    for way in ("copy", "symbolic"):
+        assert dataset.run(way) == 18
+        assert dataset.ways() == {way}
+        assert all(path.is_file() for path in other_disk.glob("*/*"))
+    sources = dataset.sources()
+    (dataset.state / "summary.json").unlink()
+    with pytest.raises(SystemExit, match=r"cross-device link; use another --link"):
+        dataset.run("hard")
+    assert len(dataset.failed()) == 18
+    assert [path.name for path in other_disk.iterdir()] == ["clusters.json"]
+    assert not (dataset.state / "summary.json").exists()
+    assert dataset.sources() == sources
