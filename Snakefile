@@ -51,7 +51,7 @@ onstart:
     one_look_ahead(workflow.scheduler)
     run_lock.begin_plainly(DATASET)
     shutil.rmtree(PROGRESS, ignore_errors=True)
-    SUMMED_UP.update(written(BUCKETS))
+    SUMMED_UP.update(written_at(BUCKETS))
 
 
 onsuccess:

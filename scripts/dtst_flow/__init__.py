@@ -1,21 +1,21 @@
 """dtst-flow: from folders of photos to structured image datasets.
 
-The rooms, lowest first; a room never imports one above it:
+The rooms, highest first; each imports only rooms below it (``lint-imports`` holds that):
 
-files, arrays, place, sidecars  what lies on disk
-images, jpeg                   pixels, read and written
-perceptual                     what an image coarsely looks like, in 64 bits
-code, packs, records, ledger   what is known of images, which files are ours
-stems, inventory               which images there are, and in which shards
-paths                          which stages follow each other
-models                         where weights come from
-faces, embed, detect           the models themselves, each kind behind one interface
-classes                        boxes in sidecars and the crops cut by them
-cluster                        grouping embeddings, and what becomes of the groups
-stages                         one module a rule: shard manifest in, shard table out
-summary                        what a run did, in plain words
-report                         a page to look at what was found
-cli                            the ``dtst`` command
+cli          flags in, one Snakemake run out
+forecast     how much is left to compute, and what that takes
+planning     what a config asks for, and what is stale: all that the Snakefile decides
+report       what a run did in plain words, and a page about the clusters
+stages       one module per stage: options, records, work, words
+annotations  boxes in sidecars, who wrote them, the crops they ask for
+runtime      around a job: run lock, log, worker pool, progress, failures
+faces, detect, embed   models behind one interface each
+cluster      embeddings in, groups out
+models       where weights come from
+dataset      the user's folder: scan, inventory, sidecars, which files are ours
+cache        results by content: nothing is computed twice
+imaging      decode, encode, perceptual hash
+utils        files, locks, links, text, GPUs: know nothing of datasets
 """
 
 __version__ = "0.1.0"

@@ -139,7 +139,7 @@ def stages(weights: Weights) -> None:
     rows = list(read_table(state / "inventory/s.jsonl"))
     ledgers = Ledgers("cluster", state)
     placed, _ = lay_out(rows, [], np.arange(len(rows)), ledgers, "copy")
-    ledgers.settle({"all": placed})
+    ledgers.commit({"all": placed})
 
 
 @pytest.mark.usefixtures("in_this_process")

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from dtst_flow.cli.settings import read_yaml, schema
 from dtst_flow.dataset.containment import BadBucket, check_target
 from dtst_flow.dataset.scan import parse_specs, scan
-from dtst_flow.planning.pipelines import PATHS, settle
+from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.planning.schema import BadSettings, check
 from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
 from helpers.dataset import Dataset
 
 SEEDS = sorted((Path(__file__).parent / "seeds/configs").iterdir())
-SECTIONS = PATHS["faces"] + PATHS["classes"][:2]
+SECTIONS = PIPELINES["faces"] + PIPELINES["classes"][:2]
 KINDS = {
     "extract_faces": [extract_faces.Options],
     "detect": [detect.Options],
@@ -118,8 +118,8 @@ def try_one(path: Path, content: bytes) -> None:
         for name in SECTIONS
     }
     check(every, SCHEMA)
-    for name in PATHS:
-        for stage, values in settle(name, every).items():
+    for name in PIPELINES:
+        for stage, values in resolve_defaults(name, every).items():
             use(stage, values)
 
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dtst_flow.annotations.ownership import Written
-from dtst_flow.annotations.visited import Looked
+from dtst_flow.annotations.ownership import Ownership
+from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
 from dtst_flow.stages import embed, extract_classes
 from dtst_flow.stages.extract_classes import Options
@@ -121,7 +121,7 @@ def check_points() -> None:
 
 def check_round_trip(present: dict) -> None:
     """What detect writes goes away again, and all else stays."""
-    written = Written("detected", Looked("looked"))
+    written = Ownership("detected", Visited("looked"))
     found = {"flower": [{"score": 0.5, "box": [1, 2, 3, 4]}], "new": []}
     try:
         written.put("a.jpg", "digest", found)

@@ -25,7 +25,7 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 from PIL import Image
 
 from dtst_flow.imaging import decode
-from dtst_flow.planning.pipelines import PATHS
+from dtst_flow.planning.pipelines import PIPELINES
 from helpers import colour_detector
 from helpers.dataset import DLIB, Dataset
 from helpers.edits import FOLDERS, NAMES, Edits, numbers, pick
@@ -113,7 +113,7 @@ class Histories(Edits):
 
     @rule(which=numbers)
     def run_one_command(self, which):
-        stage = pick(PATHS[self.SETTINGS["path"]], which)
+        stage = pick(PIPELINES[self.SETTINGS["path"]], which)
         values = self.settings(stage.replace("_", "-"))
         if stage == "cluster":
             made = [to for stage, to in self.buckets().items() if stage != "cluster"]

@@ -13,7 +13,7 @@ from PIL import Image
 from dtst_flow.cache import packs
 from dtst_flow.cli.main import main
 from dtst_flow.dataset.ledger import ForeignFile, Ledgers, Part
-from dtst_flow.stages import collect
+from dtst_flow.stages import detect
 from dtst_flow.utils.files import read_json, to_json, write_atomic, write_table
 from helpers import clustered
 
@@ -61,15 +61,15 @@ def test_a_ledger_gives_no_file_outside_away(ledgers, mine):
     with chdir(ledgers.bucket.parent):
         for name in ("inventory.jsonl", "table.jsonl", "failed.jsonl"):
             write_table(name, [])
-        collect.written().put("gone.jpg", "", {})
-        assert ledgers.settle({"s": []}) == ["out/a.jpg", "out/b/c.jpg"]
+        detect.ownership().put("gone.jpg", "", {})
+        assert ledgers.commit({"s": []}) == ["out/a.jpg", "out/b/c.jpg"]
     assert ledgers.parts() == ["s"] and ledgers.owned() == {}
 
 
 @pytest.mark.parametrize("path", ["out/a.jpg", "out/new.jpg", "../../secret.jpg"])
 def test_nothing_is_written_past_a_link(ledgers, mine, tmp_path, path):
     with pytest.raises(ForeignFile, match="leads out of its bucket"):
-        Part(ledgers, "s").put(path, "key", lambda: b"ours", {"a": 2})
+        Part(ledgers, "s").write(path, "key", lambda: b"ours", {"a": 2})
     assert not (tmp_path / "home/new.jpg").exists()
 
 

@@ -15,15 +15,15 @@ from snakemake.exceptions import WorkflowError
 # Jobs run in the dataset's folder; what lies there is data, no modules to import.
 os.environ.update(PYTHONSAFEPATH="1")
 
-from dtst_flow.annotations.boxes import asked
+from dtst_flow.annotations.boxes import parse_classes
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cluster import constraints
 from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import (
     BadBucket,
-    check_no_way_out,
+    check_no_escape,
     check_target,
-    is_below,
+    is_relative,
 )
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import PROGRESS, STATE, StateGone, make_state, state_of
@@ -34,9 +34,9 @@ from dtst_flow.faces import engines
 from dtst_flow.forecast import verdict
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
-from dtst_flow.planning.pipelines import PATHS, settle
+from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.report import page, place
-from dtst_flow.report.summary import summary, written
+from dtst_flow.report.summary import summary, written_at
 from dtst_flow.runtime import run_lock, watchdog
 from dtst_flow.runtime.failures import healed_parts
 from dtst_flow.runtime.scheduling import one_look_ahead
@@ -55,8 +55,8 @@ MODULES = {
     "cluster": cluster_stage,
 }
 OPTIONS = {stage: module.Options for stage, module in MODULES.items()}
-STAGES = PATHS[config["path"]]
-config.update(settle(config["path"], config))
+STAGES = PIPELINES[config["path"]]
+config.update(resolve_defaults(config["path"], config))
 # detect makes no bucket, it writes sidecars; no folder can bear that name.
 BUCKETS = {stage: config[stage].get("to", f".{stage}") for stage in STAGES}
 # Only the process that starts the run may look for a GPU; on a node it is told by the
@@ -68,12 +68,12 @@ elif workflow.is_main_process:
 else:
     GPU = int(os.environ.get("DTST_GPU", 0))
 os.environ.update(DTST_GPU=str(GPU))
-if not is_below(config["dataset"]):
+if not is_relative(config["dataset"]):
     raise WorkflowError(f"dataset {config['dataset']!r} is no folder below root")
 ROOT = os.path.realpath(os.path.expanduser(config["root"]))
 DATASET = Path(ROOT) / config["dataset"]
 SUMMED_UP = {}
-"""The summaries from before this run, as `written` gives them."""
+"""The summaries from before this run, as `written_at` gives them."""
 
 watchdog.announce()
 if config["container"] and "://" not in config["container"]:
@@ -97,10 +97,10 @@ try:
     for stage in STAGES:
         if "to" in config[stage]:
             check_target(bucket(stage))
-            check_no_way_out(DATASET, bucket(stage))
+            check_no_escape(DATASET, bucket(stage))
         # The state itself may be a link of the user's, to another disk.
         below = state_of(bucket(stage)).relative_to(STATE)
-        check_no_way_out(DATASET / STATE, str(below))
+        check_no_escape(DATASET / STATE, str(below))
 except BadBucket as error:
     raise WorkflowError(str(error)) from error
 

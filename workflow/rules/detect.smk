@@ -5,7 +5,7 @@
 #        table of them for every shard, and, when all are done, a summary
 
 if "detect" in STAGES and not config["detect"]["clear"]:
-    if not asked(config["detect"]["classes"]):
+    if not parse_classes(config["detect"]["classes"]):
         raise WorkflowError(
             "detect needs classes: --classes flower,leaf, or detect: classes"
         )
@@ -26,7 +26,7 @@ rule vocabulary:
         runtime=lambda w, attempt: 30 * attempt,
     params:
         # A function, as in a name braces are just that.
-        classes=lambda w: asked(config["detect"]["classes"]),
+        classes=lambda w: parse_classes(config["detect"]["classes"]),
         weights=main_process(lambda w: version("detect")["weights"]),
         code=code_version(detect_stage, detect_vocabulary),
     message:

@@ -99,7 +99,7 @@ def _is_number(value: Any) -> bool:
     return is_number and abs(value) < math.inf
 
 
-def asked(classes: str | list[str] | None) -> list[str] | None:
+def parse_classes(classes: str | list[str] | None) -> list[str] | None:
     """Classes as given by the user, a comma list or a list, one by one; None for all."""
     if isinstance(classes, str):
         classes = [name.strip() for name in classes.split(",") if name.strip()]

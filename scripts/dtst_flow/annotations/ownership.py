@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.annotations.notes import Notes
-from dtst_flow.annotations.visited import Looked
+from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
 from dtst_flow.utils.files import to_json
 
 
-class Written:
+class Ownership:
     """What detection wrote into the sidecars of a dataset.
 
     folder  where that is noted, one small file an image
@@ -25,7 +25,7 @@ class Written:
             known again by them
     """
 
-    def __init__(self, folder: str | Path, looked: Looked):
+    def __init__(self, folder: str | Path, looked: Visited):
         self._notes = Notes(folder)
         self._looked = looked
 

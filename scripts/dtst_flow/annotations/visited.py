@@ -12,7 +12,7 @@ from pathlib import Path
 from dtst_flow.utils.files import digest, read_table, write_atomic, write_table
 
 
-class Looked:
+class Visited:
     """The images that detection has looked at until now.
 
     folder  where that is noted
@@ -34,7 +34,7 @@ class Looked:
             with suppress(FileNotFoundError):  # the first run, or just settled
                 yield from read_table(table)
 
-    def settle(self, images: Iterable[tuple[str, str]]) -> None:
+    def commit(self, images: Iterable[tuple[str, str]]) -> None:
         """Note the path and digest of each image instead of all that `rows` gives."""
         write_table(self._table, ({"path": p, "digest": d} for p, d in images))
         for table in self._since:

@@ -76,7 +76,7 @@ class Records:
         if self._new is not None:
             self._new[key] = content
 
-    def settle(self) -> None:
+    def compact(self) -> None:
         """Pack what the job has found; for its end, when its processes are gone."""
         _pack(self.folder, self._journals())
         self.close()

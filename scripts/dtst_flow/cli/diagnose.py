@@ -28,7 +28,7 @@ def _why(folder: Path) -> str:
         return f"it belongs to user {folder.stat().st_uid}"
 
 
-def trouble(dataset: Path) -> str | None:
+def diagnose(dataset: Path) -> str | None:
     """What may have made a run fail that has nothing to do with it, if anything."""
     try:
         found = os.statvfs(dataset)

@@ -10,7 +10,7 @@ from dtst_flow.dataset.state import state_of
 from dtst_flow.utils.files import read_json, to_json
 from dtst_flow.utils.text import printable
 
-SHOWN = 10
+MAX_SHOWN = 10
 """Images of each kind named; --json names them all."""
 
 
@@ -82,7 +82,7 @@ def tell(changes, called: dict[str, str]) -> Iterator[str]:
         yield f"merged: {names(parts)} into {name(id_)}"
     for id_, (was, is_) in changes.sizes.items():
         yield f"{'grew' if is_ > was else 'shrank'}: {name(id_)} from {was} to {is_}"
-    for image, was, is_ in changes.moved[:SHOWN]:
+    for image, was, is_ in changes.moved[:MAX_SHOWN]:
         yield f"moved: {image!r} from {name(was)} to {name(is_)}"
-    if len(changes.moved) > SHOWN:
-        yield f"... and {len(changes.moved) - SHOWN} more; --json names them all"
+    if len(changes.moved) > MAX_SHOWN:
+        yield f"... and {len(changes.moved) - MAX_SHOWN} more; --json names them all"

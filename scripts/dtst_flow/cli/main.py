@@ -13,7 +13,7 @@ from dtst_flow.cli.diff import diff
 from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.run import Request, run
-from dtst_flow.planning.pipelines import PATHS
+from dtst_flow.planning.pipelines import PIPELINES
 from dtst_flow.utils.text import printable
 
 WHOLE = ("faces", "images", "classes")
@@ -93,7 +93,7 @@ def path_command(path: str) -> click.Command:
     It has flags for all settings of a single stage; of several stages for what is asked
     of the first, as more would be ambiguous.
     """
-    stages = PATHS[path]
+    stages = PIPELINES[path]
 
     def call(**values: object) -> None:
         _run(_request(path, stages, values))

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import yaml
 
-from dtst_flow.cli.diagnose import check, trouble
+from dtst_flow.cli.diagnose import check, diagnose
 from dtst_flow.dataset.state import STATE, StateGone, make_state
 from dtst_flow.planning.home import home
 from dtst_flow.runtime import acquire, run_lock
@@ -95,7 +95,7 @@ def run(request: Request) -> int:
         return _run(request)
     except OSError as error:
         raise click.ClickException(
-            trouble(request.dataset)
+            diagnose(request.dataset)
             or f"{error.filename or request.dataset}: {error.strerror}"
         ) from error
 
@@ -117,7 +117,7 @@ def _run(request: Request) -> int:
         code = _wait(process)
         if not run_lock.is_locked(request.dataset):  # else Snakemake was killed
             run_lock.end(request.dataset, process.pid)
-    if code and (why := trouble(request.dataset)):
+    if code and (why := diagnose(request.dataset)):
         raise click.ClickException(why)
     return code
 

@@ -8,7 +8,7 @@ import numpy as np
 from dtst_flow.cluster import hdbscan
 from dtst_flow.cluster.constraints import Constraints, merge, split
 from dtst_flow.cluster.duplicates import Sets
-from dtst_flow.cluster.max_distance import within
+from dtst_flow.cluster.max_distance import split_far
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def group(
     found = hdbscan.cluster(kept, min_cluster_size, min_samples)
     clusters = found.clusters
     if max_distance is not None:
-        clusters = within(kept, found, max_distance, min_cluster_size)
+        clusters = split_far(kept, found, max_distance, min_cluster_size)
     if not found.clusters and same is not None:
         clusters = _single(kept, found, min_cluster_size, same)
     clusters = [np.flatnonzero(np.isin(sets.of, rows)) for rows in clusters]

@@ -11,7 +11,7 @@ from scipy.cluster.hierarchy import fcluster
 from dtst_flow.cluster.hdbscan import Clustering
 
 
-def within(
+def split_far(
     vectors: np.ndarray,
     found: Clustering,
     max_distance: float,

@@ -11,7 +11,7 @@ class BadBucket(Exception):
     """A bucket spec that cannot be used; the message says why and what would do."""
 
 
-def is_below(path: object) -> bool:
+def is_relative(path: object) -> bool:
     """Whether a path, as it is written, names something below the folder it starts at."""
     if not isinstance(path, str) or "\0" in path or path.startswith("/"):
         return False
@@ -20,15 +20,15 @@ def is_below(path: object) -> bool:
     return bool(parts) and ".." not in parts
 
 
-def leads_out(folder: str | Path, path: str) -> bool:
+def escapes(folder: str | Path, path: str) -> bool:
     """Whether links on the way take a path out of the folder that it starts at."""
     real = Path(os.path.realpath(Path(folder, path)))
     return not real.is_relative_to(os.path.realpath(folder))
 
 
-def check_no_way_out(dataset: str | Path, name: str) -> None:
+def check_no_escape(dataset: str | Path, name: str) -> None:
     """Refuse a folder to write into that is a link out of the dataset. Raises BadBucket."""
-    if leads_out(dataset, name):
+    if escapes(dataset, name):
         raise BadBucket(
             f"{name!r} leads out of the dataset folder {dataset} by a link, and nothing "
             "is written there; to keep a dataset on another disk, link its whole folder"
@@ -37,7 +37,7 @@ def check_no_way_out(dataset: str | Path, name: str) -> None:
 
 def check_target(to: str) -> None:
     """Refuse a target that is no plain name of a folder. Raises BadBucket."""
-    if not is_below(to) or not PurePosixPath(to).name.strip():
+    if not is_relative(to) or not PurePosixPath(to).name.strip():
         raise BadBucket(
             f"--to {to!r} must name a folder below the dataset folder, such as 'faces'"
         )

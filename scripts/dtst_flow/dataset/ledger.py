@@ -2,7 +2,7 @@
 
 A bucket's results are written in *parts* (a part is a shard, or the whole of it).
 A part notes each file in a journal before and after writing it; when all parts are
-done, `settle` removes what is no longer wanted and turns the journals into ledgers.
+done, `commit` removes what is no longer wanted and turns the journals into ledgers.
 
 A row of a ledger is {path, key, stat, written, sidecar}: path relative to the bucket,
 key naming all that the content was made from, [size, mtime in ns] of the file, the
@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.containment import is_below, leads_out
+from dtst_flow.dataset.containment import escapes, is_relative
 from dtst_flow.utils.files import sweep, temporary, to_json, write_table
 
 
@@ -127,7 +127,7 @@ class Ledgers:
         }
         return sorted(unsettled | edited)
 
-    def settle(self, parts: dict[str, list[dict]]) -> list[str]:
+    def commit(self, parts: dict[str, list[dict]]) -> list[str]:
         """Make the rows of `parts` all there is: remove our other files, note the rest.
 
         Returns the paths removed, sorted.
@@ -148,7 +148,7 @@ class Ledgers:
 
     def leads_out(self, path: str) -> bool:
         """Whether links take the folder of one of the bucket's paths out of it."""
-        return leads_out(self.bucket, os.path.dirname(path))
+        return escapes(self.bucket, os.path.dirname(path))
 
     def _remove(self, path: Path, row: dict) -> None:
         if _is_ours(path, row):
@@ -177,7 +177,7 @@ class Part:
         self.known = ledgers.rows(name)
         self._owned: dict[str, dict] | None = None
 
-    def put(
+    def write(
         self,
         path: str,
         key: str,
@@ -195,11 +195,11 @@ class Part:
         Returns (ledger row, whether the file had to be written). Raises ForeignFile,
         BrokenSidecar.
         """
-        return self.place(
+        return self.write_with(
             path, key, lambda new: new.write_bytes(make()), sidecar, reserved
         )
 
-    def place(
+    def write_with(
         self,
         path: str,
         key: str,
@@ -207,7 +207,7 @@ class Part:
         sidecar: dict | None = None,
         reserved: bool = False,
     ) -> tuple[dict, bool]:
-        """`put` for a file that is more than its content, such as a link.
+        """`write` for a file that is more than its content, such as a link.
 
         fill  makes the file under the name given, beside its place; called only when it
               is not there already
@@ -320,7 +320,7 @@ def _rows(path: Path) -> Iterator[dict]:
 def _is_row(row: object) -> bool:
     return (
         isinstance(row, dict)
-        and is_below(row.get("path"))
+        and is_relative(row.get("path"))
         and isinstance(row.get("written"), list)
         and all(isinstance(signature, dict) for signature in row["written"])
     )

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.containment import BadBucket, check_target, is_below
+from dtst_flow.dataset.containment import BadBucket, check_target, is_relative
 from dtst_flow.imaging.decode import SUFFIXES
 
 
@@ -69,7 +69,7 @@ def scan(
     target = to and os.path.realpath(dataset / to)
     listing = Listing()
     for spec in specs:
-        if not is_below(spec):
+        if not is_relative(spec):
             raise BadBucket(
                 f"bucket {spec!r} lies outside the dataset folder; "
                 "name it relative to that folder, or link it in there"

@@ -65,7 +65,8 @@ class Embedder(Protocol):
 
     def run(self, batch: list[np.ndarray]) -> np.ndarray:
         """Return the rows of at most `batch_size` prepared samples, as the model gives
-        them."""
+        them.
+        """
 
     def compute(self, prepared: list[np.ndarray]) -> np.ndarray:
         """Return (prepared, dimensions) float32, rows of length 1."""

@@ -26,7 +26,7 @@ RULES = {
 }
 """Rule -> the settings of its stage that its cost depends on."""
 
-KEPT = 5
+ROWS_KEPT = 5
 """Rows of one rule under the same circumstances that are kept, the last ones."""
 
 ALL_KEPT = 2000
@@ -188,7 +188,7 @@ def keep(new: Iterable[Cost]) -> None:
     kept = []
     for cost in reversed([*read(), *new]):
         seen[cost.key] += 1
-        if seen[cost.key] <= KEPT:
+        if seen[cost.key] <= ROWS_KEPT:
             kept.append(cost)
     write_table(file(), map(asdict, reversed(kept[:ALL_KEPT])))
 

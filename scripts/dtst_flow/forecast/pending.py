@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import yaml
 
-from dtst_flow.annotations.boxes import asked
+from dtst_flow.annotations.boxes import parse_classes
 from dtst_flow.cli import settings
 from dtst_flow.cli.run import Request
 from dtst_flow.dataset import inventory, scan, sidecars
@@ -23,7 +23,7 @@ from dtst_flow.faces import engines
 from dtst_flow.forecast.predict import Counted, Setup, outlook
 from dtst_flow.models import store
 from dtst_flow.planning.home import home
-from dtst_flow.planning.pipelines import PATHS, settle
+from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.stages import detect as detect_stage
 from dtst_flow.stages import embed as embed_stage
 from dtst_flow.stages import extract_classes, extract_faces
@@ -41,12 +41,12 @@ def forecast(request: Request, seconds: float) -> Iterator[str]:
     os.chdir(request.dataset)
     try:
         every = {}
-        for section in PATHS[request.path]:
+        for section in PIPELINES[request.path]:
             properties = settings.schema()[section]["properties"]
             values = {name: p["default"] for name, p in properties.items()}
             given = request.settings.get(section, {})
             every[section] = values | base.get(section, {}) | given
-        settled = settle(request.path, every)
+        settled = resolve_defaults(request.path, every)
         counted = [_count(section, values) for section, values in settled.items()]
         yield from outlook(request.path, counted, _setup(request, base, seconds))
     finally:
@@ -158,7 +158,7 @@ def _new_detections(values: dict, content: dict[str, str]) -> tuple[list[str], s
     options = options_of(detect_stage.Options, values)
     kind = detectors.MODELS[values["model"]]
     weights = store.resolve(kind.weights, values["weights"])
-    learnt = vocabulary.learn(weights, asked(options.classes))
+    learnt = vocabulary.learn(weights, parse_classes(options.classes))
     records = detect_stage.records(options, weights.digest, learnt)
     return distinct({p: d for p, d in content.items() if records.get(d) is None}), ""
 
@@ -166,7 +166,7 @@ def _new_detections(values: dict, content: dict[str, str]) -> tuple[list[str], s
 def _to_clear(values: dict, images: list[str]) -> int:
     """How many sidecars hold something that detect would take out."""
     wanted = detect_stage.clears(options_of(detect_stage.Options, values))
-    written = detect_stage.written()
+    written = detect_stage.ownership()
     return sum(any(map(wanted, written.classes(path))) for path in images)
 
 

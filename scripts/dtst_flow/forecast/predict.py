@@ -17,7 +17,7 @@ from dtst_flow.forecast import costs, estimate
 from dtst_flow.forecast.costs import Rate
 from dtst_flow.forecast.crop_stats import Made, made
 from dtst_flow.forecast.estimate import Estimate
-from dtst_flow.forecast.trial import FEW, Trial, Trials, size_of
+from dtst_flow.forecast.trial import TRIAL_IMAGES, Trial, Trials, size_of
 from dtst_flow.forecast.verdict import FORECAST, Forecast, asked
 
 RECORD = 500
@@ -208,7 +208,7 @@ class Planner:
             at = self.counted.index(stage)
             if not stage.images and at:
                 self._try(self.counted[at - 1])
-            images = stage.todo if len(stage.todo) >= FEW else stage.images
+            images = stage.todo if len(stage.todo) >= TRIAL_IMAGES else stage.images
             by_size = sorted(images, key=stage.files.__getitem__)
             self._tried[stage.stage] = self.trials.run(
                 stage.stage, stage.settings, by_size
@@ -221,7 +221,7 @@ class Planner:
         if not past:
             begin = self.setup.planning / len(self.counted) + 2 * JOB
             return estimate.grown(begin, 0, images, 1, estimate.LISTING)
-        rate = costs.rate(past[-costs.KEPT :])
+        rate = costs.rate(past[-costs.ROWS_KEPT :])
         return estimate.grown(rate.begin, rate.images, images, 1, estimate.LISTING)
 
     def _clustered(self, found: Estimate, images: int) -> Estimate:

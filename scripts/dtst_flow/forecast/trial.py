@@ -16,7 +16,7 @@ from dtst_flow.forecast.costs import Cost
 from dtst_flow.forecast.verdict import notes_of
 from dtst_flow.utils.files import read_table, to_json
 
-FEW = 5
+TRIAL_IMAGES = 5
 """Images tried."""
 
 PATIENCE = 60
@@ -63,7 +63,7 @@ class Trials:
                 Without any, what the trial before left in the stage's source
         """
         rule = "embed" if stage == "cluster" else stage
-        chosen = spread(images, FEW)
+        chosen = spread(images, TRIAL_IMAGES)
         specs = chosen or [settings["from"]]
         if not chosen and not (self.folder / specs[0]).is_dir():
             return None

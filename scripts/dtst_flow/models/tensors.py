@@ -31,7 +31,8 @@ class BadWeights(ModelError):
 @dataclass(frozen=True)
 class Tensor:
     """Where a tensor lies: the key of its storage, and in that, counted in elements,
-    its start, shape and strides."""
+    its start, shape and strides.
+    """
 
     storage: str
     start: int
@@ -40,7 +41,8 @@ class Tensor:
 
     def array(self, content: bytes, dtype: np.dtype) -> np.ndarray:
         """The tensor as contiguous float32. Raises TypeError or ValueError if it
-        reaches outside of its storage's content."""
+        reaches outside of its storage's content.
+        """
         size = dtype.itemsize
         strides = [step * size for step in self.strides]
         view = np.ndarray(self.shape, dtype, content, self.start * size, strides)

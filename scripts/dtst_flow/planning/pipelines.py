@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-PATHS = {
+PIPELINES = {
     "faces": ("extract_faces", "cluster"),
     "images": ("cluster",),
     "classes": ("detect", "extract_classes", "cluster"),
@@ -17,7 +17,7 @@ SOURCE = "images/*"
 """Where a path starts that is given no source."""
 
 
-def settle(path: str, settings: dict[str, dict]) -> dict[str, dict]:
+def resolve_defaults(path: str, settings: dict[str, dict]) -> dict[str, dict]:
     """Fill in what the settings of a path's stages leave open.
 
     settings  stage -> its settings, None where they are left open
@@ -32,7 +32,7 @@ def settle(path: str, settings: dict[str, dict]) -> dict[str, dict]:
     model = "clip" if path in ("images", "classes") else "arcface"
     classes = None
     settled = {}
-    for stage in PATHS[path]:
+    for stage in PIPELINES[path]:
         defaults = {"from": source, "model": model, "classes": classes}
         filled = {
             name: defaults.get(name) if value is None else value

@@ -7,10 +7,10 @@ from typing import Any
 
 from dtst_flow.utils.text import printable
 
-MOST = 10_000
+MAX_VALUES = 10_000
 """Values in all settings. Aliases let a few lines of YAML stand for billions."""
 
-SHOWN = 200
+MAX_SHOWN = 200
 """Characters shown of what is wrong, at most."""
 
 
@@ -24,8 +24,10 @@ def check(settings: dict, schema: dict) -> None:
     Raises BadSettings, one line.
     """
     for number, (name, value) in enumerate(_values(settings)):
-        if number == MOST:
-            raise BadSettings(f"there are more than {MOST} values; aliases of YAML?")
+        if number == MAX_VALUES:
+            raise BadSettings(
+                f"there are more than {MAX_VALUES} values; aliases of YAML?"
+            )
         if isinstance(value, float) and not math.isfinite(value):
             raise BadSettings(f"{name}: {value} is no finite number")
         if isinstance(value, str) and "\0" in value:
@@ -47,14 +49,14 @@ def _values(settings: dict) -> Iterator[tuple[str, Any]]:
     todo: list[tuple[str, Any]] = [("", settings)]
     while todo:
         name, value = todo.pop()
-        yield printable(name, SHOWN) or "the settings", value
+        yield printable(name, MAX_SHOWN) or "the settings", value
         if isinstance(value, dict):
             for key, inner in value.items():
                 if not isinstance(key, str):
                     raise BadSettings(
-                        f"the name {printable(repr(key), SHOWN)} is no text; in YAML, put it in quotes"
+                        f"the name {printable(repr(key), MAX_SHOWN)} is no text; in YAML, put it in quotes"
                     )
-                key = printable(key, SHOWN)
+                key = printable(key, MAX_SHOWN)
                 todo.append((f"{name}.{key}" if name else key, inner))
         elif isinstance(value, list | tuple):
             todo += [(name, inner) for inner in value]
@@ -74,13 +76,13 @@ def _validator(schema: dict):
 def _sentence(error) -> str:
     """A `jsonschema.ValidationError` in one line."""
     names = (part for part in error.absolute_path if isinstance(part, str))
-    name = printable(".".join(names), SHOWN)
+    name = printable(".".join(names), MAX_SHOWN)
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         odd = next(key for key in error.instance if key not in known)
         has = f"'{name}' has" if name else "there is"
-        return f"{has} no setting '{printable(odd, SHOWN)}'{near(odd, known)}"
-    fault = printable(error.message, SHOWN)
+        return f"{has} no setting '{printable(odd, MAX_SHOWN)}'{near(odd, known)}"
+    fault = printable(error.message, MAX_SHOWN)
     if error.validator == "type" and "string" in error.validator_value:
         fault += "; in YAML, put it in quotes"
     return f"{name}: {fault}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dtst_flow.dataset import inventory
-from dtst_flow.dataset.containment import is_below
+from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.state import STATE, state_of
 from dtst_flow.stages.cluster import gather
 from dtst_flow.utils.files import read_json, read_table
@@ -105,7 +105,7 @@ def _unusable(path: Path, state: Path, error: Exception) -> NoResult:
 def _compared(rows: list[dict], vectors: np.ndarray) -> tuple[list[dict], np.ndarray]:
     """Rows and vectors as they are. Raises ValueError for what is none of a dataset's."""
     for row in rows:
-        if not is_below(row["path"]) or not isinstance(row["digest"], str):
+        if not is_relative(row["path"]) or not isinstance(row["digest"], str):
             raise ValueError(f"{row['path']!r} is no image of the dataset")
     if vectors.ndim != 2 or len(vectors) != len(rows) or vectors.dtype.kind != "f":
         raise ValueError("the embeddings are not those of the images")

@@ -7,11 +7,11 @@ from dtst_flow.dataset.state import PROGRESS, state_of
 from dtst_flow.utils.files import read_json, read_table
 from dtst_flow.utils.text import printable
 
-SHOWN = 3
+MAX_SHOWN = 3
 """Failures named in full; all are in the list that is pointed to."""
 
 
-def written(buckets: dict[str, str]) -> dict[str, int]:
+def written_at(buckets: dict[str, str]) -> dict[str, int]:
     """When the stages that have a summary wrote it: stage -> ns."""
     paths = {stage: _path(bucket) for stage, bucket in buckets.items()}
     return {s: path.stat().st_mtime_ns for s, path in paths.items() if path.exists()}
@@ -22,10 +22,10 @@ def summary(buckets: dict[str, str], before: dict[str, int] | None = None) -> st
 
     buckets  stage -> the bucket it makes, in order; a hidden one is no folder, that stage
              writes sidecars
-    before   what `written` gave when the run began: summaries since then only
+    before   what `written_at` gave when the run began: summaries since then only
     """
     lines = []
-    for stage, when in written(buckets).items():
+    for stage, when in written_at(buckets).items():
         if before and before.get(stage) == when:
             continue
         bucket = buckets[stage]
@@ -39,22 +39,17 @@ def summary(buckets: dict[str, str], before: dict[str, int] | None = None) -> st
     return "\n".join(map(printable, lines))
 
 
-def first_of(failures: list[dict], bucket: str) -> str:
-    """Name the first of {path, reason} rows, for a run that ends because of them."""
-    path, reason = failures[0]["path"], failures[0]["reason"]
-    listed = state_of(bucket) / "failed"
-    return f"first: {path!r}: {reason}; the lists of all lie in {listed}"
-
-
 def _path(bucket: str) -> Path:
     return state_of(bucket) / "summary.json"
 
 
 def _failures(path: Path) -> list[str]:
     rows = list(read_table(path)) if path.exists() else []
-    shown = [f"failed: {row['path']!r}: {row['reason']}" for row in rows[:SHOWN]]
-    if len(rows) > SHOWN:
-        shown.append(f"... and {len(rows) - SHOWN} more, listed in {path.resolve()}")
+    shown = [f"failed: {row['path']!r}: {row['reason']}" for row in rows[:MAX_SHOWN]]
+    if len(rows) > MAX_SHOWN:
+        shown.append(
+            f"... and {len(rows) - MAX_SHOWN} more, listed in {path.resolve()}"
+        )
     return shown
 
 

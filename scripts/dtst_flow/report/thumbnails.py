@@ -43,7 +43,7 @@ def make(rows: Sequence[dict], side: int, threads: int) -> list[str | None]:
             found[i] = thumbnail
             if unchanged:
                 cache.put(rows[i]["digest"], thumbnail)
-    cache.settle()
+    cache.compact()
     return found
 
 

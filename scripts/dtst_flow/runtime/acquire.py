@@ -21,9 +21,9 @@ def taken(dataset: Path, unlock: bool = False) -> Iterator[tuple[int, ...]]:
     Raises click.ClickException where a run is at work.
     """
     try:
-        held = run_lock.hold(dataset)
+        held = run_lock.acquire(dataset)
     except BlockingIOError:
-        run = run_lock.noted(dataset) or "another run, which has just begun"
+        run = run_lock.current(dataset) or "another run, which has just begun"
         raise click.ClickException(f"{dataset} is in use by {run}") from None
     try:
         if run_lock.is_locked(dataset):
@@ -40,7 +40,7 @@ def _clear(dataset: Path, unlock: bool, certain: bool) -> None:
 
     certain  whether no run that could be seen from here is at work
     """
-    run = run_lock.noted(dataset)
+    run = run_lock.current(dataset)
     if not unlock and run is None:
         raise click.ClickException(
             f"{dataset} is locked: another run is at work there, or one was killed. "

@@ -8,6 +8,7 @@ None where the system could not read the image; nothing tells when it can.
 import os
 from pathlib import Path
 
+from dtst_flow.dataset.state import state_of
 from dtst_flow.imaging.decode import UnreadableImage
 from dtst_flow.utils.files import read_table
 
@@ -25,6 +26,13 @@ def cause_of(error: Exception) -> dict:
     if isinstance(error, UnreadableImage) and system:
         return {"cause": None, "found": None}
     return {}
+
+
+def first_of(failures: list[dict], bucket: str) -> str:
+    """Name the first of {path, reason} rows, for a run that ends because of them."""
+    path, reason = failures[0]["path"], failures[0]["reason"]
+    listed = state_of(bucket) / "failed"
+    return f"first: {path!r}: {reason}; the lists of all lie in {listed}"
 
 
 def healed_parts(state: Path) -> list[str]:

@@ -16,7 +16,7 @@ from dtst_flow.runtime import verified_read, watchdog
 from dtst_flow.runtime.meter import Meter
 from dtst_flow.runtime.pool import Failed, Worker, each
 from dtst_flow.utils.files import (
-    OF_THE_DISK,
+    DISK_ERRORS,
     read_json,
     read_table,
     to_json,
@@ -49,7 +49,7 @@ def logged(path: str | Path) -> Iterator[None]:
         except (ModelError, SystemExit) as error:
             raise SystemExit(printable_lines(error)) from None
         except OSError as error:
-            if error.errno not in OF_THE_DISK:
+            if error.errno not in DISK_ERRORS:
                 raise
             _tell_of_disk(error, terminal)
             raise SystemExit(1) from error

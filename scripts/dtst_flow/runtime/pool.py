@@ -23,11 +23,11 @@ from dtst_flow.imaging.decode import UnreadableImage
 from dtst_flow.models.errors import ModelError
 from dtst_flow.runtime.failures import cause_of
 from dtst_flow.runtime.verified_read import Changed
-from dtst_flow.utils.files import OF_THE_DISK
+from dtst_flow.utils.files import DISK_ERRORS
 
 SPAWN = multiprocessing.get_context("spawn")
 
-OF_ONE_TASK = (UnreadableImage, BrokenSidecar, ForeignFile)
+TASK_ERRORS = (UnreadableImage, BrokenSidecar, ForeignFile)
 """Errors that cost the task at which they happen; any other is the job's."""
 
 STARTS = 3
@@ -210,7 +210,7 @@ def _serve(pipe: Connection, make: Callable[[], Worker]) -> None:
     except ModelError as error:
         pipe.send(Raised(ModelError(str(error))))
     except BaseException as error:
-        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             return pipe.send(Raised(error))
         pipe.send(Raised(WorkerError(traceback.format_exc())))
 
@@ -224,7 +224,7 @@ def _given(pipe: Connection) -> Iterator[Any]:
 def _answer(worker: Worker, task: Any) -> Any:
     try:
         return worker(task)
-    except OF_ONE_TASK as error:
+    except TASK_ERRORS as error:
         return Failed(str(error), cause_of(error))
     except Changed as error:
         return error

@@ -24,7 +24,7 @@ SNAKEMAKES = Path(".snakemake") / "locks"
 
 
 @dataclass(frozen=True)
-class Holder:
+class RunInfo:
     """A run of the workflow.
 
     host     the machine that it runs on, or did
@@ -52,7 +52,7 @@ class Holder:
         )
 
 
-def hold(dataset: str | Path) -> int | None:
+def acquire(dataset: str | Path) -> int | None:
     """Take hold of a dataset folder, as `locks.take` does, or raise BlockingIOError."""
     return locks.take(Path(dataset) / LOCK)
 
@@ -61,29 +61,29 @@ def begin(dataset: str | Path, program: str, pid: int) -> None:
     """Note the run whose Snakemake is process `pid` and which `program` began."""
     command = shlex.join([program, *sys.argv[1:]])
     since = datetime.now().isoformat(timespec="seconds")
-    run = Holder(platform.node(), pid, since, command)
+    run = RunInfo(platform.node(), pid, since, command)
     write_atomic(Path(dataset) / NOTE, to_json(asdict(run), indent=2) + b"\n")
 
 
-def noted(dataset: str | Path) -> Holder | None:
+def current(dataset: str | Path) -> RunInfo | None:
     """The run that is at work, or was killed; None where none is known."""
     try:
-        return Holder(**read_json(Path(dataset) / NOTE))
+        return RunInfo(**read_json(Path(dataset) / NOTE))
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return None
 
 
 def end(dataset: str | Path, pid: int) -> None:
     """Withdraw the note of the run whose Snakemake is process `pid`."""
-    run = noted(dataset)
+    run = current(dataset)
     if run and run.pid == pid:
         (Path(dataset) / NOTE).unlink(missing_ok=True)
 
 
 def begin_plainly(dataset: str | Path) -> None:
-    """`hold` and `begin` for a Snakemake that no ``dtst`` started, else nothing."""
+    """`acquire` and `begin` for a Snakemake that no ``dtst`` started, else nothing."""
     try:
-        hold(dataset)
+        acquire(dataset)
     except BlockingIOError:
         return  # held by the dtst that started this, or by a run that is not in its way
     begin(dataset, "snakemake", os.getpid())

@@ -14,7 +14,7 @@ from dtst_flow.dataset.ledger import Ledgers, Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.embed import embedders
 from dtst_flow.embed.base import CLIP
-from dtst_flow.report.summary import first_of
+from dtst_flow.runtime.failures import first_of
 from dtst_flow.stages.layout import lay_out
 from dtst_flow.utils.files import (
     digest_value,
@@ -108,17 +108,17 @@ def run(
     names = [_name(members, known) for members in found.groups]
     ledgers = Ledgers(bucket, state_of(bucket))
     if clean:
-        ledgers.settle({})
+        ledgers.commit({})
     placed, left_out = lay_out(
         rows, found.groups[: options.top], found.noise, ledgers, link
     )
     content = (
         to_json(describe(rows, found, sets, ids, names, options), indent=2) + b"\n"
     )
-    entry, _ = Part(ledgers, "all").put(
+    entry, _ = Part(ledgers, "all").write(
         "clusters.json", digest_value(content.decode()), lambda: content, reserved=True
     )
-    ledgers.settle({"all": [*placed, entry]})
+    ledgers.commit({"all": [*placed, entry]})
     reasons = [row for table in failed for row in read_table(table)]
     every = sorted(reasons + left_out, key=lambda row: row["path"])
     write_table(failures, every)

@@ -5,11 +5,11 @@ from collections import Counter
 from pathlib import Path
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.containment import is_below
+from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
-from dtst_flow.report.summary import first_of
-from dtst_flow.stages.detect import looked, written
+from dtst_flow.runtime.failures import first_of
+from dtst_flow.stages.detect import ownership, visited
 from dtst_flow.utils.files import (
     digest_value,
     read_table,
@@ -21,7 +21,7 @@ from dtst_flow.utils.files import (
 
 log = logging.getLogger(__name__)
 
-SHOWN = 50
+MAX_SHOWN = 50
 """Classes named of those that there are, at most."""
 
 
@@ -99,7 +99,7 @@ def _settle_crops(shards: dict[str, list[dict]], bucket: str) -> list:
         for shard, rows in shards.items()
     }
     Path(bucket).mkdir(parents=True, exist_ok=True)  # also when nothing was found
-    removed = Ledgers(bucket, state_of(bucket)).settle(crops)
+    removed = Ledgers(bucket, state_of(bucket)).commit(crops)
     for path in removed:
         log.info("removed %s/%s: its source is gone or changed", bucket, path)
     return sorted(
@@ -113,8 +113,10 @@ def _settle_sidecars(rows: list[dict]) -> list:
     Unfinished ones that a kill left beside the images go as well.
     """
     now = {row["path"]: row["digest"] for row in rows}
-    before, ours = looked(), written()
-    known = {r["path"]: r["digest"] for r in before.rows() if is_below(r["path"])} | now
+    before, ours = visited(), ownership()
+    known = {
+        r["path"]: r["digest"] for r in before.rows() if is_relative(r["path"])
+    } | now
     for folder in {Path(path).parent for path in known}:
         sweep(folder)
     # Of another source, or since one of other content: no business of this run.
@@ -125,7 +127,7 @@ def _settle_sidecars(rows: list[dict]) -> list:
         except sidecars.BrokenSidecar as error:
             log.warning("%s", error)
         del known[path]
-    before.settle(sorted(known.items()))
+    before.commit(sorted(known.items()))
     return sorted((row["path"], row["sidecar"]) for row in rows)
 
 
@@ -192,8 +194,8 @@ def _of_classes(rows: list[dict]) -> list[str]:
         said.append("no image has a sidecar with classes")
         return said
     for name in _missing_everywhere(rows):
-        named = ", ".join(there[:SHOWN])
-        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        named = ", ".join(there[:MAX_SHOWN])
+        more = f" and {len(there) - MAX_SHOWN} more" if len(there) > MAX_SHOWN else ""
         said.append(f"no image has the class {name!r}; there are: {named}{more}")
     return said
 

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtst_flow.annotations.boxes import asked
-from dtst_flow.annotations.ownership import Written
-from dtst_flow.annotations.visited import Looked
+from dtst_flow.annotations.boxes import parse_classes
+from dtst_flow.annotations.ownership import Ownership
+from dtst_flow.annotations.visited import Visited
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
@@ -57,14 +57,14 @@ class Options:
     clear: bool = False
 
 
-def written() -> Written:
+def ownership() -> Ownership:
     """What detection wrote into the sidecars of this dataset."""
-    return Written(STATE / "detected", looked())
+    return Ownership(STATE / "detected", visited())
 
 
-def looked() -> Looked:
+def visited() -> Visited:
     """The images of this dataset that detection has looked at until now."""
-    return Looked(state_of(".detect"))
+    return Visited(state_of(".detect"))
 
 
 def records(
@@ -89,7 +89,7 @@ def records(
 
 def clears(options: Options) -> Callable[[str], bool]:
     """Whether `clear` takes a class out, by its name."""
-    names = asked(options.classes)
+    names = parse_classes(options.classes)
     return lambda name: names is None or name in names
 
 
@@ -134,16 +134,16 @@ def run(
         make = functools.partial(Clearer, options)
     else:
         known, shard = Vocabulary.of_value(read_json(vocabulary)), Path(manifest).stem
-        looked().begin(manifest)
+        visited().begin(manifest)
         make = functools.partial(Finder, shard, options, weights, known)
     # As it was before, so that one mended in the meantime shows.
     before = {row["path"]: _sidecar_stat(row["path"]) for row in read_table(manifest)}
     done, failures = work("detect", manifest, make, workers)
     if not options.clear:
-        records(options, weights, known, shard).settle()
+        records(options, weights, known, shard).compact()
     digests = {row["path"]: row["digest"] for row in read_table(manifest)}
     failures = [row | {"digest": digests[row["path"]]} for row in failures]
-    ours = written()
+    ours = ownership()
     for row in failures:
         row["sidecar"] = _withdraw(ours, row, before[row["path"]])
     write_table(failed, failures)
@@ -155,7 +155,7 @@ class Clearer:
 
     def __init__(self, options: Options):
         self.wanted = clears(options)
-        self.written = written()
+        self.written = ownership()
 
     def __call__(self, row: dict) -> dict:
         """Clear the sidecar of one manifest row's image; returns its row of the table."""
@@ -177,7 +177,7 @@ class Finder:
         self.weights = weights
         self.vocabulary = vocabulary
         self.records = records(options, weights, vocabulary, shard)
-        self.written = written()
+        self.written = ownership()
         self._detector: Detector | None = None
 
     def __call__(self, row: dict) -> dict:
@@ -235,7 +235,7 @@ def _result(row: dict, computed: bool = False, **values) -> dict:
     return {**known, **empty, **values, "computed": computed}
 
 
-def _withdraw(ours: Written, row: dict, before: list[int] | None) -> list[int] | None:
+def _withdraw(ours: Ownership, row: dict, before: list[int] | None) -> list[int] | None:
     """Take out what was found in a file that was another image, and can no longer be read.
 
     before  stat of the sidecar before the job

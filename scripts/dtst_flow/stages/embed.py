@@ -138,7 +138,7 @@ def run(
                 todo.append(item)
             else:
                 shard.note(row["path"], {**item, "computed": False})
-    make = functools.partial(Batches, shard.name, options, weights, threads)
+    make = functools.partial(EmbedWorker, shard.name, options, weights, threads)
     tasks = batched(todo, options.batch_size)
     for (batch, _), answer in each(make, tasks, parts=one_by_one):
         faults = [answer] * len(batch) if isinstance(answer, Failed) else answer
@@ -146,7 +146,7 @@ def run(
             shard.note(item["path"], fault or {**item, "computed": True})
     done, failures = shard.end()
     with closing(records(options, weights.digest, shard.name)) as known:
-        known.settle()
+        known.compact()
         found = [known.get(identity(item)) for item in done]
     write_table(failed, failures)
     buffer = io.BytesIO()
@@ -182,11 +182,11 @@ def one_by_one(task: tuple[list[dict], list[dict]]) -> list:
     return [([item], []) for item in batch]
 
 
-class Batches:
+class EmbedWorker:
     """Computes one batch after another; in the meantime threads read the next."""
 
     def __init__(self, shard: str, options: Options, weights: Weights, threads: int):
-        self.loaded = Lazy(options, weights)
+        self.loaded = LazyModels(options, weights)
         self.records = records(options, weights.digest, shard)
         self._threads = ThreadPoolExecutor(threads)
         self._coming: dict[str, Future] = {}
@@ -201,7 +201,7 @@ class Batches:
         batch, following = task
         for item in (*batch, *following):
             if item["path"] not in self._coming:
-                coming = self._threads.submit(look, item, self.loaded)
+                coming = self._threads.submit(prepare, item, self.loaded)
                 self._coming[item["path"]] = coming
         faults: list[Failed | verified_read.Changed | None] = []
         prepared, looked = [], []
@@ -230,7 +230,7 @@ class Batches:
         self.loaded.close()
 
 
-class Lazy:
+class LazyModels:
     """An embedder, and a detector for faces without points, loaded when first needed.
 
     Threads share it: it loads once, and detects one image at a time.
@@ -275,7 +275,7 @@ class Lazy:
                 model.close()
 
 
-def look(item: dict, loaded: Lazy) -> tuple[np.ndarray, dict]:
+def prepare(item: dict, loaded: LazyModels) -> tuple[np.ndarray, dict]:
     """What the model sees of an image, and what else is recorded of it: {aligned, hash,
     pixels}.
 
@@ -292,7 +292,7 @@ def look(item: dict, loaded: Lazy) -> tuple[np.ndarray, dict]:
 
 
 def _points(
-    stored: dict | None, image: np.ndarray, loaded: Lazy
+    stored: dict | None, image: np.ndarray, loaded: LazyModels
 ) -> tuple[np.ndarray | None, str | None]:
     """Five points of a face and where they came from."""
     if not embedders.MODELS[loaded.options.model].points:

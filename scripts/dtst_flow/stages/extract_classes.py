@@ -92,7 +92,7 @@ def choose(sidecar: dict, options: Options) -> Choice:
     except ValueError as error:
         raise sidecars.BrokenSidecar(f"its sidecar is of no use: {error}") from error
     there = sidecar.get("classes", {})
-    asked = boxes.asked(options.classes)
+    asked = boxes.parse_classes(options.classes)
     found = {name: boxes.match(name, there) for name in asked or ()}
     chosen = {match[0] for match in found.values() if len(match) == 1}
     chosen = set(there) if asked is None else chosen
@@ -202,7 +202,7 @@ def run(
     shard = Path(manifest).stem
     make = functools.partial(Cutter, shard, bucket, options)
     done, failures = work("extract_classes", manifest, make, workers)
-    sizes(shard).settle()
+    sizes(shard).compact()
     for row in done:
         for reason in row["unusable"]:
             log.warning("%s: %s", row["path"], reason)
@@ -240,7 +240,7 @@ class Cutter:
                 result["unusable"].append(crop)
                 result["found"] -= 1
                 continue
-            entry, fresh = self.part.put(
+            entry, fresh = self.part.write(
                 crop.name,
                 crop.key,
                 lambda shown=crop.window: encode.encode(_cut(image(), shown)),

@@ -84,7 +84,7 @@ def run(
     shard = Path(manifest).stem
     make = functools.partial(Extractor, shard, bucket, options, weights)
     done, failures = work("extract_faces", manifest, make, workers)
-    records(options, weights.digest, shard).settle()
+    records(options, weights.digest, shard).compact()
     write_table(failed, failures)
     write_table(table, done)
 
@@ -195,7 +195,7 @@ class Extractor:
             "model": self.weights.digest,
         }
         sidecar = {**own_keys, "provenance": provenance}
-        entry, _ = self.part.put(
+        entry, _ = self.part.write(
             f"{row['stem']}_{rank:02d}.jpg",
             digest_value(
                 [

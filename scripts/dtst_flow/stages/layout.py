@@ -69,13 +69,13 @@ def _place(part: Part, name: str, row: dict, link: str) -> tuple[dict, bool]:
     # The path, as a link to it is another when the image moves.
     key = digest_value([row["digest"], row["sidecar"], row["path"], link])
     fill = functools.partial(_fill, row, link)
-    return part.place(name, key, fill, sidecar)
+    return part.write_with(name, key, fill, sidecar)
 
 
 def _fill(row: dict, link: str, new: Path) -> None:
     """Make what is laid out of an image under a name. Raises Changed, LinkRefused."""
     try:
-        links.WAYS[link](row["path"], new)
+        links.LINKERS[link](row["path"], new)
         unchanged = digest_file(new) == row["digest"]
     except verified_read.GONE:
         unchanged = False

@@ -11,7 +11,7 @@ import sys
 from dataclasses import fields, replace
 from typing import Any
 
-from dtst_flow.annotations.boxes import asked
+from dtst_flow.annotations.boxes import parse_classes
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.state import STATE
 from dtst_flow.detect import detectors
@@ -50,7 +50,7 @@ def _detections(manifest: str, table: str, failed: str, _: str, settings: dict) 
     name = detectors.MODELS[settings["model"]].weights
     weights = store.resolve(name, settings["weights"])
     words = f"{table}.vocabulary"
-    detect_stage.learn(asked(options.classes), weights, words)
+    detect_stage.learn(parse_classes(options.classes), weights, words)
     detect_stage.run(manifest, words, table, failed, options, weights)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 TEMPORARY_PREFIX = ".dtst-"
 """How the names of unfinished files begin; a killed writer leaves them behind."""
 
-OF_THE_DISK = frozenset(
+DISK_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 )
 """Errors that are nobody's fault but the disk's or its owner's; a sentence tells all."""

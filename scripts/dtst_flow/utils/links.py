@@ -55,5 +55,5 @@ def _link(make: Callable[[str, Path], None], source: str, new: Path) -> None:
         ) from error
 
 
-WAYS = {"copy": copy, "hard": hard, "symbolic": symbolic}
+LINKERS = {"copy": copy, "hard": hard, "symbolic": symbolic}
 """Setting ``link`` -> what makes the file: (source, name of the new file)."""

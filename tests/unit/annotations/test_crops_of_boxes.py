@@ -199,9 +199,9 @@ class TestMatch:
         assert boxes.match("stem", there) == []
 
     def test_classes_are_a_comma_list_or_a_list(self):
-        assert boxes.asked("flower, leaf,") == ["flower", "leaf"]
-        assert boxes.asked(["a, b", ""]) == ["a, b", ""]
-        assert boxes.asked(None) is None
+        assert boxes.parse_classes("flower, leaf,") == ["flower", "leaf"]
+        assert boxes.parse_classes(["a, b", ""]) == ["a, b", ""]
+        assert boxes.parse_classes(None) is None
 
 
 class TestMoved:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtst_flow.annotations import ownership
-from dtst_flow.annotations.ownership import Written
-from dtst_flow.annotations.visited import Looked
+from dtst_flow.annotations.ownership import Ownership
+from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
 
 RED = [{"score": 0.9, "box": [1.0, 2.0, 3.0, 4.0]}]
@@ -22,8 +22,8 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def ours() -> Written:
-    return Written("notes", Looked("looked"))
+def ours() -> Ownership:
+    return Ownership("notes", Visited("looked"))
 
 
 def classes() -> dict:
@@ -117,7 +117,7 @@ def test_clearing_leaves_what_was_there(ours, before):
 
 def test_ours_are_known_again_when_the_notes_are_lost(ours):
     ours.put("a.jpg", "v1", {"red": RED, "green": []})
-    anew = Written("others", Looked("looked"))
+    anew = Ownership("others", Visited("looked"))
     assert anew.put("a.jpg", "v1", {"red": RED, "green": []}) == []
     assert anew.put("a.jpg", "v1", {"red": [], "green": BLUE}) == []
     assert classes() == {"red": [], "green": BLUE}
@@ -128,7 +128,7 @@ def test_nothing_of_ours_is_left_when_the_notes_were_lost(ours, users):
     if users:
         sidecars.write("a.jpg", users)
     ours.put("a.jpg", "v1", {"red": RED, "green": []})
-    anew = Written("others", Looked("looked"))
+    anew = Ownership("others", Visited("looked"))
     anew.put("a.jpg", "v1", {"red": RED, "green": []})
     anew.clear("a.jpg", everything)
     assert sidecars.read("a.jpg") == users
@@ -195,7 +195,7 @@ users = st.dictionaries(
 def test_no_key_of_the_user_is_ever_lost(tmp_path_factory, sidecar, runs):
     folder = tmp_path_factory.mktemp("any")
     photo = str(folder / "a.jpg")
-    ours = Written(folder / "notes", Looked(folder))
+    ours = Ownership(folder / "notes", Visited(folder))
     sidecars.write(photo, sidecar)
     for image, boxes in runs:
         left = ours.put(photo, image, boxes)
@@ -210,13 +210,13 @@ def test_no_key_of_the_user_is_ever_lost(tmp_path_factory, sidecar, runs):
 @pytest.mark.parametrize("known", [False, True])
 def test_a_sidecar_that_moved_along_with_its_photo_is_known(known):
     """By what was looked at before, `known`; else it passes for the user's."""
-    Looked("looked").settle([("a.jpg", "v1")] if known else [])
-    Written("notes", Looked("looked")).put("a.jpg", "v1", {"red": RED, "blue": BLUE})
+    Visited("looked").commit([("a.jpg", "v1")] if known else [])
+    Ownership("notes", Visited("looked")).put("a.jpg", "v1", {"red": RED, "blue": BLUE})
     edited = sidecars.read("a.jpg") | {"license": "CC0"}
     edited["classes"]["blue"] = []
     sidecars.write("b.jpg", edited)
     os.remove("a.jpg.json")
-    after = Written("notes", Looked("looked"))
+    after = Ownership("notes", Visited("looked"))
     assert after.put("b.jpg", "v1", {"red": BLUE, "blue": BLUE}) == (
         ["blue"] if known else ["blue", "red"]
     )

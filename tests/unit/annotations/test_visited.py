@@ -2,7 +2,7 @@
 
 import pytest
 
-from dtst_flow.annotations.visited import Looked
+from dtst_flow.annotations.visited import Visited
 from dtst_flow.utils.files import write_table
 
 
@@ -13,11 +13,11 @@ def here(tmp_path, monkeypatch):
 
 def begin(*paths: str) -> None:
     write_table("s0.jsonl", [{"path": path, "digest": "v1"} for path in paths])
-    Looked("state").begin("s0.jsonl")
+    Visited("state").begin("s0.jsonl")
 
 
 def known() -> set[str]:
-    return {row["path"] for row in Looked("state").rows()}
+    return {row["path"] for row in Visited("state").rows()}
 
 
 def test_at_first_there_are_none():
@@ -28,7 +28,7 @@ def test_jobs_tell_until_a_run_has_looked_at_all():
     begin("a.jpg")
     begin("a.jpg", "b.jpg")
     assert known() == {"a.jpg", "b.jpg"}
-    Looked("state").settle([("b.jpg", "v1")])
+    Visited("state").commit([("b.jpg", "v1")])
     assert known() == {"b.jpg"}
     begin("c.jpg")
     assert known() == {"b.jpg", "c.jpg"}
@@ -36,8 +36,8 @@ def test_jobs_tell_until_a_run_has_looked_at_all():
 
 def test_what_a_job_begins_while_others_are_summed_up_is_kept():
     begin("a.jpg")
-    looked = Looked("state")
+    looked = Visited("state")
     begin("b.jpg")
     assert [row["path"] for row in looked.rows()] == ["a.jpg"]
-    looked.settle([("a.jpg", "v1")])
+    looked.commit([("a.jpg", "v1")])
     assert known() == {"a.jpg", "b.jpg"}

@@ -21,7 +21,7 @@ def test_a_record_comes_back(tmp_path):
     job.put("image", {"faces": [[1.5, None]], "name": "\udce9"})
     for settled in (False, True):
         if settled:
-            job.settle()
+            job.compact()
         for asking in (job, records(tmp_path), records(tmp_path, None)):
             assert asking.get("image") == {"faces": [[1.5, None]], "name": "\udce9"}
             assert asking.get("other image") is None
@@ -53,13 +53,13 @@ def test_an_image_may_be_named_by_any_value(tmp_path):
 def test_fresh_overlooks_records_but_keeps_new_ones(tmp_path, settled):
     old = records(tmp_path)
     old.put("image", "old")
-    old.settle()
+    old.compact()
     fresh = records(tmp_path, fresh=True)
     assert fresh.get("image") is None
     fresh.put("image", "new")
     assert fresh.get("image") is None
     if settled:
-        fresh.settle()
+        fresh.compact()
     assert records(tmp_path).get("image") == "new"
 
 
@@ -68,14 +68,14 @@ def test_processes_of_a_job_keep_journals_that_become_one_pack(tmp_path):
     for i, worker in enumerate(workers):
         worker.put(f"image {i}", i)
     assert len(files_of(tmp_path)) == 3
-    records(tmp_path).settle()
+    records(tmp_path).compact()
     [pack] = files_of(tmp_path)
     assert pack.suffix == ".pack"
     assert [records(tmp_path).get(f"image {i}") for i in range(3)] == [0, 1, 2]
 
 
 def test_a_job_without_news_leaves_no_pack(tmp_path):
-    records(tmp_path / "none").settle()
+    records(tmp_path / "none").compact()
     assert not files_of(tmp_path)
 
 
@@ -83,10 +83,10 @@ def test_other_jobs_go_on_when_one_has_settled(tmp_path):
     one, other = records(tmp_path, "s0"), records(tmp_path, "s01")
     one.put("a", 1)
     other.put("b", 2)
-    one.settle()
+    one.compact()
     other.put("c", 3)
     assert [other.get(image) for image in "abc"] == [1, 2, 3]
-    other.settle()
+    other.compact()
     assert [records(tmp_path, "s0").get(image) for image in "abc"] == [1, 2, 3]
 
 
@@ -109,7 +109,7 @@ def test_a_journal_that_is_no_file_is_passed_over(tmp_path):
     os.mkfifo(tmp_path / "s0.0123456789ab.journal")
     job = records(tmp_path)
     assert job.get("image") is None
-    job.settle()
+    job.compact()
 
 
 def test_what_a_link_leads_to_is_left_as_it_is(tmp_path):
@@ -121,7 +121,7 @@ def test_what_a_link_leads_to_is_left_as_it_is(tmp_path):
     (tmp_path / "records/embed").symlink_to(tmp_path / "elsewhere")
     tidy(tmp_path / "records")
     assert files_of(tmp_path / "elsewhere") == before
-    records(tmp_path / "elsewhere", None).settle()
+    records(tmp_path / "elsewhere", None).compact()
     assert tmp_path / "elsewhere/user.of.journal" in files_of(tmp_path / "elsewhere")
 
 
@@ -131,13 +131,13 @@ def test_a_broken_file_is_computed_anew(tmp_path, content, settled):
     job = records(tmp_path)
     job.put("image", "right")
     if settled:
-        job.settle()
+        job.compact()
     [path] = files_of(tmp_path)
     path.write_bytes(content)
     again = records(tmp_path)
     assert again.get("image") is None
     again.put("image", "right")
-    again.settle()
+    again.compact()
     assert records(tmp_path).get("image") == "right"
 
 
@@ -148,5 +148,5 @@ def test_a_broken_record_is_computed_anew(tmp_path):
     journal.write_bytes(journal.read_bytes().replace(b'"right"', b'"right'))
     for settled in (False, True):
         if settled:
-            job.settle()
+            job.compact()
         assert records(tmp_path).get("image") is None

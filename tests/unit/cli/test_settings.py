@@ -84,7 +84,7 @@ def test_options_of_stages_are_settings():
 def test_choices_are_what_there_is():
     assert set(SECTIONS["extract_faces"]["engine"]["enum"]) == set(engines.MODELS)
     assert set(choices(SECTIONS["cluster"]["model"])) == set(embedders.MODELS)
-    assert set(SECTIONS["cluster"]["link"]["enum"]) == set(links.WAYS)
+    assert set(SECTIONS["cluster"]["link"]["enum"]) == set(links.LINKERS)
 
 
 def test_readme_speaks_of_flags_and_settings_that_exist():

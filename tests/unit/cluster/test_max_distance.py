@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dtst_flow.cluster import hdbscan
 from dtst_flow.cluster.groups import group
-from dtst_flow.cluster.max_distance import within
+from dtst_flow.cluster.max_distance import split_far
 
 
 def unit(vectors) -> np.ndarray:
@@ -41,7 +41,7 @@ def test_strangers_are_no_cluster():
 def test_a_ceiling_above_everything_changes_nothing():
     vectors = np.concatenate([person(0, 12), person(1, 12), herd(8)])
     found = hdbscan.cluster(vectors, 5, 2)
-    clusters = within(vectors, found, 2.0, 5)
+    clusters = split_far(vectors, found, 2.0, 5)
     assert rows_of(clusters) == rows_of(found.clusters)
 
 
@@ -55,9 +55,9 @@ def test_what_is_near_the_centre_stays_though_no_single_row_is_near():
         unusable=np.empty(0, int),
         linkage=hdbscan.cluster(vectors, 5, 2).linkage,
     )
-    tight = within(vectors, found, 0.25, 5)
+    tight = split_far(vectors, found, 0.25, 5)
     assert rows_of(tight) == [list(range(12)), list(range(14, 26))]
-    assert rows_of(within(vectors, found, 0.3, 5))[0] == list(range(14))
+    assert rows_of(split_far(vectors, found, 0.3, 5))[0] == list(range(14))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 4])
@@ -72,7 +72,7 @@ def test_parts_hang_together_below_the_ceiling(seed, ceiling):
     chance = np.random.default_rng(seed)
     vectors = unit(chance.normal(size=(40, 3)))
     found = hdbscan.cluster(vectors, 4, 2)
-    clusters = within(vectors, found, ceiling, 4)
+    clusters = split_far(vectors, found, ceiling, 4)
     for rows in clusters:
         assert len(rows) >= 4
         assert len(set(found.labels[rows])) == 1 and found.labels[rows[0]] >= 0

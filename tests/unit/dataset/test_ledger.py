@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from dtst_flow.dataset import ledger, sidecars
 from dtst_flow.dataset.ledger import ForeignFile, Ledgers, Part
 from dtst_flow.utils.files import TEMPORARY_PREFIX, write_atomic
-from dtst_flow.utils.links import WAYS, LinkRefused
+from dtst_flow.utils.links import LINKERS, LinkRefused
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def put(
 ) -> tuple[dict, bool]:
     """Put a file as a new process would."""
     key = json.dumps([content, sidecar])
-    return Part(ledgers, part).put(path, key, content.encode, sidecar)
+    return Part(ledgers, part).write(path, key, content.encode, sidecar)
 
 
 def lay(
@@ -46,8 +46,8 @@ def lay(
 ) -> tuple[dict, bool]:
     """Make a file of a source as a new process would."""
     key = json.dumps([source.name, way, sidecar])
-    fill = functools.partial(WAYS[way], source)
-    return Part(ledgers, part).place(path, key, fill, sidecar)
+    fill = functools.partial(LINKERS[way], source)
+    return Part(ledgers, part).write_with(path, key, fill, sidecar)
 
 
 def way_of(path: Path, source: Path) -> str:
@@ -154,11 +154,11 @@ class TestPut:
     @pytest.mark.parametrize("sidecar", [None, {}, {"license": "CC0"}])
     def test_again_writes_nothing(self, ledgers, sidecar):
         part = Part(ledgers, "s")
-        row, _ = part.put("x.jpg", "key", lambda: b"x", sidecar)
+        row, _ = part.write("x.jpg", "key", lambda: b"x", sidecar)
         for again in (part, Part(ledgers, "s")):
-            assert again.put("x.jpg", "key", never, sidecar) == (row, False)
-        ledgers.settle({"s": [row]})
-        assert Part(ledgers, "s").put("x.jpg", "key", never, sidecar) == (row, False)
+            assert again.write("x.jpg", "key", never, sidecar) == (row, False)
+        ledgers.commit({"s": [row]})
+        assert Part(ledgers, "s").write("x.jpg", "key", never, sidecar) == (row, False)
 
     def test_another_key_writes_anew(self, ledgers):
         put(ledgers, "x.jpg", "one", {"a": 1, "b": 1})
@@ -192,7 +192,7 @@ class TestPut:
         for damage in (Path.unlink, lambda path: path.write_text('{"mine": 1}')):
             row, _ = put(ledgers, "x.jpg", "x", {"a": 1})
             if settled:
-                ledgers.settle({"s": [row]})
+                ledgers.commit({"s": [row]})
             damage(ledgers.bucket / victim)
             row, written = put(ledgers, "x.jpg", "x", {"a": 1})
             assert written and ledgers.intact(row)
@@ -217,9 +217,9 @@ class TestPut:
             raise ValueError
 
         with pytest.raises(ValueError):
-            Part(ledgers, "s").put("x.jpg", "new", fail, {"a": 2})
+            Part(ledgers, "s").write("x.jpg", "new", fail, {"a": 2})
         assert contents(ledgers.bucket) == before
-        ledgers.settle({"s": []})
+        ledgers.commit({"s": []})
         assert contents(ledgers.bucket) == {}
 
 
@@ -239,21 +239,21 @@ class TestPlace:
         assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
         assert list(source.parent.iterdir()) == [source]
 
-    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize("way", LINKERS)
     def test_it_is_made_once_and_can_be_removed(self, ledgers, source, way):
         row, written = lay(ledgers, "000/x.jpg", source, way, {"a": 1})
         assert written
         assert way_of(ledgers.bucket / "000/x.jpg", source) == way
         assert contents(ledgers.bucket)["000/x.jpg"] == "x"
         assert lay(ledgers, "000/x.jpg", source, way, {"a": 1}) == (row, False)
-        ledgers.settle({"s": [row]})
+        ledgers.commit({"s": [row]})
         assert lay(ledgers, "000/x.jpg", source, way, {"a": 1}) == (row, False)
         assert ledgers.damaged_parts() == []
-        ledgers.settle({})
+        ledgers.commit({})
         assert list(ledgers.bucket.iterdir()) == []
 
-    @pytest.mark.parametrize("after", WAYS)
-    @pytest.mark.parametrize("before", WAYS)
+    @pytest.mark.parametrize("after", LINKERS)
+    @pytest.mark.parametrize("before", LINKERS)
     def test_one_of_another_kind_takes_its_place(self, ledgers, source, before, after):
         lay(ledgers, "x.jpg", source, before)
         _, written = lay(ledgers, "x.jpg", source, after)
@@ -263,7 +263,7 @@ class TestPlace:
         put(ledgers, "x.jpg", "other")
         assert contents(ledgers.bucket) == {"x.jpg": "other"}
 
-    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize("way", LINKERS)
     @pytest.mark.parametrize(
         "damage",
         [
@@ -279,23 +279,23 @@ class TestPlace:
     ):
         (tmp_path / "other").write_text("other")
         row, _ = lay(ledgers, "x.jpg", source, way)
-        ledgers.settle({"s": [row]})
+        ledgers.commit({"s": [row]})
         damage(ledgers.bucket / "x.jpg", tmp_path)
         assert ledgers.damaged_parts() == ["s"]
         _, written = lay(ledgers, "x.jpg", source, way)
         assert written and way_of(ledgers.bucket / "x.jpg", source) == way
         assert (tmp_path / "other").read_text() == "other"
 
-    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize("way", LINKERS)
     def test_it_is_known_from_before_a_lost_ledger(self, ledgers, source, way):
         row, _ = lay(ledgers, "x.jpg", source, way)
-        ledgers.settle({"s": [row]})
+        ledgers.commit({"s": [row]})
         shutil.rmtree(ledgers.settled)
         lay(ledgers, "x.jpg", source, way)
         assert way_of(ledgers.bucket / "x.jpg", source) == way
         assert list(ledgers.bucket.iterdir()) == [ledgers.bucket / "x.jpg"]
 
-    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize("way", LINKERS)
     def test_a_file_of_the_users_is_left_alone(self, ledgers, source, way):
         write_atomic(ledgers.bucket / "x.jpg", b"mine")
         with pytest.raises(ForeignFile):
@@ -307,9 +307,9 @@ class TestPlace:
             raise LinkRefused
 
         with pytest.raises(LinkRefused):
-            Part(ledgers, "s").place("000/x.jpg", "key", refuse, {"a": 1})
+            Part(ledgers, "s").write_with("000/x.jpg", "key", refuse, {"a": 1})
         assert contents(ledgers.bucket) == {}
-        ledgers.settle({"s": []})
+        ledgers.commit({"s": []})
         assert list(ledgers.bucket.iterdir()) == []
 
 
@@ -321,7 +321,7 @@ def test_of_a_link_counts_whether_it_leads_to_a_file_not_to_which(ledgers, tmp_p
     assert ledgers.intact(row)
     source.unlink()
     assert not ledgers.intact(row)
-    ledgers.settle({})
+    ledgers.commit({})
     assert list(ledgers.bucket.iterdir()) == []
 
 
@@ -342,8 +342,8 @@ class TestForeignFiles:
         occupy(path)
         before = path.lstat()
         with pytest.raises(ForeignFile, match="not written by dtst"):
-            Part(ledgers, "s").put("x.jpg", "key", lambda: b"ours", {"a": 1})
-        ledgers.settle({})
+            Part(ledgers, "s").write("x.jpg", "key", lambda: b"ours", {"a": 1})
+        ledgers.commit({})
         after = path.lstat()
         assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
         assert list(ledgers.bucket.iterdir()) == [path]
@@ -362,7 +362,7 @@ class TestForeignFiles:
         with pytest.raises(ForeignFile, match=f"{place}'") as raised:
             put(ledgers, "000/x.jpg", "new", {"a": 1})
         assert raised.value.file == ledgers.bucket / place
-        ledgers.settle({})
+        ledgers.commit({})
         assert contents(ledgers.bucket) == before
 
     def test_one_of_the_same_content_is_taken_for_ours(self, ledgers):
@@ -374,7 +374,7 @@ class TestForeignFiles:
     def test_a_reserved_name_is_ours_whoever_wrote_it(self, ledgers):
         ledgers.bucket.mkdir()
         (ledgers.bucket / "list.json").write_bytes(b"old")
-        Part(ledgers, "s").put("list.json", "key", lambda: b"new", reserved=True)
+        Part(ledgers, "s").write("list.json", "key", lambda: b"new", reserved=True)
         assert (ledgers.bucket / "list.json").read_bytes() == b"new"
 
     def test_its_name_can_be_printed(self, ledgers):
@@ -388,7 +388,7 @@ class TestForeignFiles:
         ours = {"provenance": {"image": "a.jpg"}, "license": "CC0"}
         row, _ = put(ledgers, "x.jpg", "old", ours)
         sidecars.write(ledgers.bucket / "x.jpg", {**ours, "mine": 1})
-        ledgers.settle({"s": [row]})
+        ledgers.commit({"s": [row]})
         shutil.rmtree(ledgers.settled.parent)
         ours["provenance"] = {"image": "b.jpg"}
         _, written = put(ledgers, "x.jpg", "new", ours)
@@ -404,43 +404,43 @@ class TestParts:
     ):
         row, _ = put(ledgers, "x.jpg", "x", {"a": 1}, part="s")
         if settled:
-            ledgers.settle({"s": [row]})
+            ledgers.commit({"s": [row]})
         moved = put(ledgers, "x.jpg", "x", {"a": 1}, part="s0")
         assert moved == (row, False)
-        ledgers.settle({"s0": [row], "s1": []})
+        ledgers.commit({"s0": [row], "s1": []})
         assert ledgers.parts() == ["s0", "s1"]
         assert contents(ledgers.bucket)["x.jpg"] == "x"
         assert ledgers.damaged_parts() == []
 
     def test_a_kill_amid_settling_does_not_orphan_it(self, ledgers):
         row, _ = put(ledgers, "x.jpg", "x", part="s0")
-        ledgers.settle({"s0": [row], "s1": []})
+        ledgers.commit({"s0": [row], "s1": []})
         put(ledgers, "x.jpg", "x", part="s1")
         with killed_after(1, half=False), pytest.raises(Killed):
-            ledgers.settle({"s0": [], "s1": [row]})
+            ledgers.commit({"s0": [], "s1": [row]})
         assert put(ledgers, "x.jpg", "x", part="s1") == (row, False)
 
     def test_its_sidecar_moves_along_when_the_file_is_gone(self, ledgers):
         row, _ = put(ledgers, "x.jpg", "x", {"a": 1}, part="s")
-        ledgers.settle({"s": [row]})
+        ledgers.commit({"s": [row]})
         (ledgers.bucket / "x.jpg").unlink()
         put(ledgers, "x.jpg", "x", {"b": 1}, part="s0")
         assert sidecars.read(ledgers.bucket / "x.jpg") == {"b": 1}
 
     def test_when_it_changed_its_new_part_knows_what_the_old_one_wrote(self, ledgers):
         row, _ = put(ledgers, "x.jpg", "x", {"a": 1}, part="s0")
-        ledgers.settle({"s0": [row]})
+        ledgers.commit({"s0": [row]})
         put(ledgers, "x.jpg", "x", {"a": 2}, part="s")
         assert sidecars.read(ledgers.bucket / "x.jpg") == {"a": 2}
         # The journal of `s` is younger than the ledger of `s0`.
-        assert ledgers.settle({}) == ["x.jpg"]
+        assert ledgers.commit({}) == ["x.jpg"]
         assert contents(ledgers.bucket) == {}
 
     def test_two_processes_write_one_part(self, ledgers):
         one, two = Part(ledgers, "s"), Part(ledgers, "s")
         for i in range(6):
             part = (one, two)[i % 2]
-            part.put(f"{i}.jpg", "key", str(i).encode, {"i": i})
+            part.write(f"{i}.jpg", "key", str(i).encode, {"i": i})
         assert len(ledgers.rows("s")) == 6
         assert all(map(ledgers.intact, ledgers.rows("s").values()))
 
@@ -452,7 +452,7 @@ class TestDamagedParts:
             for part in ("s00", "s01", "s10", "s11")
         }
         assert ledgers.damaged_parts() == sorted(rows)
-        ledgers.settle(rows)
+        ledgers.commit(rows)
         assert ledgers.damaged_parts() == []
         (ledgers.bucket / "s00/x.jpg").write_text("edited")
         (ledgers.bucket / "s10/x.jpg.json").unlink()
@@ -461,7 +461,7 @@ class TestDamagedParts:
 
     def test_a_file_in_the_place_of_a_folder(self, ledgers):
         row, _ = put(ledgers, "000/x.jpg", "x")
-        ledgers.settle({"s": [row]})
+        ledgers.commit({"s": [row]})
         shutil.rmtree(ledgers.bucket / "000")
         (ledgers.bucket / "000").touch()
         assert ledgers.damaged_parts() == ["s"]
@@ -478,7 +478,7 @@ class TestSettle:
         put(ledgers, "001/gone.jpg", "gone", {"a": 1})
         mine = ledgers.bucket / "001/notes.txt"
         mine.write_text("mine")
-        assert ledgers.settle({"s": [kept]}) == ["000/gone.jpg", "001/gone.jpg"]
+        assert ledgers.commit({"s": [kept]}) == ["000/gone.jpg", "001/gone.jpg"]
         assert contents(ledgers.bucket).keys() == {
             "001/notes.txt",
             "kept.jpg",
@@ -491,7 +491,7 @@ class TestSettle:
         put(ledgers, "x.jpg", "x", {"a": 1, "b": 1, "provenance": {}})
         edited = {"a": "edited", "b": 1, "provenance": {}, "mine": 1}
         sidecars.write(ledgers.bucket / "x.jpg", edited)
-        ledgers.settle({})
+        ledgers.commit({})
         assert contents(ledgers.bucket).keys() == {"x.jpg.json"}
         kept = {"a": "edited", "mine": 1}
         assert sidecars.read(ledgers.bucket / "x.jpg") == kept
@@ -501,18 +501,18 @@ class TestSettle:
     def test_a_broken_sidecar_stays(self, ledgers):
         put(ledgers, "000/x.jpg", "x", {"a": 1})
         (ledgers.bucket / "000/x.jpg.json").write_text("{")
-        assert ledgers.settle({}) == ["000/x.jpg"]
+        assert ledgers.commit({}) == ["000/x.jpg"]
         assert contents(ledgers.bucket) == {"000/x.jpg.json": "{"}
 
     def test_what_the_user_deleted_already(self, ledgers):
         put(ledgers, "000/deep/x.jpg", "x", {"a": 1})
         put(ledgers, "001/x.jpg", "x", {"a": 1})
         shutil.rmtree(ledgers.bucket / "000")
-        assert ledgers.settle({}) == ["000/deep/x.jpg", "001/x.jpg"]
+        assert ledgers.commit({}) == ["000/deep/x.jpg", "001/x.jpg"]
         assert list(ledgers.bucket.iterdir()) == []
         put(ledgers, "x.jpg", "x")
         shutil.rmtree(ledgers.bucket)
-        assert ledgers.settle({}) == ["x.jpg"]
+        assert ledgers.commit({}) == ["x.jpg"]
 
     def test_leftovers_of_killed_writers_go(self, ledgers):
         put(ledgers, "000/x.jpg", "x")
@@ -520,13 +520,13 @@ class TestSettle:
         (ledgers.bucket / leftover).touch()
         (ledgers.bucket / "000" / leftover).touch()
         (ledgers.bucket / "mine.tmp").touch()
-        ledgers.settle({})
+        ledgers.commit({})
         assert [path.name for path in ledgers.bucket.rglob("*")] == ["mine.tmp"]
 
     def test_clean_leaves_nothing_of_ours(self, ledgers):
         rows = [put(ledgers, f"{i}.jpg", "x", {"i": i})[0] for i in range(3)]
-        ledgers.settle({"s": rows})
-        assert ledgers.settle({}) == ["0.jpg", "1.jpg", "2.jpg"]
+        ledgers.commit({"s": rows})
+        assert ledgers.commit({}) == ["0.jpg", "1.jpg", "2.jpg"]
         assert list(ledgers.bucket.iterdir()) == []
         assert ledgers.parts() == [] and ledgers.owned() == {}
 
@@ -537,7 +537,7 @@ class TestJournal:
         (ledgers.journals / "s.jsonl").touch()
         assert ledgers.damaged_parts() == ["s"]
         assert ledgers.rows("s") == {}
-        ledgers.settle({})
+        ledgers.commit({})
         assert ledgers.damaged_parts() == []
 
     @pytest.mark.parametrize("steps", range(5))
@@ -551,24 +551,24 @@ class TestJournal:
         assert (ledgers.damaged_parts() == ["s"]) is (steps > 0 or half)
         row, written = put(ledgers, "x.jpg", "y", {"a": 2})
         assert written
-        ledgers.settle({"s": [row]})
+        ledgers.commit({"s": [row]})
         assert sidecars.read(ledgers.bucket / "x.jpg") == {"a": 2, "mine": 1}
         assert contents(ledgers.bucket).keys() == {"x.jpg", "x.jpg.json"}
-        ledgers.settle({})
+        ledgers.commit({})
         assert sidecars.read(ledgers.bucket / "x.jpg") == {"mine": 1}
 
     @pytest.mark.parametrize("before", [None, "old"])
     @pytest.mark.parametrize("steps", [1, 2])
     def test_what_the_user_put_where_a_kill_left_a_claim(self, ledgers, before, steps):
         if before:
-            ledgers.settle({"s": [put(ledgers, "x.jpg", before)[0]]})
+            ledgers.commit({"s": [put(ledgers, "x.jpg", before)[0]]})
         with killed_after(steps, half=False), pytest.raises(Killed):
             put(ledgers, "x.jpg", "ours")
         write_atomic(ledgers.bucket / "x.jpg", b"the user's own")
         for _ in range(2):
             with pytest.raises(ForeignFile):
                 put(ledgers, "x.jpg", "ours")
-        ledgers.settle({})
+        ledgers.commit({})
         assert contents(ledgers.bucket) == {"x.jpg": "the user's own"}
 
     @pytest.mark.parametrize("steps", range(4))
@@ -634,7 +634,7 @@ class Histories(RuleBasedStateMachine):
 
     # What the workflow wants
 
-    @rule(path=paths, version=st.integers(0, 3), way=st.sampled_from([*WAYS]))
+    @rule(path=paths, version=st.integers(0, 3), way=st.sampled_from([*LINKERS]))
     def want(self, path, version, way):
         self.wanted[path] = version, way
         self.settled = False
@@ -698,7 +698,7 @@ class Histories(RuleBasedStateMachine):
                 continue
             rows[part].append(row)
             written += new
-        self.ledgers.settle(rows)
+        self.ledgers.commit(rows)
         return written
 
     @rule()

@@ -115,7 +115,7 @@ class TestTable:
         assert len(costs.past(there, "embed", "{}")) == 3
 
     def test_only_the_last_rows_are_kept(self, monkeypatch):
-        monkeypatch.setattr(costs, "ALL_KEPT", costs.KEPT + 2)
+        monkeypatch.setattr(costs, "ALL_KEPT", costs.ROWS_KEPT + 2)
         costs.keep([cost(dataset="/x"), cost(dataset="/y")])
         for timed in range(20):
             costs.keep([cost(timed=timed)])

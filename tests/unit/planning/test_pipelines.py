@@ -1,6 +1,6 @@
 import pytest
 
-from dtst_flow.planning.pipelines import PATHS, settle
+from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 
 OPEN = {
     "extract_faces": {"from": "images/*", "to": "faces"},
@@ -20,27 +20,27 @@ OPEN = {
     ],
 )
 def test_cluster_takes_what_the_path_gives(path, source, model):
-    cluster = settle(path, OPEN)["cluster"]
+    cluster = resolve_defaults(path, OPEN)["cluster"]
     assert (cluster["from"], cluster["model"]) == (source, model)
 
 
 def test_classes_are_cut_out_of_what_detect_looked_at():
-    settled = settle("classes", OPEN)
+    settled = resolve_defaults("classes", OPEN)
     assert settled["detect"] == OPEN["detect"]
     assert settled["extract_classes"] == {
         "from": "photos",
         "to": "crops",
         "classes": "leaf",
     }
-    alone = settle("extract-classes", OPEN)["extract_classes"]
+    alone = resolve_defaults("extract-classes", OPEN)["extract_classes"]
     assert alone == {"from": "images/*", "to": "crops", "classes": None}
 
 
 def test_what_is_set_stays():
     chosen = {"from": "a", "to": "b", "model": "efficientnet", "top": None}
-    assert settle("classes", OPEN | {"cluster": chosen})["cluster"] == chosen
+    assert resolve_defaults("classes", OPEN | {"cluster": chosen})["cluster"] == chosen
 
 
 def test_only_the_stages_of_a_path_are_settled():
-    for path, stages in PATHS.items():
-        assert list(settle(path, OPEN)) == list(stages)
+    for path, stages in PIPELINES.items():
+        assert list(resolve_defaults(path, OPEN)) == list(stages)

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from dtst_flow.planning.schema import MOST, BadSettings, check
+from dtst_flow.planning.schema import MAX_VALUES, BadSettings, check
 from helpers.dataset import ROOT
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -55,10 +55,14 @@ def test_a_few_lines_cannot_stand_for_billions():
     for i in range(1, 12):
         lines.append(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]")
     bomb = yaml.safe_load("\n".join(lines))["a11"]
-    assert f"more than {MOST} values" in refused({"extract_faces": {"from": bomb}})
+    assert f"more than {MAX_VALUES} values" in refused(
+        {"extract_faces": {"from": bomb}}
+    )
     endless = []
     endless.append(endless)
-    assert f"more than {MOST} values" in refused({"extract_faces": {"from": endless}})
+    assert f"more than {MAX_VALUES} values" in refused(
+        {"extract_faces": {"from": endless}}
+    )
 
 
 def test_deep_ones_are_refused_as_well():

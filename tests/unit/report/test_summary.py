@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.dataset.state import state_of
-from dtst_flow.report.summary import summary, written
+from dtst_flow.report.summary import summary, written_at
 from dtst_flow.utils.files import to_json, write_atomic
 
 BUCKETS = {"extract_faces": "faces", "cluster": "cluster"}
@@ -35,7 +35,7 @@ def test_it_tells_of_all_stages_in_order():
 def test_it_leaves_out_what_was_there_before():
     sum_up("extract_faces", "5 crops", 7)
     sum_up("cluster", "2 clusters", 7)
-    before = written(BUCKETS)
+    before = written_at(BUCKETS)
     assert summary(BUCKETS, before) == ""
     sum_up("extract_faces", "6 crops", 8)
     assert "6 crops" in summary(BUCKETS, before)
@@ -43,6 +43,6 @@ def test_it_leaves_out_what_was_there_before():
 
 
 def test_without_any_before_all_is_new():
-    before = written(BUCKETS)
+    before = written_at(BUCKETS)
     sum_up("cluster", "2 clusters", 7)
     assert "2 clusters" in summary(BUCKETS, before)

@@ -39,7 +39,7 @@ def lock(folder, host: str | None = None) -> None:
 
 
 def test_a_second_run_is_refused_in_a_sentence(snakemake, tmp_path, capfd):
-    held = run_lock.hold(tmp_path)
+    held = run_lock.acquire(tmp_path)
     run_lock.begin(tmp_path, "dtst", 1234)
     for words in ((), ("--unlock",), ("--", "--unlock")):
         result = dtst(tmp_path, *words)
@@ -52,7 +52,7 @@ def test_a_second_run_is_refused_in_a_sentence(snakemake, tmp_path, capfd):
 
 
 def test_a_run_that_has_just_begun_is_not_taken_for_the_one_before(snakemake, tmp_path):
-    held = run_lock.hold(tmp_path)
+    held = run_lock.acquire(tmp_path)
     assert "in use by another run" in dtst(tmp_path).output
     os.close(held)
 
@@ -63,7 +63,7 @@ def test_the_lock_of_a_killed_run_goes_by_itself(snakemake, tmp_path, capfd):
     assert result.exit_code == 0
     assert "removed the lock of process 4321 on this machine" in result.output
     assert capfd.readouterr().out == "ran False\n"
-    assert run_lock.noted(tmp_path) is None
+    assert run_lock.current(tmp_path) is None
 
 
 @pytest.mark.parametrize("host", ["node7", None])
@@ -82,7 +82,7 @@ def test_a_lock_of_which_nothing_is_known_goes_on_request(
 def test_a_file_system_without_locks_leaves_it_to_the_user(
     snakemake, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(run_lock, "hold", lambda dataset: None)
+    monkeypatch.setattr(run_lock, "acquire", lambda dataset: None)
     assert dtst(tmp_path).exit_code == 0
     lock(tmp_path, platform.node())
     assert "--unlock" in dtst(tmp_path).output
@@ -90,44 +90,44 @@ def test_a_file_system_without_locks_leaves_it_to_the_user(
 
 
 def test_dry_runs_need_no_hold(snakemake, tmp_path, capfd, monkeypatch):
-    held = run_lock.hold(tmp_path)
+    held = run_lock.acquire(tmp_path)
     monkeypatch.setattr("dtst_flow.forecast.pending.forecast", lambda *_: [])
     assert dtst(tmp_path, "-n").exit_code == 0
     os.close(held)
 
 
 def test_the_hold_ends_with_snakemake_not_with_dtst(tmp_path):
-    held = run_lock.hold(tmp_path)
+    held = run_lock.acquire(tmp_path)
     words = [sys.executable, "-c", "input()"]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, pass_fds=(held,))
     os.close(held)
     with pytest.raises(BlockingIOError):
-        run_lock.hold(tmp_path)
+        run_lock.acquire(tmp_path)
     process.kill()
     process.wait()
-    os.close(run_lock.hold(tmp_path))
+    os.close(run_lock.acquire(tmp_path))
 
 
 def test_a_note_that_cannot_be_read_is_none(tmp_path):
     for content in ("", "[1]", '{"pid": 3}', "{"):
         (tmp_path / run_lock.NOTE).parent.mkdir(exist_ok=True)
         (tmp_path / run_lock.NOTE).write_text(content)
-        assert run_lock.noted(tmp_path) is None
+        assert run_lock.current(tmp_path) is None
 
 
 def test_only_ones_own_note_is_withdrawn(tmp_path):
     run_lock.begin(tmp_path, "dtst", 1)
     run_lock.end(tmp_path, 2)
-    assert run_lock.noted(tmp_path).pid == 1
+    assert run_lock.current(tmp_path).pid == 1
     run_lock.end(tmp_path, 1)
-    assert run_lock.noted(tmp_path) is None
+    assert run_lock.current(tmp_path) is None
 
 
 @pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), 9)"])
 def test_the_note_of_a_plain_snakemake_goes_with_it_unless_it_is_killed(tmp_path, end):
     program = "import os\nfrom dtst_flow.runtime import run_lock\n"
     program += f"run_lock.begin_plainly({str(tmp_path)!r})\n"
-    program += f"print(run_lock.noted({str(tmp_path)!r}).command)\n{end}"
+    program += f"print(run_lock.current({str(tmp_path)!r}).command)\n{end}"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
     words = [sys.executable, "-u", "-c", program]
     said = subprocess.run(words, env=environment, capture_output=True, text=True)
@@ -136,7 +136,7 @@ def test_the_note_of_a_plain_snakemake_goes_with_it_unless_it_is_killed(tmp_path
 
 
 def test_what_it_says_of_a_run_of_another_day():
-    run = run_lock.Holder("node7", 12, "2026-01-02T14:02:11", "dtst run faces")
+    run = run_lock.RunInfo("node7", 12, "2026-01-02T14:02:11", "dtst run faces")
     assert str(run) == "process 12 on node7, since 2026-01-02 14:02 (dtst run faces)"
 
 

@@ -21,7 +21,7 @@ def extracted(shard: str, crops: dict[str, list[str]], failed=()) -> None:
     part = Part(Ledgers("faces", state_of("faces")), shard)
     rows = []
     for path, names in crops.items():
-        entries = [part.put(n, n, n.encode, {"provenance": path})[0] for n in names]
+        entries = [part.write(n, n, n.encode, {"provenance": path})[0] for n in names]
         rows.append({"path": path, "found": len(names), "crops": entries})
     write_table(f"tables/{shard}.jsonl", rows)
     reasons = ({"path": path, "reason": "cannot be decoded"} for path in failed)

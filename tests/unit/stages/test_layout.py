@@ -12,7 +12,7 @@ from dtst_flow.dataset import inventory, sidecars
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.stages import cluster
 from dtst_flow.utils.files import read_json, read_table, write_atomic, write_table
-from dtst_flow.utils.links import WAYS
+from dtst_flow.utils.links import LINKERS
 
 THINGS = ("cat", "dog")
 
@@ -117,7 +117,7 @@ def other_disk(dataset):
     shutil.rmtree(bucket)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", LINKERS)
 def test_equal_names_never_meet(dataset, way):
     sources = dataset.sources()
     assert dataset.run(way) == 18
@@ -131,7 +131,7 @@ def test_equal_names_never_meet(dataset, way):
     assert dataset.sources() == sources
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", LINKERS)
 def test_a_second_run_writes_nothing(dataset, way):
     dataset.run(way)
     assert dataset.run(way) == 0
@@ -148,7 +148,7 @@ def test_the_kind_of_file_is_all_that_differs(dataset):
     assert dataset.sources() == sources
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", LINKERS)
 def test_edits_leave_what_a_run_from_nothing_gives(dataset, way):
     dataset.run(way)
     first, second, third = dataset.images()[:3]
@@ -176,7 +176,7 @@ def test_edits_leave_what_a_run_from_nothing_gives(dataset, way):
     assert dataset.sources() == sources
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", LINKERS)
 def test_an_image_that_moved_is_found_where_it_is(dataset, way):
     """Its name among the clusters stays the same."""
     photo = dataset.folder / "images/a/one cat.jpg"
@@ -189,7 +189,7 @@ def test_an_image_that_moved_is_found_where_it_is(dataset, way):
     assert all(path.is_file() for path in dataset.images())
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", LINKERS)
 def test_clean_removes_what_is_ours(dataset, way):
     sources = dataset.sources()
     dataset.run(way)
@@ -203,7 +203,7 @@ def test_clean_removes_what_is_ours(dataset, way):
     assert dataset.sources().items() <= sources.items()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", LINKERS)
 def test_sources_may_be_links(dataset, way, tmp_path):
     images = dataset.folder / "images"
     images.rename(tmp_path / "album")

@@ -38,24 +38,24 @@ def elsewhere(tmp_path):
     folder.rmdir()
 
 
-@pytest.mark.parametrize("way", links.WAYS)
+@pytest.mark.parametrize("way", links.LINKERS)
 @pytest.mark.parametrize(
     "name", ["x.jpg", "new\nline", "-dash", "caf\udce9", "x" * 255]
 )
 def test_it_has_the_content_of_its_source(tmp_path, new, way, name):
     source = tmp_path / name
     source.write_bytes(b"content")
-    links.WAYS[way](source, new)
+    links.LINKERS[way](source, new)
     assert new.read_bytes() == b"content"
     assert list(new.parent.iterdir()) == [new]
 
 
-@pytest.mark.parametrize("way", links.WAYS)
+@pytest.mark.parametrize("way", links.LINKERS)
 @pytest.mark.parametrize("relative", [False, True])
 def test_a_source_may_be_a_link(source, new, way, relative):
     link = source.with_name("link.jpg")
     link.symlink_to(source.name if relative else source)
-    links.WAYS[way](link, new)
+    links.LINKERS[way](link, new)
     assert new.read_bytes() == source.read_bytes()
     assert new.is_symlink() is (way == "symbolic")
     if way != "symbolic":  # which leads to the link, wherever that may lead
@@ -139,7 +139,7 @@ class TestRefused:
         monkeypatch.setattr(os, "link", refuse)
         monkeypatch.setattr(os, "symlink", refuse)
         with pytest.raises(LinkRefused, match=f"{os.strerror(code)}.*--link.*copy"):
-            links.WAYS[way](source, new)
+            links.LINKERS[way](source, new)
 
     def test_any_other_error_is_one(self, source, new):
         new.touch()
@@ -159,5 +159,5 @@ class TestRefused:
         with pytest.raises(LinkRefused, match=r"cross-device link; .*--link"):
             links.hard(source, elsewhere / "hard.jpg")
         for way in ("copy", "symbolic"):
-            links.WAYS[way](source, elsewhere / f"{way}.jpg")
+            links.LINKERS[way](source, elsewhere / f"{way}.jpg")
             assert (elsewhere / f"{way}.jpg").read_bytes() == source.read_bytes()

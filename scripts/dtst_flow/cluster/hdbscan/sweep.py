@@ -104,7 +104,7 @@ class _Best:
         self._lower(forest.bottleneck(rows[:-1], rows[1:]))
 
     def _lower(self, gaps: np.ndarray) -> None:
-        """gaps  (m - 1,) float64, bottlenecks of rows that are neighbours in `rows`"""
+        """Gaps  (m - 1,) float64, bottlenecks of rows that are neighbours in `rows`"""
         self._gaps = gaps
         self._highest = RangeMaximum(gaps)
 

@@ -1,0 +1,1 @@
+"""Results by content: nothing is computed twice."""

@@ -1,0 +1,1 @@
+"""How much is left to compute, and what time, disk and memory that takes."""

@@ -1,0 +1,1 @@
+"""Pixels: decoding, encoding, and what an image coarsely looks like."""

@@ -1,0 +1,1 @@
+"""What a config asks for, and what of the results is stale. Nothing here writes."""

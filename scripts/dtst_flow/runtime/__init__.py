@@ -1,0 +1,1 @@
+"""What every job and run does around its work: locks, logs, workers, progress, failures."""

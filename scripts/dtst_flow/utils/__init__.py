@@ -1,0 +1,1 @@
+"""Files, locks, links, text, GPUs: what knows nothing of datasets."""
