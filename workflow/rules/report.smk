@@ -6,18 +6,27 @@
 # needs  the summaries of all stages, and all that those vouch for
 # makes  a page in the dataset folder, the one that `dtst report` writes
 
+from dtst_flow.report import page, place
+
+
+def summaries(wildcards):
+    """Input function: the summaries of all stages, the last of which has to cluster."""
+    if "cluster" not in PLAN.buckets:
+        raise WorkflowError(f"path {PLAN.path} makes no clusters to report on")
+    return [PLAN.summary(stage) for stage in PLAN.buckets]
+
 
 rule report:
     input:
         summaries,
     output:
         page=report(
-            place(bucket("cluster")),
+            place(PLAN.bucket("cluster")),
             category="Clusters",
             caption="../report/page.rst",
         ),
     log:
-        f".dtst/logs/report/{bucket('cluster')}.log",
+        PLAN.log("report", "cluster", ".log"),
     conda:
         "../../envs/cluster.yaml"
     threads: 2
@@ -25,7 +34,7 @@ rule report:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 120 * attempt,
     params:
-        bucket=bucket("cluster"),
+        bucket=PLAN.bucket("cluster"),
         code=page.version(),
     message:
         "Writing a page about the clusters"

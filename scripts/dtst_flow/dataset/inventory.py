@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.utils.files import digest, digest_file, read_table, write_table
@@ -33,11 +34,18 @@ def digest_of(path: str | Path) -> str | None:
 
 
 def digests(
-    dataset: str | Path, files: dict[str, tuple[int, int]], cache: str | Path
+    dataset: str | Path,
+    files: dict[str, tuple[int, int]],
+    cache: str | Path,
+    keep: bool = True,
 ) -> dict[str, str]:
     """Content digest of every readable file, reading only those of new size or mtime.
 
-    cache  table of the last call's results, replaced
+    Args:
+        dataset: The dataset folder.
+        files: Path -> (size in bytes, mtime in ns).
+        cache: The table of the last call's results.
+        keep: Replace that table by the results of this call.
     """
     known, rows = {}, 0
     if Path(cache).exists():
@@ -54,6 +62,8 @@ def digests(
         for found in threads.map(lambda piece: _digests_of(dataset, piece), pieces):
             known.update(found)
     content = {path: known[path] for path in sorted(files) if known[path]}
+    if not keep:
+        return content
     rows = ((path, *files[path], name) for path, name in content.items())
     columns = ("path", "size", "mtime", "digest")
     write_table(cache, (dict(zip(columns, row, strict=True)) for row in rows))
@@ -109,15 +119,12 @@ def write(
     stems = unique_stems(images)
     for shard, paths in split(images, shard_size).items():
         rows = (
-            {
-                "path": path,
-                "digest": content[path],
-                "stem": stems[path],
-                "sidecar": content.get(sidecars.name_of(path)),
-            }
+            ManifestRow(
+                path, content[path], stems[path], content.get(sidecars.name_of(path))
+            )
             for path in paths
         )
-        write_table(Path(folder) / f"{shard}.jsonl", rows)
+        write_manifest(Path(folder) / f"{shard}.jsonl", rows)
     skipped = sorted(listing.skipped.items())
     write_table(
         Path(folder) / "skipped.table",

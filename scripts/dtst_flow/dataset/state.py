@@ -24,21 +24,43 @@ class StateGone(Exception):
     """The place that STATE is linked to is not there; the message says what to do."""
 
 
-def make_state(dataset: Path) -> None:
-    """Make the folder anew that a link in place of STATE leads to, should it be gone.
+def check_state(dataset: Path) -> None:
+    """Refuse a link in place of STATE that leads to a folder which cannot be made.
 
-    Scratch storage may be cleared at any time. Raises StateGone where its own folder is
-    not there either, as when the storage is not mounted.
+    Raises:
+        StateGone: The folder that should hold it is gone, as when storage is not mounted.
     """
-    link = dataset / STATE
-    if not link.is_symlink() or link.is_dir():
+    target = _gone(dataset)
+    if target is not None and not target.parent.is_dir():
+        raise _state_gone(dataset, target, "No such file or directory")
+
+
+def make_state(dataset: Path) -> None:
+    """Make the folder again that a link in place of STATE leads to, should it be gone.
+
+    Scratch storage may be cleared at any time.
+
+    Raises:
+        StateGone: It cannot be made.
+    """
+    target = _gone(dataset)
+    if target is None:
         return
-    target = link.resolve()
     try:
         target.mkdir()
     except OSError as error:
-        raise StateGone(
-            f"{link} leads to {target}, which is not there and cannot be made: "
-            f"{error.strerror}. Mount or make {target.parent}, or remove the link; "
-            "without what lay there all images are computed anew."
-        ) from error
+        raise _state_gone(dataset, target, str(error.strerror)) from error
+
+
+def _gone(dataset: Path) -> Path | None:
+    """Where a link in place of STATE leads to, if nothing is there."""
+    link = dataset / STATE
+    return link.resolve() if link.is_symlink() and not link.is_dir() else None
+
+
+def _state_gone(dataset: Path, target: Path, why: str) -> StateGone:
+    return StateGone(
+        f"{dataset / STATE} leads to {target}, which is not there and cannot be made: "
+        f"{why}. Mount or make {target.parent}, or remove the link; without what lay "
+        "there all images are computed anew."
+    )

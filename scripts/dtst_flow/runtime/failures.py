@@ -7,6 +7,7 @@ None where the system could not read the image; nothing tells when it can.
 
 import os
 from pathlib import Path
+from typing import Any
 
 from dtst_flow.dataset.state import state_of
 from dtst_flow.imaging.decode import UnreadableImage
@@ -33,6 +34,35 @@ def first_of(failures: list[dict], bucket: str) -> str:
     path, reason = failures[0]["path"], failures[0]["reason"]
     listed = state_of(bucket) / "failed"
     return f"first: {path!r}: {reason}; the lists of all lie in {listed}"
+
+
+def fail_where_due(
+    said: list[str],
+    failures: list[dict[str, Any]],
+    bucket: str,
+    any_done: bool,
+    strict: bool,
+) -> None:
+    """End a job that sums up, where images failed and that is not to be.
+
+    Args:
+        said: What it has to tell.
+        failures: {path, reason} of each failed image, by path.
+        bucket: The bucket that the job sums up.
+        any_done: Whether any image was processed.
+        strict: Whether one failed image fails the run.
+
+    Raises:
+        SystemExit: No image was processed, or one failed and `strict` is set.
+    """
+    if not any_done:
+        named = [first_of(failures, bucket)] if failures else []
+        raise SystemExit("; ".join([*said, *named]))
+    if strict and failures:
+        raise SystemExit(
+            f"{len(failures)} images failed and --strict was given; "
+            f"{first_of(failures, bucket)}"
+        )
 
 
 def healed_parts(state: Path) -> list[str]:

@@ -28,20 +28,32 @@ class Reading(Protocol):
     max_pixels: int
 
 
-def content(row: dict) -> bytes:
+class Listed(Protocol):
+    """An image as the inventory lists it."""
+
+    @property
+    def path(self) -> str:
+        """Relative to the dataset folder."""
+
+    @property
+    def digest(self) -> str:
+        """That of its content."""
+
+
+def content(row: Listed) -> bytes:
     """The content of a manifest row's image. Raises Changed, UnreadableImage."""
     try:
-        found = Path(row["path"]).read_bytes()
+        found = Path(row.path).read_bytes()
     except GONE as error:
-        raise Changed(row["path"]) from error
+        raise Changed(row.path) from error
     except OSError as error:
         raise decode.UnreadableImage(f"cannot be read: {error.strerror}") from error
-    if digest(found) != row["digest"]:
-        raise Changed(row["path"])
+    if digest(found) != row.digest:
+        raise Changed(row.path)
     return found
 
 
-def read(row: dict, options: Reading) -> np.ndarray:
+def read(row: Listed, options: Reading) -> np.ndarray:
     """Decode a manifest row's image, as `images.read`. Raises Changed, UnreadableImage."""
     return decode.read(content(row), options.background, max_pixels=options.max_pixels)
 
