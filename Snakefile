@@ -8,9 +8,7 @@
 # that executes jobs does.
 
 import shutil
-import time
 
-import psutil
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -25,7 +23,7 @@ include: "workflow/rules/common.smk"
 
 from dtst_flow.dataset.state import PROGRESS, make_state
 from dtst_flow.forecast import verdict
-from dtst_flow.report.summary import summary, written_at
+from dtst_flow.report.summary import written_at
 from dtst_flow.runtime import run_lock
 from dtst_flow.utils.files import remove
 
@@ -66,15 +64,6 @@ SUMMED_UP = {}
 """The summaries from before this run, as `written_at` gives them."""
 
 
-def end(finished):
-    """Sum up; keep what the run cost, and say how far off a forecast of it was."""
-    print(summary(PLAN.buckets, {} if finished else SUMMED_UP))
-    seconds = time.time() - psutil.Process().create_time()
-    run = verdict.Run(PLAN, workflow.cores, bool(GPU), seconds, finished)
-    if said := verdict.record_run(run):
-        print(said)
-
-
 onstart:
     # With a limit on the jobs started per second, Snakemake checks the waiting jobs as
     # many times a second as jobs have ended. Its default is dropped, a user's limit stays.
@@ -90,8 +79,8 @@ onstart:
 
 
 onsuccess:
-    end(finished=True)
+    print(verdict.closing_words(PLAN, workflow.cores, bool(GPU)))
 
 
 onerror:
-    end(finished=False)
+    print(verdict.closing_words(PLAN, workflow.cores, bool(GPU), SUMMED_UP))

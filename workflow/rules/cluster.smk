@@ -5,14 +5,7 @@
 # makes  in the target bucket a folder for every cluster, the largest first, noise for
 #        the rest, and clusters.json; .dtst/buckets/<cluster>/summary.json and failed.jsonl
 
-from dtst_flow.cluster import constraints
 from dtst_flow.stages import cluster as cluster_stage
-
-
-def labels_file(wildcards):
-    """Input function: what the user knows of the clusters, if anything."""
-    path = Path(PLAN.bucket("cluster")) / constraints.FILE
-    return [str(path)] if path.exists() else []
 
 
 rule cluster:
@@ -20,7 +13,7 @@ rule cluster:
         tables=per_shard("cluster", rules.embed.output.table),
         arrays=per_shard("cluster", rules.embed.output.array),
         failed=per_shard("cluster", rules.embed.output.failed),
-        labels=labels_file,
+        labels=lambda w: PLAN.labels(),
     output:
         summary=report(
             PLAN.summary("cluster"),
@@ -33,7 +26,7 @@ rule cluster:
             caption="../report/failures.rst",
         ),
     log:
-        PLAN.log("cluster", "cluster", ".log"),
+        PLAN.log("cluster", "cluster"),
     conda:
         environment("cluster")
     threads: 1
@@ -44,7 +37,7 @@ rule cluster:
     params:
         bucket=PLAN.bucket("cluster"),
         options=PLAN.options("cluster"),
-        model=in_main(PLAN.cluster_model),
+        model=param(PLAN.cluster_model),
         link=config["cluster"]["link"],
         strict=PLAN.strict,
         code=code_version(cluster_stage),

@@ -5,10 +5,12 @@ import functools
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import inventory
 from dtst_flow.planning import staleness
+from dtst_flow.planning.dag_hints import DagHints
 from dtst_flow.runtime import watchdog
 
 watchdog.announce()
 
+HINTS = DagHints(PLAN)
 version = functools.cache(functools.partial(staleness.stage_version, PLAN))
 
 
@@ -17,20 +19,32 @@ def environment(name):
     return f"../../envs/{name}{'-cuda' if GPU else ''}.yaml"
 
 
-def in_main(function, *values):
-    """A param worked out where the DAG is built, and not again inside of jobs."""
+def param(function, *values, in_jobs=False):
+    """A param worked out where the DAG is built; in jobs again only where they need it."""
     return lambda wildcards: (
-        planned(function, *values) if workflow.is_main_process else None
+        planned(function, *values) if in_jobs or workflow.is_main_process else None
     )
 
 
+def fingerprint(stage):
+    """The state of a stage's source; a missing model of any stage is told here, too."""
+    for other in PLAN.stages:
+        version(other.name)
+    return staleness.source_fingerprint(PLAN, stage)
+
+
 @functools.cache
-def force_stale():
-    """Have what vouches for files that were since edited or deleted made again."""
-    stale = staleness.stale_files(PLAN)
-    workflow.dag.forcefiles.update(stale.files)
-    if workflow.dryrun and stale.said:
-        print(*stale.said, sep="\n", file=sys.stderr)
+def adjust_dag():
+    """Tell Snakemake, before it decides what to run, of what it cannot see."""
+    if workflow.is_main_process:
+        restored = planned(HINTS.give, workflow.dag)
+        if workflow.dryrun and restored:
+            print(*restored, sep="\n", file=sys.stderr)
+
+
+def sources(stage):
+    """Input function: what must exist before the images of a stage can be listed."""
+    return lambda wildcards: adjust_dag() or PLAN.summary_before(stage)
 
 
 def is_drawn(stage):
@@ -39,13 +53,13 @@ def is_drawn(stage):
 
 
 def listed(stage):
-    """The folder with a stage's manifests, those of the stages before it first.
+    """The folder with a stage's manifests, once those before it have nothing to do.
 
-    Snakemake sees no further than to the last checkpoint that is resolved: so a stage
-    is resolved when those before it are, and have nothing to do.
+    Snakemake sees no further than to the last checkpoint that is resolved.
     """
     for name in (*PLAN.before(stage), stage):
         folder = getattr(checkpoints, f"inventory_{name}").get().output.folder
+        HINTS.are_listed(workflow.dag, name)
     return folder
 
 

@@ -23,7 +23,7 @@ rule vocabulary:
     params:
         # A function, as in a name braces are just that.
         classes=lambda w: config["detect"]["classes"],
-        weights=in_main(lambda: version("detect")["weights"]),
+        weights=param(lambda: version("detect")["weights"]),
         code=code_version(vocabulary),
     message:
         "Asking the model for the classes"
@@ -50,7 +50,7 @@ rule detect:
         mem_mb=lambda w, attempt, threads: 3000 * threads * attempt,
         runtime=lambda w, attempt: 60 * attempt,
     params:
-        version=in_main(version, "detect"),
+        version=param(version, "detect"),
     message:
         "Detecting, shard {wildcards.shard}"
     script:

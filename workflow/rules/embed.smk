@@ -15,7 +15,7 @@ rule embed:
         array=PLAN.table("cluster", suffix="npy"),
         failed=PLAN.failed("cluster"),
     log:
-        PLAN.log("embed", "cluster", "/{shard}.log"),
+        PLAN.log("embed", "cluster", "{shard}"),
     conda:
         environment("embed")
     threads: 1
@@ -25,8 +25,8 @@ rule embed:
         runtime=lambda w, attempt: 30 * attempt,
     params:
         options=PLAN.options("cluster", EmbedOptions),
-        weights=in_main(lambda: version("cluster")["weights"]),
-        code=in_main(lambda: version("cluster")["code"]),
+        weights=param(lambda: version("cluster")["weights"]),
+        code=param(lambda: version("cluster")["code"]),
     message:
         "Embedding images, shard {wildcards.shard}"
     script:

@@ -14,7 +14,7 @@ rule extract_classes:
         table=PLAN.table("extract_classes"),
         failed=PLAN.failed("extract_classes"),
     log:
-        PLAN.log("extract_classes", "extract_classes", "/{shard}.log"),
+        PLAN.log("extract_classes", "extract_classes", "{shard}"),
     conda:
         "../../envs/base.yaml"
     threads: config["extract_classes"]["workers"]
@@ -23,7 +23,7 @@ rule extract_classes:
         runtime=lambda w, attempt: 30 * attempt,
     params:
         bucket=PLAN.bucket("extract_classes"),
-        version=in_main(version, "extract_classes"),
+        version=param(version, "extract_classes"),
     message:
         "Extracting classes, shard {wildcards.shard}"
     script:
@@ -47,7 +47,7 @@ use rule collect_faces as collect_classes with:
             caption="../report/failures.rst",
         ),
     log:
-        PLAN.log("collect_classes", "extract_classes", ".log"),
+        PLAN.log("collect_classes", "extract_classes"),
     params:
         stage="extract_classes",
         bucket=PLAN.bucket("extract_classes"),

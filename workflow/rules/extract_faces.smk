@@ -15,7 +15,7 @@ rule extract_faces:
         table=PLAN.table("extract_faces"),
         failed=PLAN.failed("extract_faces"),
     log:
-        PLAN.log("extract_faces", "extract_faces", "/{shard}.log"),
+        PLAN.log("extract_faces", "extract_faces", "{shard}"),
     conda:
         "../../envs/faces.yaml"
     threads: config["extract_faces"]["workers"]
@@ -24,7 +24,7 @@ rule extract_faces:
         runtime=lambda w, attempt: 30 * attempt,
     params:
         bucket=PLAN.bucket("extract_faces"),
-        version=in_main(version, "extract_faces"),
+        version=param(version, "extract_faces"),
     message:
         "Extracting faces, shard {wildcards.shard}"
     script:
@@ -48,7 +48,7 @@ rule collect_faces:
             caption="../report/failures.rst",
         ),
     log:
-        PLAN.log("collect_faces", "extract_faces", ".log"),
+        PLAN.log("collect_faces", "extract_faces"),
     conda:
         "../../envs/base.yaml"
     threads: 1

@@ -7,30 +7,6 @@
 
 from dtst_flow.stages.registry import STAGES
 
-
-def listing(stage):
-    """Param: what to list, and how."""
-    return lambda wildcards: planned(PLAN.listing, stage, config["shard_size"])
-
-
-def fingerprint(stage):
-    """The state of a stage's source; a missing model of any stage is told here, too."""
-    for other in PLAN.stages:
-        version(other.name)
-    return staleness.source_fingerprint(PLAN, stage)
-
-
-def sources(stage):
-    """Input function: what must exist before a stage's source can be listed."""
-
-    def summaries(wildcards):
-        if workflow.is_main_process:
-            planned(force_stale)
-        return PLAN.summary_before(stage)
-
-    return summaries
-
-
 for stage in STAGES:
 
     checkpoint:
@@ -41,7 +17,7 @@ for stage in STAGES:
         output:
             folder=directory(PLAN.inventory(stage)),
         log:
-            PLAN.log("inventory", stage, ".log"),
+            PLAN.log("inventory", stage),
         conda:
             "../../envs/base.yaml"
         threads: 1
@@ -49,8 +25,8 @@ for stage in STAGES:
             mem_mb=lambda w, attempt: 2000 * attempt,
             runtime=lambda w, attempt: 120 * attempt,
         params:
-            listing=listing(stage),
-            fingerprint=in_main(fingerprint, stage),
+            listing=param(PLAN.listing, stage, config["shard_size"], in_jobs=True),
+            fingerprint=param(fingerprint, stage),
             code=code_version(inventory),
         message:
             f"Listing the images for {stage}"

@@ -9,16 +9,9 @@
 from dtst_flow.report import page, place
 
 
-def summaries(wildcards):
-    """Input function: the summaries of all stages, the last of which has to cluster."""
-    if "cluster" not in PLAN.buckets:
-        raise WorkflowError(f"path {PLAN.path} makes no clusters to report on")
-    return [PLAN.summary(stage) for stage in PLAN.buckets]
-
-
 rule report:
     input:
-        summaries,
+        lambda w: planned(PLAN.summaries_with_clusters),
     output:
         page=report(
             place(PLAN.bucket("cluster")),
@@ -26,7 +19,7 @@ rule report:
             caption="../report/page.rst",
         ),
     log:
-        PLAN.log("report", "cluster", ".log"),
+        PLAN.log("report", "cluster"),
     conda:
         "../../envs/cluster.yaml"
     threads: 2

@@ -2,13 +2,17 @@
 
 import os
 import platform
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from dtst_flow.dataset.state import PROGRESS, STATE, state_of
 from dtst_flow.forecast import costs
 from dtst_flow.planning.plan import Plan
+from dtst_flow.report.summary import summary
 from dtst_flow.runtime.meter import SUFFIX
 from dtst_flow.utils.files import digest_value, read_json, to_json, write_atomic
 from dtst_flow.utils.quantities import duration
@@ -94,6 +98,23 @@ def record_run(run: Run) -> str:
     }
     said = _take(asked(run.plan.path, settings, cores, gpu), computed)
     return took(run.seconds, said.seconds) if run.finished and said else ""
+
+
+def closing_words(
+    plan: Plan, cores: int, gpu: bool, before: dict[str, int] | None = None
+) -> str:
+    """Keep what a run cost; returns what it did, and how far off a forecast was.
+
+    Args:
+        plan: What it was to do.
+        cores: Those it could use.
+        gpu: Whether its jobs asked for a GPU.
+        before: Of a run that did not come to a good end, what `written_at` gave when it
+            began: only what was summed up since is told.
+    """
+    seconds = time.time() - psutil.Process().create_time()
+    said = record_run(Run(plan, cores, gpu, seconds, finished=before is None))
+    return "\n".join(filter(None, [summary(plan.buckets, before), said]))
 
 
 def of_rules(settings: dict[str, dict]) -> dict[str, dict]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
+from dtst_flow.cluster import constraints
 from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import (
     BadBucket,
@@ -85,9 +86,9 @@ class Plan:
         """Return the list of what of a shard could not be processed, as `table` does."""
         return str(self.state(stage) / "failed" / f"{shard}.jsonl")
 
-    def log(self, rule: str, stage: str, name: str) -> str:
-        """Return the log of a rule's job; `name` is the bucket, or below it the shard."""
-        return f"{STATE}/logs/{rule}/{self.bucket(stage)}{name}"
+    def log(self, rule: str, stage: str, *shard: str) -> str:
+        """Return the log of a rule's job, for a stage or one shard of it."""
+        return f"{'/'.join((str(STATE), 'logs', rule, self.bucket(stage), *shard))}.log"
 
     def before(self, stage: str) -> list[str]:
         """Return the stages that run before one, in order; of the last, its source is made."""
@@ -120,6 +121,45 @@ class Plan:
             "with_sidecars": STAGES[stage].follows_sidecars,
             "max_file_size": self.settings[stage]["max_file_size"],
         }
+
+    def labels(self) -> list[str]:
+        """Return the file with what the user knows of the clusters, if it exists."""
+        path = Path(self.bucket("cluster")) / constraints.FILE
+        return [str(path)] if path.exists() else []
+
+    def summaries_with_clusters(self) -> list[str]:
+        """Return the summaries of all stages. Raises PlanError if none clusters."""
+        if "cluster" not in self.buckets:
+            raise PlanError(f"path {self.path} makes no clusters to report on")
+        return [self.summary(stage) for stage in self.buckets]
+
+    def listing(self, stage: str, shard_size: int) -> dict[str, Any]:
+        """Return what `inventory.write` has to know to list a stage's images."""
+        return {
+            "specs": self.specs(stage),
+            "cache": str(self.state(stage) / inventory.DIGESTS),
+            "shard_size": shard_size,
+            "with_sidecars": STAGES[stage].follows_sidecars,
+            "max_file_size": self.settings[stage]["max_file_size"],
+        }
+
+    def labels(self) -> list[str]:
+        """Return the file with what the user knows of the clusters, if it exists."""
+        path = Path(self.bucket("cluster")) / constraints.FILE
+        return [str(path)] if path.exists() else []
+
+    def summaries_with_clusters(self) -> list[str]:
+        """Return the summaries of all stages. Raises PlanError if none clusters."""
+        if "cluster" not in self.buckets:
+            raise PlanError(f"path {self.path} makes no clusters to report on")
+        return [self.summary(stage) for stage in self.buckets]
+
+    def stages_up_to(self, rule: str) -> list[str]:
+        """Return the stage that a rule belongs to, after those before it; or none."""
+        for stage in self.stages:
+            if rule in (stage.rule, stage.collector, f"inventory_{stage.name}"):
+                return [*self.before(stage.name), stage.name]
+        return []
 
     def options(self, stage: str, kind: type | None = None) -> dict[str, Any]:
         """Return the settings that the results of a stage, or of one kind, depend on."""

@@ -369,6 +369,7 @@ def _of_trouble(clustering: Clustering) -> list[str]:
 STAGE = Stage(
     name="cluster",
     rule="embed",
+    collector="cluster",
     table="embeddings",
     options=Options,
     models=embed.models,

@@ -81,6 +81,7 @@ class Stage:
     Attributes:
         name: Its section of the config, such as "extract_faces".
         rule: The rule that works image by image.
+        collector: The rule that sums up.
         table: The folder of that rule's tables, in the state of the stage's bucket.
         options: A frozen dataclass of the settings that its results depend on.
         models: Settings -> the models that it runs, by their names in the registry, each
@@ -104,6 +105,7 @@ class Stage:
 
     name: str
     rule: str
+    collector: str
     table: str
     options: type
     models: Callable[[Settings], dict[str, str | None]]
@@ -116,6 +118,11 @@ class Stage:
     commit: Callable[[dict[str, list[Row]], list[Row], str], Any] | None = None
     uses_gpu: bool = False
     follows_sidecars: bool = True
+
+    @property
+    def rules(self) -> tuple[str, str]:
+        """The rules whose jobs are known when its images are listed."""
+        return self.rule, self.collector
 
     @property
     def command(self) -> str:

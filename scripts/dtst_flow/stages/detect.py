@@ -197,6 +197,7 @@ def describe(rows: list[Row]) -> list[str]:
 STAGE = Stage(
     name="detect",
     rule="detect",
+    collector="collect_detections",
     table="detections",
     options=Options,
     models=models,

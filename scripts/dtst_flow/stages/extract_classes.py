@@ -215,6 +215,7 @@ def _missing_everywhere(rows: list[Row]) -> list[str]:
 STAGE = Stage(
     name="extract_classes",
     rule="extract_classes",
+    collector="collect_classes",
     table="classes",
     options=Options,
     models=models,

@@ -271,6 +271,7 @@ def describe(rows: list[Row]) -> list[str]:
 STAGE = Stage(
     name="extract_faces",
     rule="extract_faces",
+    collector="collect_faces",
     table="faces",
     options=Options,
     models=models,
