@@ -84,7 +84,7 @@ class TorchDetector(YoloDetector):
 
 
 def load(weights: Weights) -> Any:
-    """Load a checkpoint; nothing is fetched, nothing told to anyone.
+    """Load a checkpoint; nothing is downloaded, and nobody is notified.
 
     Returns:
         The model, an `ultralytics.YOLO`.

@@ -1,4 +1,4 @@
-"""Vocabulary: which classes of a model the names that the user gives mean."""
+"""Vocabulary: which classes of a model the user's names mean."""
 
 import difflib
 import re
