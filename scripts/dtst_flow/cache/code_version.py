@@ -30,6 +30,7 @@ WITHOUT_EFFECT = frozenset(
         "models.registry",
         "models.store",
         "runtime",
+        "utils.array_types",
     }
 )
 """Modules and rooms on which no result depends, whoever imports them: which models there
