@@ -2,10 +2,13 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.containment import is_relative
+from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import first_of
@@ -50,7 +53,7 @@ def run(
     is settled, when no image could be processed or one failed and that was not to be.
     """
     drop_others([*tables, *failed])
-    shards = {Path(table).stem: list(read_table(table)) for table in tables}
+    shards = {Path(table).stem: list(_rows(table)) for table in tables}
     rows = [row for rows in shards.values() for row in rows]
     reasons = [row for table in failed for row in read_table(table)]
     if stage == "detect":
@@ -80,6 +83,14 @@ def run(
     write_atomic(summary, to_json(told, indent=2) + b"\n")
 
 
+def _rows(table: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table, crops as entries, which take less memory than rows."""
+    for row in read_table(table):
+        if "crops" in row:
+            row["crops"] = [Entry.of_row(crop) for crop in row["crops"]]
+        yield row
+
+
 def drop_others(tables: list[str]) -> None:
     """Delete the tables of shards that are none any more from beside those that are.
 
@@ -102,9 +113,7 @@ def _settle_crops(shards: dict[str, list[dict]], bucket: str) -> list:
     removed = Ledgers(bucket, state_of(bucket)).commit(crops)
     for path in removed:
         log.info("removed %s/%s: its source is gone or changed", bucket, path)
-    return sorted(
-        [c["path"], c["key"], c["sidecar"]] for cs in crops.values() for c in cs
-    )
+    return sorted([c.path, c.key, c.sidecar] for cs in crops.values() for c in cs)
 
 
 def _settle_sidecars(rows: list[dict]) -> list:

@@ -12,7 +12,7 @@ from dtst_flow.annotations.visited import Visited
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import stat_of, unchanged
+from dtst_flow.dataset.entries import Stat, stat_of, unchanged
 from dtst_flow.dataset.state import RECORDS, STATE, state_of
 from dtst_flow.detect import detectors
 from dtst_flow.detect import vocabulary as words
@@ -235,7 +235,7 @@ def _result(row: dict, computed: bool = False, **values) -> dict:
     return {**known, **empty, **values, "computed": computed}
 
 
-def _withdraw(ours: Ownership, row: dict, before: list[int] | None) -> list[int] | None:
+def _withdraw(ours: Ownership, row: dict, before: Stat | None) -> Stat | None:
     """Take out what was found in a file that was another image, and can no longer be read.
 
     before  stat of the sidecar before the job
@@ -250,7 +250,7 @@ def _withdraw(ours: Ownership, row: dict, before: list[int] | None) -> list[int]
     return before
 
 
-def _sidecar_stat(path: str) -> list[int] | None:
+def _sidecar_stat(path: str) -> Stat | None:
     return stat_of(sidecars.path_of(path))
 
 

@@ -14,7 +14,8 @@ from dtst_flow.annotations.boxes import Entry
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import RECORDS, state_of
 from dtst_flow.imaging import decode, encode
 from dtst_flow.runtime import verified_read
@@ -246,7 +247,7 @@ class Cutter:
                 lambda shown=crop.window: encode.encode(_cut(image(), shown)),
                 crop.sidecar,
             )
-            result["crops"].append(entry)
+            result["crops"].append(entry.to_row())
             result["computed"] |= fresh
         return result
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.dataset.entries import Entry
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import ForeignFile, Part
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import failure
 from dtst_flow.runtime.job import Progress
@@ -29,10 +31,10 @@ def lay_out(
     noise: np.ndarray,
     ledgers: Ledgers,
     link: str,
-) -> tuple[list[dict], list[dict]]:
+) -> tuple[list[Entry], list[dict]]:
     """Bring every image and its sidecar into its folder.
 
-    Returns the ledger rows, and a `failure` of every image that could not go there.
+    Returns the entries, and a `failure` of every image that could not go there.
     Raises SystemExit, when all others lie there, if images changed meanwhile.
     """
     part = Part(ledgers, "all")
@@ -60,7 +62,7 @@ def lay_out(
     return placed, left_out
 
 
-def _place(part: Part, name: str, row: dict, link: str) -> tuple[dict, bool]:
+def _place(part: Part, name: str, row: dict, link: str) -> tuple[Entry, bool]:
     try:
         sidecar = sidecars.read(row["path"])
     except sidecars.BrokenSidecar as error:
