@@ -121,19 +121,19 @@ class Ownership:
         note: Note,
         image: str | None,
         stays: Callable[[str], bool],
-        found: Classes,
+        entries: Classes,
     ) -> list[str]:
-        """Leave those of our classes that stay, and add what was found."""
+        """Leave those of our classes that stay, and add the entries."""
         path = note["path"]
         sidecar = sidecars.read(path)
         present = classes_of(sidecar, path)
         ours, users = _tell_apart(present, note["classes"])
         now = {name: value for name, value in ours.items() if stays(name)}
-        now |= {name: value for name, value in found.items() if name not in users}
+        now |= {name: value for name, value in entries.items() if name not in users}
         same = {
             name: value
             for name, value in users.items()
-            if name in found and value == found[name]
+            if name in entries and value == entries[name]
         }
         done: Note = {
             "path": path,
@@ -153,7 +153,7 @@ class Ownership:
             sidecars.write(path, content, remove_empty="sidecar" in done["made"])
         if done != note:
             self._notes.put(path, done)
-        return sorted(name for name in found if name in users and name not in same)
+        return sorted(name for name in entries if name in users and name not in same)
 
 
 def _tell_apart(

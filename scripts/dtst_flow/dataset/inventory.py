@@ -138,7 +138,18 @@ def write(
     for path in set(listing.files) - set(content):
         del listing.files[path]
         listing.skipped[path] = UNREADABLE
-    images = listing.images
+    _write_manifests(listing.images, content, Path(folder), shard_size)
+    skipped = sorted(listing.skipped.items())
+    write_table(
+        Path(folder) / "skipped.table",
+        ({"path": path, "reason": reason} for path, reason in skipped),
+    )
+    return listing
+
+
+def _write_manifests(
+    images: list[str], content: dict[str, str], folder: Path, shard_size: int
+) -> None:
     stems = unique_stems(images)
     for shard, paths in split(images, shard_size).items():
         rows = (
@@ -150,13 +161,7 @@ def write(
             }
             for path in paths
         )
-        write_table(Path(folder) / f"{shard}.jsonl", rows)
-    skipped = sorted(listing.skipped.items())
-    write_table(
-        Path(folder) / "skipped.table",
-        ({"path": path, "reason": reason} for path, reason in skipped),
-    )
-    return listing
+        write_table(folder / f"{shard}.jsonl", rows)
 
 
 def is_mended(folder: str | Path) -> bool:

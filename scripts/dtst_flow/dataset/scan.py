@@ -76,11 +76,7 @@ def scan(
     target = Path(os.path.realpath(dataset / to)) if to else None
     listing = Listing()
     for spec in specs:
-        if not is_relative(spec):
-            raise BadBucket(
-                f"bucket {spec!r} lies outside the dataset folder; "
-                "name it relative to that folder, or link it in there"
-            )
+        _check_inside(spec)
         matched = False
         for path in _matches(dataset, spec):
             matched = True
@@ -97,6 +93,14 @@ def scan(
     _drop_large(listing, max_file_size)
     _drop_stray_json(listing)
     return listing
+
+
+def _check_inside(spec: str) -> None:
+    if not is_relative(spec):
+        raise BadBucket(
+            f"bucket {spec!r} lies outside the dataset folder; "
+            "name it relative to that folder, or link it in there"
+        )
 
 
 def _is_below(path: Path, target: Path) -> bool:

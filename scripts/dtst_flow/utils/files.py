@@ -73,8 +73,8 @@ def write_atomic(
         content: What it is to hold.
         durable: Whether to wait until the content is on the disk before it is renamed, so
             that a power cut cannot leave an empty file either. That takes up to some ten
-            ms. It is for files that hold words of the user's, and for those of which
-            nobody would notice that they are empty; of records and crops it is noticed.
+            ms. Use it for files with the user's own words, and for files that might stay
+            empty without notice. An empty record or crop is noticed.
     """
     with temporary(path) as new:
         with open(new, "wb") as file:
