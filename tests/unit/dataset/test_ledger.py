@@ -21,7 +21,7 @@ from dtst_flow.dataset import entries, sidecars
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile, Part
-from dtst_flow.utils.files import TEMPORARY_PREFIX, write_atomic
+from dtst_flow.utils.files import TEMPORARY_PREFIX, write_atomic, write_table
 from dtst_flow.utils.links import LINKERS, LinkRefused
 
 
@@ -582,6 +582,15 @@ class TestJournal:
             put(ledgers, "x.jpg", "new")
         put(ledgers, "x.jpg", "newest")
         assert contents(ledgers.bucket)["x.jpg"] == "newest"
+
+    @pytest.mark.parametrize(
+        "odd", [{"stat": 5}, {"stat": [5]}, {"stat": "x"}, {"claimed": [5]}]
+    )
+    def test_a_row_without_size_and_time_is_skipped(self, ledgers, odd):
+        row, _ = put(ledgers, "x.jpg", "x")
+        rows = [row.to_row(), {"path": "y.jpg", "written": [], **odd}]
+        write_table(ledgers.settled / "s.jsonl", rows)
+        assert ledgers.owned() == {"x.jpg": row}
 
     def test_a_line_that_a_kill_cut_short_is_passed_over(self, ledgers):
         first, _ = put(ledgers, "x.jpg", "x")
