@@ -14,7 +14,7 @@ from dtst_flow.annotations.ownership import Ownership
 from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.containment import is_relative
-from dtst_flow.dataset.ledger import stat_of, unchanged
+from dtst_flow.dataset.entries import Stat, stat_of, unchanged
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.state import STATE, state_of
 from dtst_flow.utils.files import read_table, sweep
@@ -35,7 +35,7 @@ def visited() -> Visited:
     return Visited(state_of(".detect"))
 
 
-def sidecar_stat(path: str) -> list[int] | None:
+def sidecar_stat(path: str) -> Stat | None:
     """Return size and time of an image's sidecar, None without one."""
     return stat_of(sidecars.path_of(path))
 
@@ -69,7 +69,7 @@ class Clearer:
         """There is nothing to free."""
 
 
-def withdraw(ours: Ownership, row: Row, before: list[int] | None) -> list[int] | None:
+def withdraw(ours: Ownership, row: Row, before: Stat | None) -> Stat | None:
     """Take out what was found in a file that was another image, and can no longer be read.
 
     Args:

@@ -1,34 +1,35 @@
-"""Where the workflow keeps what it knows of a dataset."""
+"""Where the workflow keeps what it knows about a dataset."""
 
 from pathlib import Path
 
 STATE = Path(".dtst")
-"""Its folder, below that of the dataset."""
+"""Its folder, relative to the dataset."""
 
 RECORDS = STATE / "records"
-"""The records of each stage, in a folder of its name."""
+"""Has a folder with the records of each stage, of the stage's name."""
 
 PROGRESS = STATE / "progress"
-"""One small file a job: how many of its images are done."""
+"""Has a small file for each job: how many of its images are done."""
 
 JOBS = STATE / "jobs.lock"
-"""The lock that all jobs at work share."""
+"""The lock that all running jobs share."""
 
 
 def state_of(bucket: str) -> Path:
-    """The folder with the state of one target bucket."""
+    """Give the folder with the state of a target bucket."""
     return STATE / "buckets" / bucket
 
 
 class StateGone(Exception):
-    """The place that STATE is linked to is not there; the message says what to do."""
+    """STATE is a link to a place that does not exist; the message says what to do."""
 
 
 def check_state(dataset: Path) -> None:
     """Refuse a link in place of STATE that leads to a folder which cannot be made.
 
     Raises:
-        StateGone: The folder that should hold it is gone, as when storage is not mounted.
+        StateGone: The folder above is gone as well, for example as the storage is not
+            mounted.
     """
     target = _gone(dataset)
     if target is not None and not target.parent.is_dir():
@@ -36,9 +37,12 @@ def check_state(dataset: Path) -> None:
 
 
 def make_state(dataset: Path) -> None:
-    """Make the folder again that a link in place of STATE leads to, should it be gone.
+    """If STATE is a link to a folder that is gone, make that folder again.
 
     Scratch storage may be cleared at any time.
+
+    Args:
+        dataset: The dataset folder.
 
     Raises:
         StateGone: It cannot be made.
@@ -53,7 +57,7 @@ def make_state(dataset: Path) -> None:
 
 
 def _gone(dataset: Path) -> Path | None:
-    """Where a link in place of STATE leads to, if nothing is there."""
+    """Return where a link in place of STATE leads to, if nothing is there."""
     link = dataset / STATE
     return link.resolve() if link.is_symlink() and not link.is_dir() else None
 

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any, Protocol
 
-from dtst_flow.dataset.ledger import ForeignFile
+from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.dataset.sidecars import BrokenSidecar
 from dtst_flow.imaging.decode import UnreadableImage
 from dtst_flow.models.errors import ModelError

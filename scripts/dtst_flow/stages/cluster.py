@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dtst_flow.cluster import constraints
-from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.embed import embedders
 from dtst_flow.embed.base import CLIP

@@ -35,6 +35,11 @@ def damaged_shards(bucket: str) -> list[str]:
 def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> list[Any]:
     """Remove our crops that are no longer wanted.
 
+    Args:
+        shards: The rows of each shard, crops as entries.
+        failures: Of no account here.
+        bucket: The bucket.
+
     Returns:
         What names all others.
     """
@@ -47,7 +52,7 @@ def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> li
     for path in removed:
         log.info("removed %s/%s: its source is gone or changed", bucket, path)
     return sorted(
-        [entry["path"], entry["key"], entry["sidecar"]]
+        [entry.path, entry.key, entry.sidecar]
         for part in entries.values()
         for entry in part
     )

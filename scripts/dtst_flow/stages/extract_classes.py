@@ -13,8 +13,9 @@ from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.manifest import ManifestRow
+from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import RECORDS, state_of
 from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.imaging import decode, encode
@@ -113,7 +114,7 @@ class Cutter:
                 lambda window=crop.window: encode.encode(_pixels(image(), window)),
                 crop.sidecar,
             )
-            result["crops"].append(entry)
+            result["crops"].append(entry.to_row())
             result["computed"] |= written
         return result
 
@@ -178,8 +179,7 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
             if isinstance(crop, str):
                 continue
             planned += 1
-            known = owned.get(crop.name, {})
-            current += known.get("key") == crop.key and ledgers.intact(known)
+            current += ledgers.is_current(owned.get(crop.name), crop.key)
         todo += [path] * (planned - current > before)
     to_write = f"{'at most ' if unsized else ''}{planned - current}"
     return Pending(todo, f"{to_write} crops to write, {current} there already")

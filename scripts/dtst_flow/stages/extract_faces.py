@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.manifest import ManifestRow
+from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import RECORDS, STATE, state_of
 from dtst_flow.faces import crop, draw, engines
 from dtst_flow.faces.base import Engine, Face
@@ -230,7 +231,7 @@ class Extractor:
             ),
             sidecar,
         )
-        return entry
+        return entry.to_row()
 
 
 def _can_be_cut(face: Face) -> bool:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.dataset.entries import Entry
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import ForeignFile, Part
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import failure
 from dtst_flow.runtime.progress import Progress
@@ -31,7 +33,7 @@ def lay_out(
     noise: NDArray[np.intp],
     ledgers: Ledgers,
     link: str,
-) -> tuple[list[Any], list[Row]]:
+) -> tuple[list[Entry], list[Row]]:
     """Bring every image and its sidecar into its folder.
 
     Args:
@@ -51,7 +53,7 @@ def lay_out(
     places = [(f"{rank:03d}", i) for rank, g in enumerate(groups) for i in g.members]
     places += [("noise", i) for i in noise]
     progress = Progress("cluster", "all", len(places))
-    placed: list[Any] = []
+    placed: list[Entry] = []
     left_out: list[Row] = []
     changed: list[str] = []
     for folder, i in places:
@@ -74,7 +76,7 @@ def lay_out(
     return placed, left_out
 
 
-def _place(part: Part, name: str, row: Row, link: str) -> tuple[Any, bool]:
+def _place(part: Part, name: str, row: Row, link: str) -> tuple[Entry, bool]:
     try:
         sidecar = sidecars.read(row["path"])
     except sidecars.BrokenSidecar as error:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages import collect
 from dtst_flow.utils.files import read_table, write_table
@@ -22,7 +23,8 @@ def extracted(shard: str, crops: dict[str, list[str]], failed=()) -> None:
     rows = []
     for path, names in crops.items():
         entries = [part.write(n, n, n.encode, {"provenance": path})[0] for n in names]
-        rows.append({"path": path, "found": len(names), "crops": entries})
+        crops = [entry.to_row() for entry in entries]
+        rows.append({"path": path, "found": len(names), "crops": crops})
     write_table(f"tables/{shard}.jsonl", rows)
     reasons = ({"path": path, "reason": "cannot be decoded"} for path in failed)
     write_table(f"failed/{shard}.jsonl", reasons)
