@@ -85,7 +85,7 @@ def run(
     """
     # Numba takes a second to import; whoever wants the options only does not wait for it.
     from dtst_flow.cluster import duplicates
-    from dtst_flow.cluster.groups import group
+    from dtst_flow.cluster.groups import Settings, group
 
     rows, vectors = gather(tables, arrays)
     kind = embedders.MODELS[options.model]
@@ -97,10 +97,12 @@ def run(
     sets = duplicates.find(vectors, hashes, kind.alike)
     found = group(
         vectors,
-        options.min_cluster_size,
-        options.min_samples,
-        kind.same,
-        options.max_distance,
+        Settings(
+            options.min_cluster_size,
+            options.min_samples,
+            kind.same,
+            options.max_distance,
+        ),
         None if options.count_duplicates else sets,
         known,
     )
