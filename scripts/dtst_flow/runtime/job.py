@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from dtst_flow.dataset.state import JOBS, PROGRESS
 from dtst_flow.models.errors import ModelError
@@ -161,7 +162,10 @@ class Shard:
 
 
 def work(
-    rule: str, manifest: str, make: Callable[[], Worker], workers: int
+    rule: str,
+    manifest: str,
+    make: Callable[[], Worker[dict[str, Any], dict[str, Any]]],
+    workers: int,
 ) -> tuple[list[dict], list[dict]]:
     """Have a worker look at every image of a shard; what `Shard.end` returns.
 

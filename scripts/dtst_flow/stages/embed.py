@@ -141,7 +141,7 @@ def run(
     make = functools.partial(EmbedWorker, shard.name, options, weights, threads)
     tasks = batched(todo, options.batch_size)
     for (batch, _), answer in each(make, tasks, parts=one_by_one):
-        faults = [answer] * len(batch) if isinstance(answer, Failed) else answer
+        faults = answer if isinstance(answer, list) else [answer] * len(batch)
         for item, fault in zip(batch, faults, strict=True):
             shard.note(item["path"], fault or {**item, "computed": True})
     done, failures = shard.end()
