@@ -145,14 +145,9 @@ def close_pairs(
                 yield i, j, [arrays.put(limit) for limit in limits(i, j)]
 
     def above(block: tuple[slice, slice, list[Any]]) -> Pairs:
-        i, j, (limit, *others) = block
+        i, j, block_limits = block
         products = arrays.module.matmul(rows[i], columns[j].T)
-        mask = products > limit
-        for limit in others:
-            mask |= products > limit
-        flat = arrays.module.where(mask.ravel())[0]
-        values = arrays.get(products.ravel()[flat])
-        row, column = np.divmod(arrays.get(flat), j.stop - j.start)
+        row, column, values = _exceeding(products, block_limits, arrays)
         row += i.start
         column += j.start
         if right is None and i == j:
@@ -161,6 +156,17 @@ def close_pairs(
         return row, column, values
 
     yield from in_threads(above, blocks(), arrays.threads)
+
+
+def _exceeding(products: Any, limits: list[Any], arrays: Arrays) -> Pairs:
+    """The (r, c) products that exceed any of the limits, all of them in `arrays`."""
+    first, *others = limits
+    mask = products > first
+    for limit in others:
+        mask |= products > limit
+    flat = arrays.module.where(mask.ravel())[0]
+    row, column = np.divmod(arrays.get(flat), products.shape[1])
+    return row, column, arrays.get(products.ravel()[flat])
 
 
 def _slices(stop: int, step: int, start: int = 0) -> Iterator[slice]:

@@ -1,7 +1,8 @@
 """The minimum spanning tree by mutual reachability distance, edge for edge hdbscan's.
 
-Among equal weights the order decides in which hdbscan adds the rows: that of Prim's
-algorithm.
+Among equal weights the order decides in which hdbscan adds the rows, that of Prim's
+algorithm: its tree starts at row 0; of the rows nearest to it the lowest is added, and
+joined to that row of the tree which was the first to be so near.
 """
 
 from heapq import heappop, heappush
@@ -104,10 +105,8 @@ def prim(
 ) -> NDArray[np.float64]:
     """Put the edges of the minimum spanning tree into the order of Prim's algorithm.
 
-    The tree starts at row 0. Of the rows nearest to it the lowest is added, and joined
-    to that row of the tree which was the first to be so near. Equal rows are always
-    equally near, so they are added in their order, and the first of them is the one
-    that others are joined to: edges of distinct vectors are enough. O((m + e) log e).
+    Equal rows are always equally near, so they are added in their order, and others are
+    joined to the first of them: edges of distinct vectors are enough. O((m + e) log e).
 
     Args:
         group: (m,), which distinct vector each row is, numbered by their first rows.
@@ -119,8 +118,7 @@ def prim(
     """
     neighbours = _neighbours(len(core), edges)
     waiting = _rows_of(group, len(core))
-    nearness = [np.inf] * len(core)
-    source = [0] * len(core)
+    nearness, source = [np.inf] * len(core), [0] * len(core)
     heap: list[tuple[float, int, int]] = []
 
     def offer(vector: int, weight: float, row: int) -> None:

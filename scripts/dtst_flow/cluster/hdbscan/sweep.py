@@ -74,8 +74,7 @@ def sweep(
     Args:
         vectors: (n, d), of length 1.
         core: (n,), core distances.
-        radius: (n,): all edges with shorter distances from a row were considered for the
-            forest.
+        radius: (n,), up to which all edges of a row were considered for the forest.
         forest: A forest of one tree.
         arrays: Where products are computed.
 
@@ -84,14 +83,12 @@ def sweep(
     """
     low = np.maximum(core, radius)
     rows = forest.order[low[forest.order] <= highest_open(forest, low)]
-    best = _Best(forest, rows)
+    slack = error(vectors.shape[1])
+    best = _Best(forest, rows, slack)
     if len(rows) < 2:
         return forest, best.edges
-    slack = error(vectors.shape[1])
 
-    for a, b, product in close_pairs(
-        vectors[rows], None, lambda i, j: best.limits(i, j, slack), arrays
-    ):
+    for a, b, product in close_pairs(vectors[rows], None, best.limits, arrays):
         bound = best.bottleneck(a, b)
         i, j = rows[a], rows[b]
         open_ = np.maximum(low[i], low[j]) <= bound
@@ -108,17 +105,23 @@ def sweep(
 class _Best:
     """The best spanning tree that is known in the course of a sweep.
 
+    Args:
+        forest: A forest of one tree.
+        rows: (m,), the rows to compare, in the order of the forest.
+        slack: The `error` of products.
+
     Attributes:
         forest: A forest of one tree.
         edges: Edges that are in it or could be.
         ties: How many of these were in it or could be when they were last sorted out.
     """
 
-    def __init__(self, forest: Forest, rows: NDArray[np.intp]):
+    def __init__(self, forest: Forest, rows: NDArray[np.intp], slack: float):
         self.forest = forest
         self.edges = forest.edges.take(np.empty(0, np.intp))
         self.ties = 0
         self._rows = rows
+        self._slack = slack
         self._lower(forest.bottleneck(rows[:-1], rows[1:]))
 
     def _lower(self, gaps: NDArray[np.float64]) -> None:
@@ -132,10 +135,9 @@ class _Best:
         """Return (p,), no less than the bottlenecks of rows[a] and rows[b], a < b."""
         return self._highest(a, b)
 
-    def limits(
-        self, i: slice, j: slice, slack: float
-    ) -> tuple[NDArray[np.float32], ...]:
+    def limits(self, i: slice, j: slice) -> tuple[NDArray[np.float32], ...]:
         """Return what the products of the pairs of a block exceed that may be edges."""
+        slack = self._slack
         if i == j:
             gaps = self._gaps[i.start : i.stop - 1].astype(np.float32)
             # reach[a, b - 1] is the largest gap between places a < b of the block.
