@@ -147,7 +147,10 @@ class Shard:
 
 
 def work(
-    rule: str, manifest: str, make: Callable[[], Worker], workers: int
+    rule: str,
+    manifest: str,
+    make: Callable[[], Worker[ManifestRow, dict[str, Any]]],
+    workers: int,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Have a worker look at every image of a shard; what `Shard.end` returns.
 

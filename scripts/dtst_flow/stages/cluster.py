@@ -165,7 +165,7 @@ def find_clusters(
     """Group the rows, with what the user says of them in the bucket."""
     # Numba takes a second to import; whoever wants the options only does not wait for it.
     from dtst_flow.cluster import duplicates
-    from dtst_flow.cluster.groups import group
+    from dtst_flow.cluster.groups import Settings, group
 
     kind = embedders.MODELS[options.model]
     if options.max_distance is None:
@@ -176,10 +176,12 @@ def find_clusters(
     sets = duplicates.find(vectors, hashes, kind.alike)
     grouping = group(
         vectors,
-        options.min_cluster_size,
-        options.min_samples,
-        kind.same,
-        options.max_distance,
+        Settings(
+            options.min_cluster_size,
+            options.min_samples,
+            kind.same,
+            options.max_distance,
+        ),
         None if options.count_duplicates else sets,
         known,
     )

@@ -73,7 +73,7 @@ def embed(
     make = functools.partial(EmbedWorker, shard.name, options, weights, job.workers)
     tasks = batched(todo, options.batch_size)
     for (batch, _), answer in each(make, tasks, parts=one_by_one):
-        faults = [answer] * len(batch) if isinstance(answer, Failed) else answer
+        faults = answer if isinstance(answer, list) else [answer] * len(batch)
         for item, fault in zip(batch, faults, strict=True):
             shard.note(item.path, fault or {**_known(item), "computed": True})
     done, failures = shard.end()
