@@ -1,6 +1,7 @@
 """All embedding models, and how to load one."""
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -53,7 +54,7 @@ those in common use.
 """
 
 
-def registered(settings: dict[str, Any]) -> str:
+def registered(settings: Mapping[str, Any]) -> str:
     """Return the name in the registry of the model that the settings choose.
 
     Args:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,7 +54,7 @@ def resolve(name: str, weights: str | Path | None = None) -> Weights:
     raise ModelMissing(_advice(model))
 
 
-def resolve_all(wanted: dict[str, str | Path | None]) -> list[Weights]:
+def resolve_all(wanted: Mapping[str, str | Path | None]) -> list[Weights]:
     """Find the weights of several models, as `resolve` does for one.
 
     Args:

@@ -41,7 +41,7 @@ def resolve_defaults(
     resolved = {}
     for stage in PIPELINES[path]:
         defaults = {"from": source, "model": model, "classes": classes}
-        filled = {
+        filled: dict[str, Any] = {
             name: defaults.get(name) if value is None else value
             for name, value in settings[stage].items()
         }

@@ -133,27 +133,6 @@ class Plan:
             raise PlanError(f"path {self.path} makes no clusters to report on")
         return [self.summary(stage) for stage in self.buckets]
 
-    def listing(self, stage: str, shard_size: int) -> dict[str, Any]:
-        """Return what `inventory.write` has to know to list a stage's images."""
-        return {
-            "specs": self.specs(stage),
-            "cache": str(self.state(stage) / inventory.DIGESTS),
-            "shard_size": shard_size,
-            "with_sidecars": STAGES[stage].follows_sidecars,
-            "max_file_size": self.settings[stage]["max_file_size"],
-        }
-
-    def labels(self) -> list[str]:
-        """Return the file with what the user knows of the clusters, if it exists."""
-        path = Path(self.bucket("cluster")) / constraints.FILE
-        return [str(path)] if path.exists() else []
-
-    def summaries_with_clusters(self) -> list[str]:
-        """Return the summaries of all stages. Raises PlanError if none clusters."""
-        if "cluster" not in self.buckets:
-            raise PlanError(f"path {self.path} makes no clusters to report on")
-        return [self.summary(stage) for stage in self.buckets]
-
     def stages_up_to(self, rule: str) -> list[str]:
         """Return the stage that a rule belongs to, after those before it; or none."""
         for stage in self.stages:

@@ -110,7 +110,7 @@ def _validator(schema: dict[str, Any]) -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    def is_whole(_, value: object) -> bool:
+    def is_whole(_: object, value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
 
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_whole)

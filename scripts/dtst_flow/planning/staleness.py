@@ -202,7 +202,7 @@ def _damage(stage: Stage, bucket: str, shards: list[str]) -> list[str]:
     ledgers = Ledgers(bucket, state_of(bucket))
     parts = [*shards, "all"] if "all" in shards else shards
     damaged = [
-        row["path"]
+        row.path
         for part in sorted(set(parts))
         for row in ledgers.rows(part).values()
         if not ledgers.intact(row)

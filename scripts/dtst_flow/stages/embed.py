@@ -79,7 +79,7 @@ def embed(
     done, failures = shard.end()
     with closing(records(options, weights.digest, shard.name)) as known:
         known.compact()
-        values = [known.get([row["digest"], row["points"]]) for row in done]
+        values = [known.get([row["digest"], row["points"]]) or {} for row in done]
     write_table(job.failed, failures)
     buffer = io.BytesIO()
     vectors = [decode_vector(value["embedding"]) for value in values]

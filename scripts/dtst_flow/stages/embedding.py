@@ -24,6 +24,7 @@ from dtst_flow.models.store import Weights
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import cause_of
 from dtst_flow.runtime.pool import Failed
+from dtst_flow.utils.array_types import Pixels, Vectors
 from dtst_flow.utils.arrays import encode_vector
 
 DETECTOR = "dlib"
@@ -200,7 +201,7 @@ class LazyModels:
                 )
             return self._embedder
 
-    def detect(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    def detect(self, image: Pixels) -> Vectors | None:
         """Return the five points of the largest face of an image, None without any."""
         with self._lock:
             if not self._detector:
@@ -244,8 +245,8 @@ def prepare(item: Item, loaded: LazyModels) -> Prepared:
 
 
 def _points(
-    stored: dict[str, Any] | None, image: NDArray[np.uint8], loaded: LazyModels
-) -> tuple[NDArray[np.float32] | None, str | None]:
+    stored: dict[str, Any] | None, image: Pixels, loaded: LazyModels
+) -> tuple[Vectors | None, str | None]:
     """Five points of a face and where they came from."""
     if not embedders.MODELS[loaded.options.model].points:
         return None, None

@@ -5,9 +5,6 @@ import logging
 from collections.abc import Callable
 from types import ModuleType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dtst_flow.annotations.crop_plan import Options, choose, passes, plan
 from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
@@ -30,6 +27,7 @@ from dtst_flow.stages.contract import (
     Stage,
     options_of,
 )
+from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import write_table
 
 log = logging.getLogger(__name__)
@@ -111,7 +109,7 @@ class Cutter:
             entry, written = self.part.write(
                 crop.name,
                 crop.key,
-                lambda window=crop.window: encode.encode(_pixels(image(), window)),
+                functools.partial(_encoded, image, crop.window),
                 crop.sidecar,
             )
             result["crops"].append(entry.to_row())
@@ -122,9 +120,7 @@ class Cutter:
         """Let go of files."""
         self.sizes.close()
 
-    def _size(
-        self, digest: str, image: Callable[[], NDArray[np.uint8]]
-    ) -> tuple[int, int]:
+    def _size(self, digest: str, image: Callable[[], Pixels]) -> tuple[int, int]:
         """(width, height) of the upright image."""
         known = self.sizes.get(digest)
         if known is not None:
@@ -134,9 +130,9 @@ class Cutter:
         return width, height
 
 
-def _pixels(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+def _encoded(image: Callable[[], Pixels], window: Window) -> bytes:
     x0, y0, x1, y1 = window
-    return image[y0:y1, x0:x1]
+    return encode.encode(image()[y0:y1, x0:x1])
 
 
 def models(settings: Settings) -> dict[str, str | None]:

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
@@ -33,6 +30,7 @@ from dtst_flow.stages.contract import (
     Stage,
     options_of,
 )
+from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import digest_value, write_atomic, write_table
 
 
@@ -163,7 +161,7 @@ class Extractor:
                 )
         return self._engine
 
-    def _find(self, image: NDArray[np.uint8]) -> dict[str, Any]:
+    def _find(self, image: Pixels) -> dict[str, Any]:
         """The record of an image: its size and its faces, the largest first."""
         usable = filter(_can_be_cut, self.engine.find(image))
         faces = sorted(usable, key=lambda face: (-face.area, face.box))
@@ -197,7 +195,7 @@ class Extractor:
         row: ManifestRow,
         face: Face,
         rank: int,
-        image: Callable[[], NDArray[np.uint8]],
+        image: Callable[[], Pixels],
         own_keys: dict[str, Any],
     ) -> dict[str, Any]:
         """Bring one crop into the bucket; returns its ledger row."""
