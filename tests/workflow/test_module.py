@@ -40,11 +40,10 @@ rule people:
     shell: "ls {wildcards.dataset}/cluster > {output}"
 
 rule faces:
+    input: DEMO
     output: touch("{dataset}.faces")
     threads: 2
-    shell:
-        "dtst run faces -d {wildcards.dataset} --cores {threads} --engine dlib"
-        " --model dlib --count-duplicates"
+    shell: "dtst run faces {input} -d {wildcards.dataset} --cores {threads}"
 """
 
 
@@ -172,7 +171,8 @@ def test_the_command_is_a_rule_of_another_workflow(dataset, tmp_path, monkeypatc
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     before = dataset.results()
     min((dataset.folder / "faces").glob("*.jpg")).unlink()
-    outer = Outer(dataset, COMMAND)
+    settings = repr(str(ROOT / "demo/demo.yaml"))
+    outer = Outer(dataset, COMMAND.replace("DEMO", settings))
     assert "extract-faces -> " in outer.run()
     assert (tmp_path / "crowd.txt").read_text().startswith("000\n")
     assert dataset.results() == before
