@@ -8,7 +8,7 @@ import pytest
 from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.cluster.duplicates import Sets
 from dtst_flow.cluster.groups import Group, Grouping
-from dtst_flow.stages.cluster import Clustering, Options, sentences
+from dtst_flow.stages.clustering import Clustering, Options, sentences
 
 
 def told(sizes: list[int], noise: int = 0, unusable: int = 0, **values) -> str:
