@@ -70,17 +70,20 @@ onstart:
     limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
-    run_lock.begin_plainly(PLAN.dataset)
-    make_state(PLAN.dataset)
-    for path in staleness.forgotten_files(PLAN):
-        remove(path)
-    shutil.rmtree(PROGRESS, ignore_errors=True)
-    SUMMED_UP.update(written_at(PLAN.buckets))
+    if not workflow.touch:
+        run_lock.begin_plainly(PLAN.dataset)
+        make_state(PLAN.dataset)
+        for path in staleness.forgotten_files(PLAN):
+            remove(path)
+        shutil.rmtree(PROGRESS, ignore_errors=True)
+        SUMMED_UP.update(written_at(PLAN.buckets))
 
 
 onsuccess:
-    print(verdict.closing_words(PLAN, workflow.cores, bool(GPU)))
+    if not workflow.touch:
+        print(verdict.closing_words(PLAN, workflow.cores, bool(GPU)))
 
 
 onerror:
-    print(verdict.closing_words(PLAN, workflow.cores, bool(GPU), SUMMED_UP))
+    if not workflow.touch:
+        print(verdict.closing_words(PLAN, workflow.cores, bool(GPU), SUMMED_UP))
