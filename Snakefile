@@ -23,8 +23,9 @@ include: "workflow/rules/common.smk"
 
 from dtst_flow.dataset.state import PROGRESS, make_state
 from dtst_flow.forecast import verdict
-from dtst_flow.report.summary import written_at
+from dtst_flow.report.summary import summary, written_at
 from dtst_flow.runtime import run_lock
+from dtst_flow.runtime.meter import process_seconds
 from dtst_flow.utils.files import remove
 
 
@@ -81,9 +82,12 @@ onstart:
 
 onsuccess:
     if not workflow.touch:
-        print(verdict.closing_words(PLAN, workflow.cores, bool(GPU)))
+        run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), True)
+        print(f"{summary(PLAN.buckets)}\n{verdict.record_run(run)}".rstrip())
 
 
 onerror:
     if not workflow.touch:
-        print(verdict.closing_words(PLAN, workflow.cores, bool(GPU), SUMMED_UP))
+        run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), False)
+        verdict.record_run(run)
+        print(summary(PLAN.buckets, SUMMED_UP))

@@ -3,7 +3,6 @@
 import os
 import sys
 from pathlib import Path
-from time import monotonic
 
 import click
 
@@ -14,7 +13,6 @@ from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.run import Request, run
 from dtst_flow.planning.pipelines import PIPELINES
-from dtst_flow.utils.text import printable
 
 WHOLE = ("faces", "images", "classes")
 """The paths of ``dtst run``."""
@@ -27,6 +25,7 @@ class Commands(click.Group):
     """Lists commands in the order of use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which the commands were added."""
         return list(self.commands)
 
 
@@ -160,18 +159,12 @@ def _positional(values: dict) -> tuple[Path | None, tuple[str, ...]]:
 
 
 def _run(request: Request) -> None:
-    began = monotonic()
-    code = run(request)
-    if request.dry_run and code == 0:
-        from dtst_flow.forecast.pending import forecast
-        from dtst_flow.models.errors import ModelError
+    if not request.dry_run:
+        sys.exit(run(request))
+    # Not before: it loads what takes a moment, such as NumPy.
+    from dtst_flow.cli.dry_run import dry_run
 
-        try:
-            for sentence in forecast(request, monotonic() - began):
-                click.echo(printable(sentence))
-        except ModelError as error:
-            raise click.ClickException(str(error)) from error
-    sys.exit(code)
+    dry_run(request)
 
 
 main.add_command(stage_command("extract_faces"))

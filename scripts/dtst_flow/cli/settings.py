@@ -1,13 +1,12 @@
 """Settings as the command line has them: options made from the schema, YAML files."""
 
-import functools
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 
-from dtst_flow.planning.home import home
+from dtst_flow.planning.config import read_schema
 from dtst_flow.planning.schema import BadSettings, check
 from dtst_flow.utils.text import printable
 
@@ -32,12 +31,10 @@ in_dataset = click.option("-d", "--working-dir", default=".", help=DATASET_HELP)
 TYPES = {"integer": int, "string": str, "array": str, "number": float}
 
 
-@functools.cache
-def schema() -> dict:
+def schema() -> dict[str, Any]:
     """The properties of the config schema."""
-    path = home() / "workflow" / "schemas" / "config.schema.yaml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path.read_bytes(), loader)["properties"]
+    properties: dict[str, Any] = read_schema()["properties"]
+    return properties
 
 
 def options(section: str) -> list[click.Option]:

@@ -108,7 +108,10 @@ def look(job: ShardJob, options: Options, weights: Weights) -> None:
     Raises:
         SystemExit: Images changed in the meantime; no table is written.
     """
-    known = Vocabulary.of_value(read_json(job.vocabulary))
+    if job.vocabulary:
+        known = Vocabulary.of_value(read_json(job.vocabulary))
+    else:
+        known = vocabulary.learn(weights, parse_classes(options.classes) or [])
     visited().begin(job.manifest)
     make = functools.partial(Finder, job.shard, options, weights, known)
     done, failures = _work(job, make)
@@ -208,7 +211,7 @@ STAGE = Stage(
     options=Options,
     models=models,
     code=code,
-    cost_keys=("model", "weights"),
+    cost_keys={"detect": ("model", "weights")},
     run=run,
     pending=pending,
     damaged_shards=damaged_shards,
