@@ -51,12 +51,7 @@ include: "workflow/rules/cluster.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules:
-    all,
-
-
 rule all:
-    default_target: True
     input:
         PLAN.summary(PLAN.stages[-1].name),
 

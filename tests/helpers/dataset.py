@@ -41,9 +41,14 @@ class Dataset:
         )
         return self.snakemake("--configfile", str(override), *words, ok=ok)
 
-    def snakemake(self, *words: str, ok: bool = True) -> str:
-        """Run Snakemake with words of one's own."""
-        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
+    def snakemake(
+        self,
+        *words: str,
+        ok: bool | None = True,
+        snakefile: Path = ROOT / "Snakefile",
+    ) -> str:
+        """Run Snakemake with words of one's own, on the workflow or another Snakefile."""
+        command = [sys.executable, "-m", "snakemake", "-s", str(snakefile)]
         return self._call([*command, *words], ok)
 
     def dtst(self, *words: str, ok: bool = True) -> str:

@@ -10,7 +10,8 @@ from dtst_flow.runtime import watchdog
 
 watchdog.announce()
 
-HINTS = DagHints(PLAN)
+# As a module's, rules get the names that the workflow around gives them.
+HINTS = DagHints(PLAN, workflow.modifier.modify_rulename)
 version = functools.cache(functools.partial(staleness.stage_version, PLAN))
 
 

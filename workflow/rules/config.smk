@@ -9,6 +9,11 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 HOME = Path(str(workflow.current_basedir)).parents[1]
+if not HOME.is_dir():
+    raise WorkflowError(
+        "dtst-flow must be in a folder on this disk, a checkout or the installed package: "
+        "its jobs import modules from there"
+    )
 # Before all else: the package of this checkout, whatever is installed.
 sys.path.insert(0, str(HOME / "scripts"))
 # Jobs run in the dataset's folder; what is there is data, no modules to import.

@@ -1,6 +1,7 @@
 """What Snakemake's DAG has to be told that it cannot see by itself."""
 
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 from dtst_flow.dataset import inventory
@@ -25,10 +26,15 @@ class DagHints:
 
     The jobs of a rule are known when its stage's images are listed. Snakemake would take
     ``--until`` such a rule for a run of nothing: it is told of it when they are known.
+
+    Attributes:
+        plan: What the run is to do.
+        named: A rule's name -> that by which Snakemake knows it.
     """
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, named: Callable[[str], str] = str):
         self.plan = plan
+        self.named = named
         self._until: set[str] = set()
 
     def give(self, dag: Dag) -> list[str]:
@@ -39,7 +45,7 @@ class DagHints:
         """
         stale = stale_files(self.plan)
         dag.forcefiles.update(stale.files)
-        rules = {rule for stage in self.plan.stages for rule in stage.rules}
+        rules = {self.named(x) for stage in self.plan.stages for x in stage.rules}
         self._until = dag.untilrules & rules
         dag.untilrules -= self._until
         return stale.said
@@ -47,10 +53,10 @@ class DagHints:
     def are_listed(self, dag: Dag, name: str) -> None:
         """Tell a DAG that the images of a stage are listed."""
         stage = next(stage for stage in self.plan.stages if stage.name == name)
-        due = self._until & set(stage.rules)
+        due = self._until & set(map(self.named, stage.rules))
         dag.untilrules |= due
         self._until -= due
-        if stage.rule in due:
+        if self.named(stage.rule) in due:
             # Of jobs that none waits for, Snakemake does not miss what they make.
             shards = inventory.shards(self.plan.inventory(name))
             tables = (self.plan.table(name, shard) for shard in shards)

@@ -51,10 +51,15 @@ def source_fingerprint(plan: Plan, stage: str) -> str:
     What the stages before write there does not count: they tell of it themselves.
 
     Raises:
-        PlanError: There is no such source.
+        PlanError: There is no such source, or this is not the dataset folder.
     """
     if not plan.dataset.is_dir():
         raise PlanError(f"there is no dataset folder {plan.dataset}")
+    if not plan.dataset.samefile("."):
+        raise PlanError(
+            f"the run works in {os.getcwd()}, not in the dataset folder {plan.dataset}: "
+            "leave out --directory and `workdir:`, and run one dataset at a time"
+        )
     settings = plan.settings[stage]
     specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
     try:
