@@ -10,7 +10,7 @@ from hypothesis import settings
 from PIL import Image
 
 from dtst_flow.models.store import cache_folder
-from helpers import colour_detector
+from helpers import colour_detector, sights
 from helpers.dataset import ROOT, Dataset, copy_photos
 from helpers.once import once
 
@@ -152,6 +152,17 @@ def finished(tmp_path_factory, shots) -> Dataset:
         Dataset(folder / "crowd").run()
 
     return Dataset(once(tmp_path_factory, "finished", make) / "crowd")
+
+
+@pytest.fixture(scope="session")
+def grouped(tmp_path_factory) -> Dataset:
+    """Shots of a few photos with path images run on them; nobody may change it."""
+
+    def make(folder: Path) -> None:
+        sights.write(folder / "sights")
+        Dataset(folder / "sights").run(settings=sights.MODEL)
+
+    return Dataset(once(tmp_path_factory, "grouped", make) / "sights")
 
 
 @pytest.fixture(autouse=True)
