@@ -284,25 +284,28 @@ def test_dry_run_counts_and_writes_nothing(things, settings, colours):
     assert things.results() == before
 
 
+@pytest.fixture(scope="module")
+def chosen(settings):
+    cluster = {"model": "efficientnet", "min_cluster_size": 2}
+    return settings("classes", classes="red") | {"cluster": cluster}
+
+
+@pytest.fixture(scope="module")
+def finished(chosen, tmp_path_factory) -> Dataset:
+    """The photos after the path; nobody may change it."""
+    dataset = things_of_colour.write(tmp_path_factory.mktemp("finished"))
+    dataset.run(settings=chosen)
+    return dataset
+
+
+@pytest.fixture
+def made(finished, tmp_path) -> Dataset:
+    """A copy of the photos after the path, to change at will."""
+    return finished.copy(tmp_path)
+
+
 class TestPathClasses:
     """detect, then extract-classes, then cluster."""
-
-    @pytest.fixture(scope="class")
-    def chosen(self, settings):
-        cluster = {"model": "efficientnet", "min_cluster_size": 2}
-        return settings("classes", classes="red") | {"cluster": cluster}
-
-    @pytest.fixture(scope="class")
-    def finished(self, chosen, tmp_path_factory) -> Dataset:
-        """The photos after the path; nobody may change it."""
-        dataset = things_of_colour.write(tmp_path_factory.mktemp("finished"))
-        dataset.run(settings=chosen)
-        return dataset
-
-    @pytest.fixture
-    def made(self, finished, tmp_path) -> Dataset:
-        """A copy of the photos after the path, to change at will."""
-        return finished.copy(tmp_path)
 
     def crops(self, dataset: Dataset) -> list[str]:
         return sorted(path.name for path in (dataset.folder / "crops").glob("*.jpg"))
