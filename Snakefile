@@ -2,9 +2,12 @@
 #
 #   snakemake --config dataset=crowd path=faces
 #
-# Everything of a dataset lies in its folder, scratch/<dataset>; the workflow runs there,
+# Everything of a dataset is in its folder, scratch/<dataset>; the workflow runs there,
 # so all paths in the rules are relative to it. What the workflow itself has to remember
-# is under .dtst in that folder.
+# is under .dtst in that folder. Reading the rules writes and deletes nothing: only a run
+# that executes jobs does.
+
+import shutil
 
 from snakemake.utils import min_version
 
@@ -18,9 +21,19 @@ include: "workflow/rules/config.smk"
 include: "workflow/rules/common.smk"
 
 
-if DATASET.is_dir():
+from dtst_flow.dataset.state import PROGRESS, make_state
+from dtst_flow.forecast import verdict
+from dtst_flow.report.summary import written_at
+from dtst_flow.runtime import run_lock
+from dtst_flow.utils.files import remove
 
-    workdir: DATASET
+
+report: "workflow/report/workflow.rst"
+
+
+if PLAN.dataset.is_dir():
+
+    workdir: PLAN.dataset
 
 
 if config["container"]:
@@ -44,21 +57,33 @@ localrules:
 rule all:
     default_target: True
     input:
-        summary_of(STAGES[-1]),
+        PLAN.summary(PLAN.stages[-1].name),
+
+
+SUMMED_UP = {}
+"""The summaries from before this run, as `written_at` gives them."""
 
 
 onstart:
-    one_look_ahead(workflow.scheduler)
-    run_lock.begin_plainly(DATASET)
-    shutil.rmtree(PROGRESS, ignore_errors=True)
-    SUMMED_UP.update(written_at(BUCKETS))
+    # With a limit on the jobs started per second, Snakemake checks the waiting jobs as
+    # many times a second as jobs have ended. Its default is dropped, a user's limit stays.
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+    if not workflow.touch:
+        run_lock.begin_plainly(PLAN.dataset)
+        make_state(PLAN.dataset)
+        for path in staleness.forgotten_files(PLAN):
+            remove(path)
+        shutil.rmtree(PROGRESS, ignore_errors=True)
+        SUMMED_UP.update(written_at(PLAN.buckets))
 
 
 onsuccess:
-    print(summary(BUCKETS))
-    reckon(finished=True)
+    if not workflow.touch:
+        print(verdict.closing_words(PLAN, workflow.cores, bool(GPU)))
 
 
 onerror:
-    print(summary(BUCKETS, SUMMED_UP))
-    reckon(finished=False)
+    if not workflow.touch:
+        print(verdict.closing_words(PLAN, workflow.cores, bool(GPU), SUMMED_UP))

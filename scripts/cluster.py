@@ -1,20 +1,14 @@
 """Rule cluster."""
 
-from dtst_flow.runtime.job import logged
-from dtst_flow.stages import cluster
-from dtst_flow.utils import gpu
+import sys
 
-with logged(snakemake.log[0]):
-    gpu.hold(snakemake.resources.gpu)
-    cluster.run(
-        snakemake.input.tables,
-        snakemake.input.arrays,
-        snakemake.input.failed,
-        snakemake.params.bucket,
-        cluster.Options(**snakemake.params.options),
-        snakemake.output.summary,
-        snakemake.output.failures,
-        link=snakemake.params.link,
-        clean=snakemake.config["cluster"]["clean"],
-        strict=snakemake.params.strict,
-    )
+sys.path.insert(0, __file__.rpartition("/")[0])  # not a package installed elsewhere
+
+from dtst_flow.runtime.job import running
+from dtst_flow.stages import cluster
+
+with running(snakemake):
+    given = snakemake.input
+    files = given.tables, given.arrays, given.failed
+    job = cluster.ClusterJob(*files, *snakemake.output)
+    cluster.run(job, snakemake.config["cluster"], snakemake.params.strict)

@@ -1,16 +1,14 @@
-"""Rules collect_faces and collect_classes."""
+"""Rules collect_faces, collect_detections and collect_classes."""
 
-from dtst_flow.runtime.job import logged
+import sys
+
+sys.path.insert(0, __file__.rpartition("/")[0])  # not a package installed elsewhere
+
+from dtst_flow.runtime.job import running
 from dtst_flow.stages import collect
 
-with logged(snakemake.log[0]):
-    collect.run(
-        snakemake.params.stage,
-        snakemake.input.tables,
-        snakemake.input.failed,
-        f"{snakemake.input.inventory}/skipped.table",
-        snakemake.params.bucket,
-        snakemake.output.summary,
-        snakemake.output.failures,
-        snakemake.params.strict,
-    )
+with running(snakemake):
+    given, params = snakemake.input, snakemake.params
+    skipped = f"{given.inventory}/skipped.table"
+    job = collect.CollectJob(given.tables, given.failed, skipped, *snakemake.output)
+    collect.run(params.stage, job, params.bucket, params.strict)

@@ -1,15 +1,13 @@
 """Rule extract_classes."""
 
-from dtst_flow.runtime.job import logged
+import sys
+
+sys.path.insert(0, __file__.rpartition("/")[0])  # not a package installed elsewhere
+
+from dtst_flow.runtime.job import running
 from dtst_flow.stages import extract_classes
+from dtst_flow.stages.contract import ShardJob
 
 if __name__ == "__main__":  # worker processes import this file as well
-    with logged(snakemake.log[0]):
-        extract_classes.run(
-            snakemake.input.manifest,
-            snakemake.output.table,
-            snakemake.output.failed,
-            snakemake.params.bucket,
-            extract_classes.Options(**snakemake.params.options),
-            snakemake.threads,
-        )
+    with running(snakemake):
+        extract_classes.run(ShardJob.of(snakemake), snakemake.config["extract_classes"])

@@ -1,22 +1,13 @@
 """Rule extract_faces."""
 
-from dtst_flow.faces import engines
-from dtst_flow.models import store
-from dtst_flow.runtime.job import logged
+import sys
+
+sys.path.insert(0, __file__.rpartition("/")[0])  # not a package installed elsewhere
+
+from dtst_flow.runtime.job import running
 from dtst_flow.stages import extract_faces
+from dtst_flow.stages.contract import ShardJob
 
 if __name__ == "__main__":  # worker processes import this file as well
-    options = extract_faces.Options(**snakemake.params.options)
-    with logged(snakemake.log[0]):
-        extract_faces.run(
-            snakemake.input.manifest,
-            snakemake.output.table,
-            snakemake.output.failed,
-            snakemake.params.bucket,
-            options,
-            store.resolve(
-                engines.MODELS[options.engine],
-                snakemake.config["extract_faces"]["weights"],
-            ),
-            snakemake.threads,
-        )
+    with running(snakemake):
+        extract_faces.run(ShardJob.of(snakemake), snakemake.config["extract_faces"])

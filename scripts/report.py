@@ -1,7 +1,11 @@
 """Rule report."""
 
-from dtst_flow.report import page
-from dtst_flow.runtime.job import logged
+import sys
 
-with logged(snakemake.log[0]):
+sys.path.insert(0, __file__.rpartition("/")[0])  # not a package installed elsewhere
+
+from dtst_flow.report import page
+from dtst_flow.runtime.job import running
+
+with running(snakemake):
     page.write(snakemake.params.bucket, snakemake.output.page, snakemake.threads)

@@ -1,16 +1,13 @@
 """Rule vocabulary."""
 
-from dtst_flow.detect import detectors
-from dtst_flow.models import store
-from dtst_flow.runtime.job import logged
-from dtst_flow.stages import detect as stage
+import sys
+
+sys.path.insert(0, __file__.rpartition("/")[0])  # not a package installed elsewhere
+
+from dtst_flow.runtime.job import running
+from dtst_flow.stages import detect
 from dtst_flow.utils import gpu
 
-settings = snakemake.config["detect"]
-with logged(snakemake.log[0]):
+with running(snakemake):
     gpu.hold(0)  # a few texts are read faster than a GPU is had
-    stage.learn(
-        snakemake.params.classes,
-        store.resolve(detectors.MODELS[settings["model"]].weights, settings["weights"]),
-        snakemake.output.vocabulary,
-    )
+    detect.prepare(snakemake.config["detect"], snakemake.output.vocabulary)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow.cluster.groups import group
+from dtst_flow.cluster.groups import Settings, group
 from dtst_flow.cluster.metrics import bcubed
 from dtst_flow.embed import embedders
 from dtst_flow.embed.base import Sample
@@ -79,7 +79,8 @@ def main() -> None:
         with closing(open_embedder(name, path, 1)) as embedder:
             vectors = np.concatenate([embedder.embed([sample]) for sample in samples])
         for ceiling in CEILINGS[name]:
-            groups = group(vectors, 5, 2, max_distance=ceiling).groups
+            settings = Settings(5, 2, max_distance=ceiling)
+            groups = group(vectors, settings).groups
             ranks = {i: k for k, g in enumerate(groups) for i in g.members.tolist()}
             p, r, f, often, wrong, count = judge(
                 [ranks.get(i) for i in range(len(known))], known

@@ -69,7 +69,7 @@ def test_a_profile_in_a_dataset_is_passed_over(given, trap, folder):
 def test_machine_code_in_a_dataset_is_not_loaded(tmp_path):
     (tmp_path / ".numba_config.yaml").write_text("cache_dir: mine\n")
     code = (
-        "from dtst_flow.cluster.hdbscan import compiled\n"
+        "from dtst_flow.cluster.hdbscan import parallel\n"
         "from numba import config\n"
         "print([config.CACHE_DIR])"
     )

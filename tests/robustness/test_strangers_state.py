@@ -12,7 +12,8 @@ from PIL import Image
 
 from dtst_flow.cache import packs
 from dtst_flow.cli.main import main
-from dtst_flow.dataset.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import ForeignFile, Part
 from dtst_flow.stages import detect
 from dtst_flow.utils.files import read_json, to_json, write_atomic, write_table
 from helpers import clustered

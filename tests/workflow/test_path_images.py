@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dtst_flow.cluster.groups import group
+from dtst_flow.cluster.groups import Settings, group
 from dtst_flow.cluster.metrics import bcubed
 from dtst_flow.imaging import decode
 from dtst_flow.utils.files import read_table
@@ -106,7 +106,8 @@ def by_pixels(paths: list[Path], labels: dict[str, str]) -> float:
         for path in paths
     ]
     rows = np.array([np.ravel(image) for image in small], np.float32)
-    groups = group(rows / np.linalg.norm(rows, axis=1, keepdims=True), 5, 2).groups
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    groups = group(rows, Settings(5, 2)).groups
     found = {i: rank for rank, g in enumerate(groups) for i in g.members}
     return bcubed([found.get(i) for i in range(len(paths))], list(labels.values()))[2]
 

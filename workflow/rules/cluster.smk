@@ -3,9 +3,9 @@
 # needs  the tables and arrays of all shards; labels.csv in the target bucket, if the user
 #        put one there
 # makes  in the target bucket a folder for every cluster, the largest first, noise for
-#        the rest, and clusters.json
+#        the rest, and clusters.json; .dtst/buckets/<cluster>/summary.json and failed.jsonl
 
-withdraw("cluster", str(state("cluster") / "embeddings/{part}.jsonl"))
+from dtst_flow.stages import cluster as cluster_stage
 
 
 rule cluster:
@@ -13,20 +13,20 @@ rule cluster:
         tables=per_shard("cluster", rules.embed.output.table),
         arrays=per_shard("cluster", rules.embed.output.array),
         failed=per_shard("cluster", rules.embed.output.failed),
-        labels=lambda w: labels_file(),
+        labels=lambda w: PLAN.labels(),
     output:
         summary=report(
-            summary_of("cluster"),
+            PLAN.summary("cluster"),
             category="Numbers",
             caption="../report/summary.rst",
         ),
         failures=report(
-            state("cluster") / "failed.jsonl",
+            PLAN.failures("cluster"),
             category="Failures",
             caption="../report/failures.rst",
         ),
     log:
-        f".dtst/logs/cluster/{bucket('cluster')}.log",
+        PLAN.log("cluster", "cluster"),
     conda:
         environment("cluster")
     threads: 1
@@ -35,10 +35,11 @@ rule cluster:
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 120 * attempt,
     params:
-        bucket=bucket("cluster"),
-        options=options("cluster"),
+        bucket=PLAN.bucket("cluster"),
+        options=PLAN.options("cluster"),
+        model=param(PLAN.cluster_model),
         link=config["cluster"]["link"],
-        strict=config["strict"],
+        strict=PLAN.strict,
         code=code_version(cluster_stage),
     message:
         "Clustering all images"

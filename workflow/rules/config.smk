@@ -1,5 +1,6 @@
-# Config: checked before anything is made of it, then completed by the schema's defaults.
+# Config: read by the schema's types and checked, completed by its defaults, and made a plan.
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,16 +8,49 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+HOME = Path(str(workflow.current_basedir)).parents[1]
+# Before all else: the package of this checkout, whatever is installed.
+sys.path.insert(0, str(HOME / "scripts"))
+# Jobs run in the dataset's folder; what is there is data, no modules to import.
+os.environ.update(PYTHONSAFEPATH="1")
 
-from dtst_flow.planning.schema import BadSettings, check
+from dtst_flow.planning.plan import PlanError, make_plan
+from dtst_flow.planning.schema import BadSettings, check, read_texts
+from dtst_flow.utils import gpu
 
-SCHEMA = Path(workflow.basedir) / "workflow/schemas/config.schema.yaml"
+SCHEMA = HOME / "workflow/schemas/config.schema.yaml"
 
+schema = yaml.safe_load(SCHEMA.read_bytes())
+config.update(read_texts(config, schema))
 if workflow.is_main_process:
     try:
-        check(config, yaml.safe_load(SCHEMA.read_bytes()))
+        check(config, schema)
     except BadSettings as error:
         raise WorkflowError(f"config: {error}") from error
 
 validate(config, str(SCHEMA))
+
+
+def planned(function, *values):
+    """Call a function of the plan; what is wrong with the config ends Snakemake."""
+    try:
+        return function(*values)
+    except PlanError as error:
+        raise WorkflowError(str(error)) from error
+
+
+PLAN = planned(make_plan, config)
+config.update(PLAN.settings)
+
+# Only the process that starts the run may look for a GPU; on a node it is told by the
+# environment, as profiles are, which see no config.
+if config["gpu"] is not None:
+    GPU = int(config["gpu"])
+elif workflow.is_main_process:
+    GPU = int(gpu.count() > 0)
+else:
+    GPU = int(os.environ.get("DTST_GPU", 0))
+os.environ.update(DTST_GPU=str(GPU))
+
+if config["container"] and "://" not in config["container"]:
+    config["container"] = str(Path(config["container"]).resolve())

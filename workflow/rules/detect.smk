@@ -1,21 +1,17 @@
 # Detect: looks for classes of objects in the images, writes boxes into their sidecars.
 #
-# needs  the manifests of the images; a model that finds the classes
-# makes  what the classes mean to the model, once for all shards; the images' sidecars; a
-#        table of them for every shard, and, when all are done, a summary
+# needs  .dtst/buckets/.detect/inventory/<shard>.jsonl, the images of a shard; a model that
+#        finds the classes
+# makes  .dtst/buckets/.detect/vocabulary.json, what the classes mean to the model; the
+#        images' sidecars; for every shard detections/<shard>.jsonl and
+#        failed/<shard>.jsonl; when all are done, summary.json and failed.jsonl
 
-if "detect" in STAGES and not config["detect"]["clear"]:
-    if not parse_classes(config["detect"]["classes"]):
-        raise WorkflowError(
-            "detect needs classes: --classes flower,leaf, or detect: classes"
-        )
-
-withdraw("detect", str(state("detect") / "detections/{part}.jsonl"))
+from dtst_flow.detect import vocabulary
 
 
 rule vocabulary:
     output:
-        vocabulary=state("detect") / "vocabulary.json",
+        vocabulary=PLAN.state("detect") / "vocabulary.json",
     log:
         ".dtst/logs/vocabulary.log",
     conda:
@@ -26,9 +22,9 @@ rule vocabulary:
         runtime=lambda w, attempt: 30 * attempt,
     params:
         # A function, as in a name braces are just that.
-        classes=lambda w: parse_classes(config["detect"]["classes"]),
-        weights=main_process(lambda w: version("detect")["weights"]),
-        code=code_version(detect_stage, detect_vocabulary),
+        classes=lambda w: config["detect"]["classes"],
+        weights=param(lambda: version("detect")["weights"]),
+        code=code_version(vocabulary),
     message:
         "Asking the model for the classes"
     script:
@@ -42,8 +38,8 @@ rule detect:
             [] if config["detect"]["clear"] else rules.vocabulary.output.vocabulary
         ),
     output:
-        table=state("detect") / "detections/{shard}.jsonl",
-        failed=state("detect") / "failed/{shard}.jsonl",
+        table=PLAN.table("detect"),
+        failed=PLAN.failed("detect"),
     log:
         ".dtst/logs/detect/{shard}.log",
     conda:
@@ -54,8 +50,7 @@ rule detect:
         mem_mb=lambda w, attempt, threads: 3000 * threads * attempt,
         runtime=lambda w, attempt: 60 * attempt,
     params:
-        options=options("detect"),
-        version=main_process(lambda w: version("detect")),
+        version=param(version, "detect"),
     message:
         "Detecting, shard {wildcards.shard}"
     script:
@@ -66,15 +61,15 @@ use rule collect_faces as collect_detections with:
     input:
         tables=per_shard("detect", rules.detect.output.table),
         failed=per_shard("detect", rules.detect.output.failed),
-        inventory=lambda w: inventory_of("detect"),
+        inventory=PLAN.inventory("detect"),
     output:
         summary=report(
-            summary_of("detect"),
+            PLAN.summary("detect"),
             category="Numbers",
             caption="../report/summary.rst",
         ),
         failures=report(
-            state("detect") / "failed.jsonl",
+            PLAN.failures("detect"),
             category="Failures",
             caption="../report/failures.rst",
         ),
@@ -82,8 +77,8 @@ use rule collect_faces as collect_detections with:
         ".dtst/logs/collect_detections.log",
     params:
         stage="detect",
-        bucket=bucket("detect"),
-        strict=config["strict"],
+        bucket=PLAN.bucket("detect"),
+        strict=PLAN.strict,
         code=code_version(collect_stage),
     message:
         "Collecting the detections of all shards"

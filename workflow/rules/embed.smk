@@ -1,19 +1,21 @@
 # Embed: computes a vector for every image of the source, by which they are compared.
 #
-# needs  the manifests of the images to cluster
-# makes  for every shard a table of its images, an array with a row for each, and the
-#        images that could not be embedded
+# needs  .dtst/buckets/<cluster>/inventory/<shard>.jsonl, the images of a shard
+# makes  for every shard .dtst/buckets/<cluster>/embeddings/<shard>.jsonl, a table of its
+#        images, <shard>.npy, an array with a row for each, and failed/<shard>.jsonl
+
+from dtst_flow.stages.embedding import Options as EmbedOptions
 
 
 rule embed:
     input:
         manifest=manifest("cluster"),
     output:
-        table=state("cluster") / "embeddings/{shard}.jsonl",
-        array=state("cluster") / "embeddings/{shard}.npy",
-        failed=state("cluster") / "failed/{shard}.jsonl",
+        table=PLAN.table("cluster"),
+        array=PLAN.table("cluster", suffix="npy"),
+        failed=PLAN.failed("cluster"),
     log:
-        f".dtst/logs/embed/{bucket('cluster')}/{{shard}}.log",
+        PLAN.log("embed", "cluster", "{shard}"),
     conda:
         environment("embed")
     threads: 1
@@ -22,9 +24,9 @@ rule embed:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        options=options("cluster", embed_stage.Options),
-        weights=main_process(lambda w: version("cluster")["weights"]),
-        code=lambda w: code_version(embed_stage, runs("cluster")[0]),
+        options=PLAN.options("cluster", EmbedOptions),
+        weights=param(lambda: version("cluster")["weights"]),
+        code=param(lambda: version("cluster")["code"]),
     message:
         "Embedding images, shard {wildcards.shard}"
     script:

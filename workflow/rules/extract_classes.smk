@@ -1,20 +1,20 @@
 # Extract classes: cuts the boxes that the images' sidecars hold out of the images.
 #
-# needs  the manifests of the images; their sidecars, whoever wrote them
-# makes  the crops with their sidecars in the target bucket, a table of them for every
-#        shard, and, when all are done, a summary
-
-withdraw("extract_classes", str(state("extract_classes") / "classes/{part}.jsonl"))
+# needs  .dtst/buckets/<crops>/inventory/<shard>.jsonl, the images of a shard; their
+#        sidecars, whoever wrote them
+# makes  the crops with their sidecars in the target bucket; for every shard
+#        .dtst/buckets/<crops>/classes/<shard>.jsonl and failed/<shard>.jsonl; when all are
+#        done, summary.json and failed.jsonl
 
 
 rule extract_classes:
     input:
         manifest=manifest("extract_classes"),
     output:
-        table=state("extract_classes") / "classes/{shard}.jsonl",
-        failed=state("extract_classes") / "failed/{shard}.jsonl",
+        table=PLAN.table("extract_classes"),
+        failed=PLAN.failed("extract_classes"),
     log:
-        f".dtst/logs/extract_classes/{bucket('extract_classes')}/{{shard}}.log",
+        PLAN.log("extract_classes", "extract_classes", "{shard}"),
     conda:
         "../../envs/base.yaml"
     threads: config["extract_classes"]["workers"]
@@ -22,9 +22,8 @@ rule extract_classes:
         mem_mb=lambda w, attempt, threads: 1500 * threads * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        bucket=bucket("extract_classes"),
-        options=options("extract_classes"),
-        version=main_process(lambda w: version("extract_classes")),
+        bucket=PLAN.bucket("extract_classes"),
+        version=param(version, "extract_classes"),
     message:
         "Extracting classes, shard {wildcards.shard}"
     script:
@@ -35,24 +34,24 @@ use rule collect_faces as collect_classes with:
     input:
         tables=per_shard("extract_classes", rules.extract_classes.output.table),
         failed=per_shard("extract_classes", rules.extract_classes.output.failed),
-        inventory=lambda w: inventory_of("extract_classes"),
+        inventory=PLAN.inventory("extract_classes"),
     output:
         summary=report(
-            summary_of("extract_classes"),
+            PLAN.summary("extract_classes"),
             category="Numbers",
             caption="../report/summary.rst",
         ),
         failures=report(
-            state("extract_classes") / "failed.jsonl",
+            PLAN.failures("extract_classes"),
             category="Failures",
             caption="../report/failures.rst",
         ),
     log:
-        f".dtst/logs/collect_classes/{bucket('extract_classes')}.log",
+        PLAN.log("collect_classes", "extract_classes"),
     params:
         stage="extract_classes",
-        bucket=bucket("extract_classes"),
-        strict=config["strict"],
+        bucket=PLAN.bucket("extract_classes"),
+        strict=PLAN.strict,
         code=code_version(collect_stage),
     message:
         "Collecting the crops of all shards"

@@ -1,20 +1,21 @@
 # Extract faces: finds the faces of every image and writes an aligned crop of each.
 #
-# needs  the manifests of the images
-# makes  the crops with their sidecars in the target bucket, a table of them for every
-#        shard, and, when all are done, a summary
+# needs  .dtst/buckets/<faces>/inventory/<shard>.jsonl, the images of a shard
+# makes  the crops with their sidecars in the target bucket; for every shard
+#        .dtst/buckets/<faces>/faces/<shard>.jsonl and failed/<shard>.jsonl; when all are
+#        done, summary.json and failed.jsonl
 
-withdraw("extract_faces", str(state("extract_faces") / "faces/{part}.jsonl"))
+from dtst_flow.stages import collect as collect_stage
 
 
 rule extract_faces:
     input:
         manifest=manifest("extract_faces"),
     output:
-        table=state("extract_faces") / "faces/{shard}.jsonl",
-        failed=state("extract_faces") / "failed/{shard}.jsonl",
+        table=PLAN.table("extract_faces"),
+        failed=PLAN.failed("extract_faces"),
     log:
-        f".dtst/logs/extract_faces/{bucket('extract_faces')}/{{shard}}.log",
+        PLAN.log("extract_faces", "extract_faces", "{shard}"),
     conda:
         "../../envs/faces.yaml"
     threads: config["extract_faces"]["workers"]
@@ -22,9 +23,8 @@ rule extract_faces:
         mem_mb=lambda w, attempt, threads: 1500 * threads * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        bucket=bucket("extract_faces"),
-        options=options("extract_faces"),
-        version=main_process(lambda w: version("extract_faces")),
+        bucket=PLAN.bucket("extract_faces"),
+        version=param(version, "extract_faces"),
     message:
         "Extracting faces, shard {wildcards.shard}"
     script:
@@ -35,20 +35,20 @@ rule collect_faces:
     input:
         tables=per_shard("extract_faces", rules.extract_faces.output.table),
         failed=per_shard("extract_faces", rules.extract_faces.output.failed),
-        inventory=lambda w: inventory_of("extract_faces"),
+        inventory=PLAN.inventory("extract_faces"),
     output:
         summary=report(
-            summary_of("extract_faces"),
+            PLAN.summary("extract_faces"),
             category="Numbers",
             caption="../report/summary.rst",
         ),
         failures=report(
-            state("extract_faces") / "failed.jsonl",
+            PLAN.failures("extract_faces"),
             category="Failures",
             caption="../report/failures.rst",
         ),
     log:
-        f".dtst/logs/collect_faces/{bucket('extract_faces')}.log",
+        PLAN.log("collect_faces", "extract_faces"),
     conda:
         "../../envs/base.yaml"
     threads: 1
@@ -58,8 +58,8 @@ rule collect_faces:
         runtime=lambda w, attempt: 30 * attempt,
     params:
         stage="extract_faces",
-        bucket=bucket("extract_faces"),
-        strict=config["strict"],
+        bucket=PLAN.bucket("extract_faces"),
+        strict=PLAN.strict,
         code=code_version(collect_stage),
     message:
         "Collecting the faces of all shards"

@@ -6,18 +6,20 @@
 # needs  the summaries of all stages, and all that those vouch for
 # makes  a page in the dataset folder, the one that `dtst report` writes
 
+from dtst_flow.report import page, place
+
 
 rule report:
     input:
-        summaries,
+        lambda w: planned(PLAN.summaries_with_clusters),
     output:
         page=report(
-            place(bucket("cluster")),
+            place(PLAN.bucket("cluster")),
             category="Clusters",
             caption="../report/page.rst",
         ),
     log:
-        f".dtst/logs/report/{bucket('cluster')}.log",
+        PLAN.log("report", "cluster"),
     conda:
         "../../envs/cluster.yaml"
     threads: 2
@@ -25,7 +27,7 @@ rule report:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 120 * attempt,
     params:
-        bucket=bucket("cluster"),
+        bucket=PLAN.bucket("cluster"),
         code=page.version(),
     message:
         "Writing a page about the clusters"

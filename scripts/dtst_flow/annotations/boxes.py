@@ -1,4 +1,4 @@
-"""The entries of a sidecar's ``classes``: checked one by one, chosen, moved into a crop."""
+"""The entries of a sidecar's ``classes``: check them, choose some, move them into a crop."""
 
 import math
 import reprlib
@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+Classes = dict[str, list[dict[str, Any]]]
+"""What a sidecar holds under ``classes``: the entries of each class."""
+
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in pixels, x0 < x1 and y0 < y1."""
 
 FARTHEST = 2**31
-"""Positions in pixels from here on are no image's, and too large to calculate with."""
+"""From here on positions in pixels are in no image, and too large to calculate with."""
 
 
 class BadEntry(Exception):
@@ -21,13 +24,14 @@ class BadEntry(Exception):
 class Entry:
     """One box of an image.
 
-    name   its class, as the sidecar spells it
-    place  its place in the list of its class, counted from 0, bad entries too
-    of     the length of that list
-    box    may reach past the image edge
-    score  None when the sidecar gives none
-    more   the entry's other keys that hold in any crop: those with plain values, as a
-           list or an object may well speak of pixels
+    Attributes:
+        name: Its class, as the sidecar spells it.
+        place: Its place in the list of its class, counted from 0; bad entries count.
+        of: The length of that list.
+        box: The box, which may reach outside the image.
+        score: Its score; None if the sidecar gives none.
+        more: The entry's other keys that are true in any crop: those with plain values,
+            as a list or an object may well be about pixels.
     """
 
     name: str
@@ -41,12 +45,20 @@ class Entry:
 def read(classes: Any) -> tuple[list[Entry], list[tuple[str, str]]]:
     """Read what a sidecar holds under ``classes``.
 
-    Returns the entries that can be used, by class and place, and (class, reason) for
-    each that cannot. Raises ValueError where it is no object of classes at all.
+    Args:
+        classes: Any JSON value.
+
+    Returns:
+        The entries that can be used, ordered by class and place, and (class, reason) for
+        each that cannot.
+
+    Raises:
+        ValueError: The value is no object.
     """
     if not isinstance(classes, dict):
         raise ValueError("'classes' is no object")
-    entries, bad = [], []
+    entries: list[Entry] = []
+    bad: list[tuple[str, str]] = []
     for name, listed in sorted(classes.items()):
         if not isinstance(listed, list):
             bad.append((name, f"class {name!r} holds no list of boxes"))
@@ -89,27 +101,39 @@ def _checked(box: Any) -> Box:
 
 
 def is_position(value: Any) -> bool:
-    """Whether a JSON value is a number that may place something in an image."""
+    """Tell whether a JSON value is a number that can be a position in an image."""
     return _is_number(value) and abs(value) < FARTHEST
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a JSON value is a finite number; true and false are not."""
+    """Tell whether a JSON value is a finite number; true and false are not."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and abs(value) < math.inf
 
 
 def parse_classes(classes: str | list[str] | None) -> list[str] | None:
-    """Classes as given by the user, a comma list or a list, one by one; None for all."""
+    """Split the classes that the user gave.
+
+    Args:
+        classes: A comma list, a list, or None for all classes.
+
+    Returns:
+        The classes one by one; None for all.
+    """
     if isinstance(classes, str):
         classes = [name.strip() for name in classes.split(",") if name.strip()]
     return classes
 
 
 def match(wanted: str, names: Iterable[str]) -> list[str]:
-    """The names that a class asked for means: spelled just so, else but for upper case.
+    """Find the names that a class may mean.
 
-    More than one only where just the case tells several apart and none is spelled so.
+    Args:
+        wanted: The class, as the user spells it.
+        names: The names to choose from.
+
+    Returns:
+        The name of the same spelling; else all names that differ from it only by case.
     """
     names = list(names)
     if wanted in names:
@@ -117,16 +141,17 @@ def match(wanted: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.casefold() == wanted.casefold()]
 
 
-def moved(entries: Iterable[Entry], crop: tuple[int, int, int, int]) -> dict:
-    """The ``classes`` of a crop's sidecar: all boxes of the image, seen from the crop.
+def moved(entries: Iterable[Entry], crop: tuple[int, int, int, int]) -> Classes:
+    """Make the ``classes`` of a crop's sidecar: the image's boxes, seen from the crop.
 
-    entries  those of the image
-    crop     (x0, y0, x1, y1) in pixels of the image
+    Boxes are shifted, clipped to the crop and rounded to a hundredth of a pixel. Boxes of
+    which nothing is left are dropped, and so are classes without a box.
 
-    Boxes are shifted, clipped to the crop and rounded to a hundredth of a pixel; those
-    of which nothing is left are dropped, and so are classes without a box.
+    Args:
+        entries: Those of the image.
+        crop: (x0, y0, x1, y1) in pixels of the image.
     """
-    classes: dict[str, list] = {}
+    classes: Classes = {}
     for entry in entries:
         box = _clipped(entry.box, crop)
         if box is None:
@@ -138,7 +163,7 @@ def moved(entries: Iterable[Entry], crop: tuple[int, int, int, int]) -> dict:
 
 
 def _clipped(box: Box, crop: tuple[int, int, int, int]) -> list[float] | None:
-    """A box in pixels of the crop, None when it lies outside."""
+    """Give a box in pixels of the crop; None if it is outside."""
     left, top, right, bottom = crop
     x0, x1 = (round(min(max(x, left), right) - left, 2) for x in box[::2])
     y0, y1 = (round(min(max(y, top), bottom) - top, 2) for y in box[1::2])

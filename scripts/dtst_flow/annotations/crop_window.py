@@ -1,8 +1,8 @@
 """Which whole pixels of an image a crop shows, given a box.
 
-Windows are (x0, y0, x1, y1) in whole pixels of the upright image, from pixel x0 up to,
-not including, x1; boxes are continuous positions, (0, 0) the outer corner of the top left
-pixel.
+Windows are (x0, y0, x1, y1) in whole pixels of the upright image, from pixel x0 up to, but
+not including, x1. Boxes are continuous positions; (0, 0) is the outer corner of the top
+left pixel.
 
 Halves are rounded up: a box moved by whole pixels moves its window by the same.
 """
@@ -11,16 +11,19 @@ import math
 from collections.abc import Sequence
 
 Window = tuple[int, int, int, int]
+"""(x0, y0, x1, y1) in whole pixels, x0 < x1 and y0 < y1."""
 
 
 def around(box: Sequence[float], square: bool = False, margin: float = 0.0) -> Window:
-    """The window that a box asks for; it may reach outside the image.
+    """Find the window of a box; it may reach outside the image.
 
-    square  the shorter side is made as long as the longer, about the centre
-    margin  added on all four sides, as a fraction of the then longer side
+    Width and height are rounded to the nearest whole pixel, and are at least one; then
+    the window is placed so that its centre is as near as possible to the box's.
 
-    Width and height are rounded to the nearest whole pixel, at least one; then the
-    window is placed so that its centre is nearest to the box's.
+    Args:
+        box: (x0, y0, x1, y1).
+        square: Whether the shorter side is made as long as the longer, about the centre.
+        margin: What is added on all four sides, as a fraction of the longer side.
     """
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
@@ -43,22 +46,40 @@ def _round(value: float) -> int:
 
 
 def reaches_outside(window: Window, width: int, height: int) -> bool:
-    """Whether a part of the window lies outside an image of this size."""
+    """Tell whether a part of a window is outside an image.
+
+    Args:
+        window: The window.
+        width: That of the image, in pixels.
+        height: That of the image, in pixels.
+    """
     x0, y0, x1, y1 = window
     return x0 < 0 or y0 < 0 or x1 > width or y1 > height
 
 
 def touches(box: Sequence[float], width: int, height: int) -> bool:
-    """Whether a box and an image of this size share an area."""
+    """Tell whether a box and an image share an area.
+
+    Args:
+        box: (x0, y0, x1, y1).
+        width: That of the image, in pixels.
+        height: That of the image, in pixels.
+    """
     x0, y0, x1, y1 = box
     return x0 < width and y0 < height and x1 > 0 and y1 > 0
 
 
 def within(window: Window, width: int, height: int, square: bool = False) -> Window:
-    """Bring a window into an image of this size, whose box touches it.
+    """Bring a window into an image that its box touches.
 
-    What lies outside is cut off, down to one pixel. With `square`, for a square window,
-    it is moved inside instead, and is the largest square that fits when it does not.
+    The part outside is cut off, down to one pixel. A square window is moved inside
+    instead; if it does not fit it becomes the largest square that does.
+
+    Args:
+        window: The window.
+        width: That of the image, in pixels.
+        height: That of the image, in pixels.
+        square: Whether the window is square and must stay so.
     """
     x0, y0, x1, y1 = window
     if square:
@@ -71,7 +92,7 @@ def within(window: Window, width: int, height: int, square: bool = False) -> Win
 
 
 def _moved(start: int, end: int, side: int, limit: int) -> int:
-    """Where a span of this length about the middle of another begins, moved inside."""
+    """Find the start of a span about the middle of another one, moved inside the limit."""
     about = _round((start + end - side) / 2)
     return min(max(about, 0), limit - side)
 

@@ -1,4 +1,4 @@
-"""Notes: small files, one for each image, that change as what they tell of does."""
+"""Notes: small files, one for each image, that change with what they are about."""
 
 from pathlib import Path
 from typing import Any
@@ -7,9 +7,13 @@ from dtst_flow.utils.files import digest_value, read_json, to_json, write_atomic
 
 
 class Notes:
-    """The notes in a folder, each under the digest of a name."""
+    """The notes in a folder, each under the digest of a name.
 
-    def __init__(self, folder: str | Path):
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
     def _path(self, name: str) -> Path:
@@ -17,9 +21,10 @@ class Notes:
         return self.folder / key[:2] / f"{key[2:]}.json"
 
     def get(self, name: str) -> Any | None:
-        """The note of that name, or None.
+        """Read the note of a name.
 
-        One that a failing disk or machine left broken is as good as none.
+        Returns:
+            The note; None without one, or if a failing disk or machine left it broken.
         """
         try:
             return read_json(self._path(name))
@@ -27,5 +32,5 @@ class Notes:
             return None
 
     def put(self, name: str, value: Any) -> None:
-        """Write or replace the note of that name."""
+        """Write or replace the note of a name; its value is a JSON value."""
         write_atomic(self._path(name), to_json(value))

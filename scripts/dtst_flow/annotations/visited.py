@@ -1,13 +1,14 @@
-"""Which images detection looked at, so that it knows where its sidecars may lie.
+"""Which images detection has looked at, so that it knows where its sidecars may be.
 
-A run that looked at all images leaves a table of them. Until then the manifests of its
-jobs stand for it, put down before a job writes sidecars: the run may be killed, and images
-renamed or deleted before the next.
+A run that looked at all images leaves a table of them. Until then copies of its jobs'
+manifests take the place of that table. A job makes its copy before it writes sidecars, as
+the run may be killed, and images may be renamed or deleted before the next run.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from dtst_flow.utils.files import digest, read_table, write_atomic, write_table
 
@@ -15,27 +16,36 @@ from dtst_flow.utils.files import digest, read_table, write_atomic, write_table
 class Visited:
     """The images that detection has looked at until now.
 
-    folder  where that is noted
+    Args:
+        folder: Where they are noted.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path) -> None:
         self._table = Path(folder) / "images.jsonl"
         self._begun = Path(folder) / "begun"
         self._since = sorted(self._begun.glob("*.jsonl"))
 
     def begin(self, manifest: str | Path) -> None:
-        """Note the images of a job that is about to look at them."""
+        """Note the images of a job that will now look at them.
+
+        Args:
+            manifest: The table of the images.
+        """
         rows = Path(manifest).read_bytes()
         write_atomic(self._begun / f"{digest(rows)}.jsonl", rows, durable=True)
 
-    def rows(self) -> Iterator[dict]:
-        """{path, digest} and perhaps more of each image; a path may come again."""
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield {path, digest}, perhaps with more, of each image; a path may come twice."""
         for table in (self._table, *self._since):
-            with suppress(FileNotFoundError):  # the first run, or just settled
+            with suppress(FileNotFoundError):  # the first run, or just committed
                 yield from read_table(table)
 
     def commit(self, images: Iterable[tuple[str, str]]) -> None:
-        """Note the path and digest of each image instead of all that `rows` gives."""
+        """Replace all that `rows` gives.
+
+        Args:
+            images: The path and digest of each image.
+        """
         write_table(self._table, ({"path": p, "digest": d} for p, d in images))
         for table in self._since:
             table.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
-"""The version of a piece of this package's code, taken from the code itself.
+"""The version of a piece of this package's code, computed from the code itself.
 
 Snakemake tracks a rule's script but not the modules it imports, and a record made by other
-code must not be found again; both take this digest.
+code must not be found again; both use this digest.
 
-What counts is the code's tokens: comments, docstrings, blank lines, the width of indents and
-how brackets are broken into lines do not. Every Python from 3.11 on gives the same digest.
+Only the code's tokens count: comments, docstrings, blank lines, the width of indents and the
+line breaks within brackets do not. Every Python from 3.11 on gives the same digest.
 """
 
 import ast
@@ -30,10 +30,11 @@ WITHOUT_EFFECT = frozenset(
         "models.registry",
         "models.store",
         "runtime",
+        "utils.array_types",
     }
 )
-"""Modules and rooms on which no result depends, whoever imports them: which models there
-are, where their weights come from (their digests count), and how a job is run."""
+"""Modules and rooms on which no result depends, whoever imports them: which models exist,
+where their weights come from (their digests count), and how a job is run."""
 
 LAYOUT = frozenset({token.COMMENT, token.NL, token.ENCODING, token.ENDMARKER})
 """Tokens that do not count."""
@@ -42,7 +43,14 @@ CLOSING = frozenset(")]}")
 
 
 def code_version(*modules: ModuleType) -> str:
-    """Digest of modules of this package and of all they import from the package."""
+    """Digest modules of this package and all that they import from the package.
+
+    Args:
+        modules: The modules, as objects.
+
+    Returns:
+        The digest, in hexadecimal.
+    """
     seen: dict[str, str] = {}
     for module in modules:
         _collect(module.__name__.removeprefix(f"{PACKAGE.name}."), seen)
@@ -62,7 +70,7 @@ def _collect(module: str, seen: dict[str, str]) -> None:
 
 @functools.cache
 def _read(module: str) -> tuple[str, tuple[str, ...]] | None:
-    """Digest of a module alone and what it may import from the package."""
+    """Give the digest of a module alone, and what it may import from the package."""
     path = _file(module)
     if path is None:
         return None
@@ -85,7 +93,14 @@ def _file(module: str) -> Path | None:
 
 
 def significant(source: str) -> Iterator[str]:
-    """Yield the tokens of Python code that count, as text."""
+    """Yield the tokens that count.
+
+    Args:
+        source: Python code.
+
+    Yields:
+        Each token, as text.
+    """
     line: list[str] = []
     docstring = True
     for kind, text in _tokens(source):
@@ -102,7 +117,7 @@ def significant(source: str) -> Iterator[str]:
 
 
 def _tokens(source: str) -> Iterator[tuple[int, str]]:
-    """Yield kind and text of each token; an f-string is one, as it was up to Python 3.11."""
+    """Yield kind and text of each token; an f-string is one, as up to Python 3.11."""
     lines = source.splitlines(keepends=True)
     depth, start = 0, (1, 0)
     for item in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -119,7 +134,7 @@ def _tokens(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
-    """The text from one (row, column) to another, rows counted from 1."""
+    """Cut out the text from one (row, column) to another; rows count from 1."""
     rows = lines[start[0] - 1 : end[0]]
     rows[-1] = rows[-1][: end[1]]
     rows[0] = rows[0][start[1] :]
@@ -127,7 +142,7 @@ def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> 
 
 
 def _without_last_commas(line: list[str]) -> Iterator[str]:
-    """Leave out the commas that a formatter puts after the last of several items."""
+    """Leave out the commas that a formatter adds after the last of several items."""
     commas = [0]
     for text, following in zip(line, [*line[1:], ""], strict=True):
         if text in ("(", "[", "{"):

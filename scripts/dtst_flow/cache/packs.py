@@ -1,8 +1,8 @@
 """Packs: many small values in few files, each an SQLite database that never changes.
 
-None of it needs locks, which the file systems of networks may lack: a pack comes under its
-name when it is complete, and what it was made of goes after that. Many packs of a like
-size become one.
+Nothing here needs locks, which network file systems may lack: a pack gets its name when it
+is complete, and only then is what it was made from removed. Many packs of a similar size
+are merged into one.
 """
 
 import itertools
@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from dtst_flow.utils.files import write_atomic
@@ -20,28 +20,34 @@ from dtst_flow.utils.files import write_atomic
 TABLE = "CREATE TABLE record (key TEXT PRIMARY KEY, value BLOB)"
 
 PAGE = 16384
-"""Bytes of a database's page: several embeddings fill one, a single one half of 4096."""
+"""Bytes of a database's page. Several embeddings fill one; a single embedding would fill
+only half of a page of 4096."""
 
 TOGETHER = 16
-"""Packs of a like size that become one."""
+"""Packs of a similar size that are merged into one."""
 
 LARGEST = TOGETHER**4
-"""Values of a pack that others became, at most, so that no job has long to copy: some
-200 MB of embeddings."""
+"""Most values of a merged pack, so that no job takes long to copy them: some 200 MB of
+embeddings."""
 
 MERGING = "merging"
-"""The folder that is there while a process makes packs one."""
+"""The folder that exists while a process merges packs."""
 
 
 class Pack:
-    """A pack to read from. Raises FileNotFoundError when it is gone.
+    """A pack to read from.
 
-    It may come from a stranger: a file that is anything but such a table is as good as an
-    empty one.
+    It may come from a stranger: a file that is no such table counts as empty.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileNotFoundError: The file is gone.
     """
 
-    def __init__(self, path: Path):
-        open(path, "rb").close()  # which tells better than SQLite why it cannot
+    def __init__(self, path: Path) -> None:
+        open(path, "rb").close()  # its error says more than SQLite's
         address = f"file:{quote(str(path))}?immutable=1"  # so that it takes no locks
         self._database = sqlite3.connect(address, uri=True)
         self._usable = True
@@ -49,60 +55,71 @@ class Pack:
         self._usable = [*schema] == [(TABLE,), (None,)]
 
     def get(self, key: str) -> bytes | None:
-        """The value of a key, or None."""
-        found = self._select("SELECT value FROM record WHERE key = ?", key)
-        return next((value for (value,) in found if isinstance(value, bytes)), None)
+        """Look up the value of a key; None if it has none."""
+        rows = self._select("SELECT value FROM record WHERE key = ?", key)
+        return next((value for (value,) in rows if isinstance(value, bytes)), None)
 
     def rows(self) -> Iterator[tuple[str, bytes]]:
-        """All keys and values."""
+        """Yield all keys and values."""
         return self._select("SELECT key, value FROM record")
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
-    def _select(self, query: str, *values: str) -> Iterator[tuple]:
+    def _select(self, query: str, *values: str) -> Iterator[Any]:
         with suppress(sqlite3.Error):
             if self._usable:
                 yield from self._database.execute(query, values)
 
 
 class _Name(NamedTuple):
-    """What the name of a pack tells: those of higher numbers are newer."""
+    """What the name of a pack says.
+
+    Attributes:
+        number: Packs of higher numbers are newer.
+        size: How many values the pack has.
+        path: The file.
+    """
 
     number: int
-    count: int
+    size: int
     path: Path
 
 
 def load(folder: Path) -> list[Pack]:
-    """The packs in a folder, the newest first."""
+    """Open the packs in a folder, the newest first."""
     while True:
-        with suppress(FileNotFoundError):  # they have just become one
+        with suppress(FileNotFoundError):  # they were just merged
             return _load(reversed(_names(folder)))
 
 
 def add(folder: Path, values: dict[str, bytes]) -> None:
-    """Make a pack of values by their keys; they count, whatever older packs hold."""
+    """Write a pack; its values replace those of older packs.
+
+    Args:
+        folder: The folder of the packs.
+        values: Value of each key.
+    """
     names = _names(folder)
     _write(folder, names[-1].number + 1 if names else 1, sorted(values.items()))
     _merge(folder)
 
 
 def unlock(folder: Path) -> None:
-    """Let packs become one again after a process died in the midst of it."""
+    """Allow merging again after a process died while it merged."""
     with suppress(FileNotFoundError):
         (folder / MERGING).rmdir()
 
 
 def _names(folder: Path) -> list[_Name]:
-    """The packs in a folder, the oldest first."""
-    found = []
+    """List the packs in a folder, the oldest first."""
+    names = []
     for path in folder.glob("*.pack"):
         match = re.fullmatch(r"(\d{8})-(\d+)-[0-9a-f]+\.pack", path.name)
         if match and path.is_file():
-            found.append(_Name(int(match[1]), int(match[2]), path))
-    return sorted(found)
+            names.append(_Name(int(match[1]), int(match[2]), path))
+    return sorted(names)
 
 
 def _load(names: Iterable[_Name]) -> list[Pack]:
@@ -110,7 +127,7 @@ def _load(names: Iterable[_Name]) -> list[Pack]:
 
 
 def _write(folder: Path, number: int, rows: Iterable[tuple[str, bytes]]) -> None:
-    """Write a pack; of a key that comes again the first value counts."""
+    """Write a pack; of a key that comes more than once the first value counts."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         database.execute(f"PRAGMA page_size = {PAGE}")
         database.execute(TABLE)
@@ -123,9 +140,9 @@ def _write(folder: Path, number: int, rows: Iterable[tuple[str, bytes]]) -> None
 
 
 def _merge(folder: Path) -> None:
-    """Make one of those of a like size, as long as there are many.
+    """Merge packs of a similar size, as long as there are many.
 
-    While somebody else is about it they do it alone.
+    While another process merges this one does nothing.
     """
     while due := _due(_names(folder)):
         try:
@@ -135,25 +152,25 @@ def _merge(folder: Path) -> None:
         try:
             with ExitStack() as stack:
                 loaded = [stack.enter_context(closing(pack)) for pack in _load(due)]
-                every = itertools.chain.from_iterable(pack.rows() for pack in loaded)
-                _write(folder, due[0].number, every)
+                rows = itertools.chain.from_iterable(pack.rows() for pack in loaded)
+                _write(folder, due[0].number, rows)
             for name in due:
                 name.path.unlink(missing_ok=True)
-        except FileNotFoundError:  # they did it while we were looking
+        except FileNotFoundError:  # another process just merged them
             return
         finally:
             unlock(folder)
 
 
 def _due(names: list[_Name]) -> list[_Name]:
-    """The packs that are to become one, the newest first.
+    """Choose the packs to merge, the newest first.
 
-    They are neighbours in age, so that what is newer stays so.
+    They are neighbours in age, so that what is newer stays newer.
     """
     limit = TOGETHER
     while limit <= LARGEST:
         small = _newest(names, limit)
-        totals = itertools.accumulate(name.count for name in small)
+        totals = itertools.accumulate(name.size for name in small)
         fitting = sum(total <= LARGEST for total in totals)
         if len(small) >= TOGETHER and fitting > 1:
             return small[:fitting]
@@ -162,6 +179,6 @@ def _due(names: list[_Name]) -> list[_Name]:
 
 
 def _newest(names: list[_Name], limit: int) -> list[_Name]:
-    """The packs of fewer values that came after the last of so many or more."""
-    small = itertools.takewhile(lambda name: name.count < limit, reversed(names))
+    """Choose the packs that are newer than all of `limit` values or more."""
+    small = itertools.takewhile(lambda name: name.size < limit, reversed(names))
     return list(small)

@@ -1,12 +1,12 @@
 """Records: what a stage knows of one image, so that no image is computed twice.
 
-A record lies under a key made from everything its value depends on, never
-under a name; renaming, moving or copying an image finds the old record again.
-Snakemake does not know of records: it deletes its outputs before a job, and a
-killed job must lose only the images in flight.
+The key of a record is made from everything that its value depends on, never from a name;
+when an image is renamed, moved or copied its old record is found again. Snakemake does not
+know of records: it deletes its outputs before a job, and a killed job must lose only the
+images that it was at.
 
-Each process of a job appends to a journal of its own, and when the job ends its journals
-become a pack: a handful of files, however many images.
+Each process of a job appends to a journal of its own. When the job ends its journals become
+a pack, so there are only a few files, however many images.
 """
 
 import json
@@ -24,13 +24,14 @@ from dtst_flow.utils.files import digest_value, sweep, to_json
 class Records:
     """The records of one stage under one set of parameters.
 
-    folder   where they lie; shared by all parameter sets of the stage
-    depends  JSON value of all that the result depends on besides the image:
-             parameters that matter, model digest, code version
-    job      the job that asks, by its shard. It sees what was packed and its own journals,
-             those of a job of its name that was killed as well; None, who only reads, sees
-             all
-    fresh    overlook what is there and compute anew
+    Args:
+        folder: Where they are; all parameter sets of the stage share it.
+        depends: JSON value of all that a result depends on besides the image: parameters
+            that matter, digest of the model, code version.
+        job: The job that asks, by its shard. It sees what was packed and its own
+            journals, also those of a killed job of the same name. None is for those who
+            only read, and sees all.
+        fresh: Whether to ignore the records that exist, so that all is computed again.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Records:
         depends: Any,
         job: str | None = None,
         fresh: bool = False,
-    ):
+    ) -> None:
         self.folder = Path(folder)
         self.depends = depends
         self.job = job
@@ -49,9 +50,13 @@ class Records:
         self._packs: list[packs.Pack] = []
 
     def get(self, image: Any) -> Any | None:
-        """The record of an image (its digest, or any JSON value naming it), or None.
+        """Look up the record of an image.
 
-        One that a failing disk or machine left broken is as good as none.
+        Args:
+            image: Its digest, or any JSON value that names it.
+
+        Returns:
+            The record; None without one, or if a failing disk or machine left it broken.
         """
         if self.fresh:
             return None
@@ -68,7 +73,12 @@ class Records:
             return None
 
     def put(self, image: Any, value: Any) -> None:
-        """Keep the record of an image, whatever becomes of the process from now on."""
+        """Keep the record of an image, whatever happens to the process afterwards.
+
+        Args:
+            image: Its digest, or any JSON value that names it.
+            value: The record, a JSON value.
+        """
         key, content = self._key(image), to_json(value)
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self._journal, "ab") as journal:
@@ -77,12 +87,12 @@ class Records:
             self._new[key] = content
 
     def compact(self) -> None:
-        """Pack what the job has found; for its end, when its processes are gone."""
+        """Pack the job's records; for its end, when its processes are gone."""
         _pack(self.folder, self._journals())
         self.close()
 
     def close(self) -> None:
-        """Let go of files; the next `get` opens them again."""
+        """Close the files; the next `get` opens them again."""
         for pack in self._packs:
             pack.close()
         self._new, self._packs = None, []
@@ -97,10 +107,11 @@ class Records:
 def tidy(folder: str | Path) -> None:
     """Pack what killed jobs left among the records of all stages.
 
-    folder  with a folder of records for each stage, none of which a job is using
+    Args:
+        folder: Holds a folder of records for each stage. No job may be using them.
     """
     for stage in Path(folder).glob("*/"):
-        if stage.is_symlink():  # a stranger's may lead anywhere
+        if stage.is_symlink():  # a stranger's link may lead anywhere
             continue
         sweep(stage)
         packs.unlock(stage)
@@ -108,24 +119,24 @@ def tidy(folder: str | Path) -> None:
 
 
 def _journals(folder: Path, job: str) -> list[Path]:
-    found = folder.glob(f"{job}.{'[0-9a-f]' * 12}.journal")
-    return sorted(path for path in found if path.is_file())
+    paths = folder.glob(f"{job}.{'[0-9a-f]' * 12}.journal")
+    return sorted(path for path in paths if path.is_file())
 
 
 def _read(journals: Iterable[Path]) -> dict[str, bytes]:
-    """Key -> value of all that is whole; a line may be cut short where a job was killed."""
-    found = {}
+    """Read the values by their keys, except for lines that the kill of a job cut short."""
+    values = {}
     for journal in journals:
         with suppress(FileNotFoundError):  # just packed
             for line in journal.read_bytes().split(b"\n")[:-1]:
                 key, _, value = line.partition(b" ")
                 if re.fullmatch(rb"[0-9a-f]{32}", key):
-                    found[key.decode()] = value
-    return found
+                    values[key.decode()] = value
+    return values
 
 
 def _pack(folder: Path, journals: list[Path]) -> None:
-    if found := _read(journals):
-        packs.add(folder, found)
+    if values := _read(journals):
+        packs.add(folder, values)
     for journal in journals:
         journal.unlink(missing_ok=True)

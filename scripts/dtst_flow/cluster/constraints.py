@@ -1,4 +1,4 @@
-"""What the user knows of the clusters: ``labels.csv`` in their bucket, written by hand.
+"""What the user knows about the clusters: ``labels.csv`` in their bucket, written by hand.
 
     relation,image,other
     must-link,faces/a_00.jpg,faces/b_00.jpg
@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 FILE = "labels.csv"
-"""Its name in the bucket of the clusters."""
+"""Name of the file in the bucket of the clusters."""
 
 COLUMNS = ["relation", "image", "other"]
 
@@ -27,9 +28,11 @@ COLUMNS = ["relation", "image", "other"]
 class Constraints:
     """Relations between images, by their rows.
 
-    must, cannot  pairs of rows
-    names         row -> the name of the cluster that it is in
-    faults        why lines of the file are of no effect
+    Attributes:
+        must: Pairs of rows that must be in one cluster.
+        cannot: Pairs of rows that must not be in one cluster.
+        names: Row -> the name of the cluster that it is in.
+        faults: Why lines of the file have no effect.
     """
 
     must: list[tuple[int, int]] = field(default_factory=list)
@@ -39,33 +42,37 @@ class Constraints:
 
 
 def read(path: Path, images: Sequence[str]) -> Constraints:
-    """Read the constraints in a file; without one there are none.
+    """Read the constraints in a file; without a file there are none.
 
-    images  the path of each row
+    Args:
+        path: The file.
+        images: The path of each row.
     """
-    found = Constraints()
+    constraints = Constraints()
     if not path.exists():
-        return found
+        return constraints
     try:
         # Spreadsheets begin UTF-8 with a byte order mark.
         text = path.read_text("utf-8-sig", errors="surrogateescape")
         lines = list(csv.reader(io.StringIO(text, newline="")))
     except (OSError, csv.Error) as error:
-        found.faults.append(f"{path} cannot be read: {error}")
-        return found
+        constraints.faults.append(f"{path} cannot be read: {error}")
+        return constraints
     rows = {image: row for row, image in enumerate(images)}
     for number, cells in enumerate(lines, 1):
         cells = [cell.strip() for cell in cells]
         if not any(cells) or cells == COLUMNS or cells[0].startswith("#"):
             continue
-        fault = _take(cells, rows, found)
+        fault = _add_line(constraints, cells, rows)
         if fault:
-            found.faults.append(f"{path}, line {number}: {fault}")
-    return found
+            constraints.faults.append(f"{path}, line {number}: {fault}")
+    return constraints
 
 
-def _take(cells: list[str], rows: dict[str, int], found: Constraints) -> str | None:
-    """Add one line to what was found, or tell what is wrong with it."""
+def _add_line(
+    constraints: Constraints, cells: list[str], rows: dict[str, int]
+) -> str | None:
+    """Add one line to the constraints, or return what is wrong with it."""
     if len(cells) != len(COLUMNS):
         return f"it has {len(cells)} cells, not {len(COLUMNS)} ({', '.join(COLUMNS)})"
     relation, image, other = cells
@@ -74,59 +81,71 @@ def _take(cells: list[str], rows: dict[str, int], found: Constraints) -> str | N
     if image not in rows:
         return f"no image is called {image!r}"
     if relation == "name":
-        found.names[rows[image]] = other
+        constraints.names[rows[image]] = other
         return None
     if other not in rows:
         return f"no image is called {other!r}"
     if image == other:
         return "an image is linked to itself"
-    pairs = found.must if relation == "must-link" else found.cannot
+    pairs = constraints.must if relation == "must-link" else constraints.cannot
     pairs.append((rows[image], rows[other]))
     return None
 
 
 def split(
-    vectors: np.ndarray,
-    clusters: Iterable[np.ndarray],
+    vectors: NDArray[np.float32],
+    clusters: Iterable[NDArray[np.intp]],
     cannot: Iterable[tuple[int, int]],
     min_cluster_size: int,
-) -> list[np.ndarray]:
-    """Part clusters that hold two images which must not be together.
-
-    vectors   (n, d) float32, rows of length 1
-    clusters  the rows of each
+) -> list[NDArray[np.intp]]:
+    """Split clusters that hold two images which must not be together.
 
     Every row goes with the nearer one of the two; a part with fewer rows than
-    `min_cluster_size` is no cluster.
+    `min_cluster_size` is not a cluster.
+
+    Args:
+        vectors: (n, d), rows of length 1.
+        clusters: The rows of each cluster.
+        cannot: Pairs of rows that must not be together.
+        min_cluster_size: Fewer rows do not make a cluster.
+
+    Returns:
+        The rows of each cluster.
     """
-    clusters = list(clusters)
+    parts = list(clusters)
     for a, b in cannot:
-        for place, rows in enumerate(clusters):
+        for place, rows in enumerate(parts):
             if a in rows and b in rows:
                 nearer_a = vectors[rows] @ vectors[a] >= vectors[rows] @ vectors[b]
                 nearer_a[rows == b] = False
-                clusters[place : place + 1] = [rows[nearer_a], rows[~nearer_a]]
+                parts[place : place + 1] = [rows[nearer_a], rows[~nearer_a]]
                 break
-    return [rows for rows in clusters if len(rows) >= min_cluster_size]
+    return [rows for rows in parts if len(rows) >= min_cluster_size]
 
 
 def merge(
-    clusters: Iterable[np.ndarray],
+    clusters: Iterable[NDArray[np.intp]],
     must: Iterable[tuple[int, int]],
     cannot: Iterable[tuple[int, int]],
-) -> tuple[list[np.ndarray], list[tuple[int, int]]]:
+) -> tuple[list[NDArray[np.intp]], list[tuple[int, int]]]:
     """Unite the clusters of images that must be together; noise joins what it is linked to.
 
-    Returns the clusters, and the pairs that stay apart because uniting them would bring
-    two together that must not be.
+    Args:
+        clusters: The rows of each cluster.
+        must: Pairs of rows that must be together.
+        cannot: Pairs of rows that must not be together.
+
+    Returns:
+        The rows of each cluster, and the pairs that stay apart because uniting them would
+        bring two rows together that must not be.
     """
     sets = [set(rows.tolist()) for rows in clusters]
     refused = []
     for a, b in must:
-        ours = [s for s in sets if a in s or b in s]
-        united = set().union({a, b}, *ours)
+        parts = [s for s in sets if a in s or b in s]
+        united = {a, b}.union(*parts)
         if any(x in united and y in united for x, y in cannot):
             refused.append((a, b))
             continue
-        sets = [s for s in sets if s not in ours] + [united]
+        sets = [s for s in sets if s not in parts] + [united]
     return [np.array(sorted(s)) for s in sets], refused

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dtst_flow.cluster import hdbscan
 from dtst_flow.cluster.constraints import Constraints, merge, split
@@ -12,94 +13,115 @@ from dtst_flow.cluster.max_distance import split_far
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What decides which rows make a cluster.
+
+    Attributes:
+        min_cluster_size: Fewer rows do not make a cluster; at least 2.
+        min_samples: Which neighbour's distance makes a place dense, HDBSCAN's k; at least
+            1.
+        same: Cosine distance within which two images show the same thing. With it,
+            images of one single identity, in which HDBSCAN sees no cluster, make one.
+        max_distance: Cosine distance above which parts of a cluster are separated, None
+            for no limit.
+    """
+
+    min_cluster_size: int
+    min_samples: int
+    same: float | None = None
+    max_distance: float | None = None
+
+
+@dataclass(frozen=True)
 class Group:
     """One cluster.
 
-    members    (m,) int, rows of the embeddings, nearest to the medoid first
-    distances  (m,) float64, their cosine distances to the medoid; members[0] is it
+    Attributes:
+        members: (m,) int, rows of the embeddings, nearest to the medoid first.
+        distances: (m,) float64, their cosine distances to the medoid, members[0].
     """
 
-    members: np.ndarray
-    distances: np.ndarray
+    members: NDArray[np.intp]
+    distances: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Grouping:
     """What became of n rows.
 
-    groups    the largest first
-    noise     (k,) int, rows that are in none
-    unusable  rows that could not be compared: zero or not finite; among the noise
-    refused   pairs that were to be linked and could not
+    Attributes:
+        groups: The largest first.
+        noise: (k,) int, rows that are in no group.
+        unusable: (u,) int, rows that could not be compared: zero or not finite; they are
+            among the noise.
+        refused: Pairs that were to be linked and could not be.
     """
 
     groups: list[Group]
-    noise: np.ndarray
-    unusable: np.ndarray
+    noise: NDArray[np.intp]
+    unusable: NDArray[np.intp]
     refused: list[tuple[int, int]] = field(default_factory=list)
 
 
 def group(
-    vectors: np.ndarray,
-    min_cluster_size: int,
-    min_samples: int,
-    same: float | None = None,
-    max_distance: float | None = None,
+    vectors: NDArray[np.float32],
+    settings: Settings,
     sets: Sets | None = None,
     constraints: Constraints | None = None,
 ) -> Grouping:
     """Cluster unit vectors; equal input gives equal output, ties go by row number.
 
-    vectors       (n, d) float32, rows of length 1
-    same          cosine distance within which two images show the same thing; with it,
-                  images of one single identity, in which HDBSCAN sees no cluster, make
-                  one
-    max_distance  cosine distance above which parts of a cluster are taken apart
-    sets          near-duplicates, which are to count once
-    constraints   what the user knows better
+    Args:
+        vectors: (n, d), rows of length 1.
+        settings: What decides which rows make a cluster.
+        sets: Near-duplicates, which are to count once.
+        constraints: What the user knows better.
     """
+    size = settings.min_cluster_size
     constraints = constraints or Constraints()
-    every = np.arange(len(vectors))
-    sets = sets or Sets(every, every)
-    kept = vectors[sets.chosen]
-    found = hdbscan.cluster(kept, min_cluster_size, min_samples)
-    clusters = found.clusters
-    if max_distance is not None:
-        clusters = split_far(kept, found, max_distance, min_cluster_size)
-    if not found.clusters and same is not None:
-        clusters = _single(kept, found, min_cluster_size, same)
-    clusters = [np.flatnonzero(np.isin(sets.of, rows)) for rows in clusters]
-    clusters = split(vectors, clusters, constraints.cannot, min_cluster_size)
+    rows = np.arange(len(vectors))
+    sets = sets or Sets(rows, rows)
+    chosen = vectors[sets.chosen]
+    clustering = hdbscan.cluster(chosen, size, settings.min_samples)
+    clusters = clustering.clusters
+    if settings.max_distance is not None:
+        clusters = split_far(chosen, clustering, settings.max_distance, size)
+    if not clustering.clusters and settings.same is not None:
+        clusters = _single(chosen, clustering, size, settings.same)
+    clusters = [np.flatnonzero(np.isin(sets.of, members)) for members in clusters]
+    clusters = split(vectors, clusters, constraints.cannot, size)
     clusters, refused = merge(clusters, constraints.must, constraints.cannot)
     groups = _groups(vectors, clusters)
-    grouped = np.concatenate([g.members for g in groups]) if groups else []
-    noise = np.setdiff1d(np.arange(len(vectors)), grouped)
-    unusable = np.flatnonzero(np.isin(sets.of, found.unusable))
+    grouped = [g.members for g in groups]
+    noise = np.setdiff1d(rows, np.concatenate(grouped) if grouped else [])
+    unusable = np.flatnonzero(np.isin(sets.of, clustering.unusable))
     return Grouping(groups, noise, unusable, refused)
 
 
 def _single(
-    vectors: np.ndarray,
-    found: hdbscan.Clustering,
+    vectors: NDArray[np.float32],
+    clustering: hdbscan.Clustering,
     min_cluster_size: int,
     same: float,
-) -> list[np.ndarray]:
+) -> list[NDArray[np.intp]]:
     """The one cluster of images of one single identity, if that is what they are."""
     reach = float(np.sqrt(2 * same))  # as a euclidean distance of unit vectors
-    clusters = hdbscan.reselect(found, min_cluster_size, single=reach).clusters
-    if len(clusters) != 1:
+    single = hdbscan.reselect(clustering, min_cluster_size, single=reach)
+    if len(single.clusters) != 1:
         return []
-    (rows,) = clusters
+    (rows,) = single.clusters
     distances = _around_medoid(vectors, rows).distances
     return [rows] if np.median(distances) <= same else []
 
 
-def _groups(vectors: np.ndarray, clusters: Iterable[np.ndarray]) -> list[Group]:
+def _groups(
+    vectors: NDArray[np.float32], clusters: Iterable[NDArray[np.intp]]
+) -> list[Group]:
     groups = [_around_medoid(vectors, rows) for rows in clusters]
     return sorted(groups, key=lambda g: (-len(g.members), g.members[0]))
 
 
-def _around_medoid(vectors: np.ndarray, members: np.ndarray) -> Group:
+def _around_medoid(vectors: NDArray[np.float32], members: NDArray[np.intp]) -> Group:
     """Order members by distance to the medoid, the one nearest to all the others.
 
     For unit vectors the mean cosine distance to all is one product with their sum.
@@ -108,6 +130,6 @@ def _around_medoid(vectors: np.ndarray, members: np.ndarray) -> Group:
     medoid = np.argmax((rows @ rows.sum(axis=0)).round(9))
     distances = np.maximum(0.0, 1.0 - rows @ rows[medoid])
     distances[medoid] = 0.0
-    # The medoid leads even its exact duplicates.
+    # The medoid comes before even its exact duplicates.
     order = np.lexsort((members, np.arange(len(members)) != medoid, distances.round(9)))
     return Group(members[order], distances[order])

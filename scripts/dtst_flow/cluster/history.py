@@ -1,11 +1,12 @@
 """What became of clusters from one run to the next: ids that survive, and differences."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -13,17 +14,17 @@ from scipy.sparse.csgraph import connected_components
 from dtst_flow.utils.files import digest_value, read_json
 
 Members = dict[str, str]
-"""Image of a cluster -> digest of its content. An image that was renamed is known by that."""
+"""Image of a cluster -> digest of its content, by which a renamed image is known."""
 
 NOISE = ""
 """In place of the id of a cluster."""
 
 SHARE = 0.1
-"""Of a cluster, the least part that counts when it is split or merged."""
+"""The least part of a cluster that counts when it is split or merged."""
 
 
 def read(path: str | Path) -> dict[str, Members]:
-    """The state of a bucket in a file, id -> members; {} where it holds none."""
+    """The state of a bucket in a file, id -> members; {} where there is none."""
     try:
         state = read_json(path)
     except (FileNotFoundError, RecursionError, ValueError):
@@ -41,7 +42,12 @@ def _is_members(members: object) -> bool:
 def origins(
     before: dict[str, Members], now: Sequence[Members]
 ) -> list[dict[str, str | None]]:
-    """Tell of every image of each cluster in which it was; None for a new one."""
+    """For each cluster, the cluster in which each of its images was; None for a new one.
+
+    Args:
+        before: Id -> members.
+        now: The members of each cluster.
+    """
     by_path = {path: id_ for id_, members in before.items() for path in members}
     by_digest = {d: id_ for id_, members in before.items() for d in members.values()}
     return [
@@ -51,40 +57,50 @@ def origins(
 
 
 def carry_over(before: dict[str, Members], now: Sequence[Members]) -> list[str]:
-    """Give each cluster the id of the one it was, and a new id where it was none.
+    """Give each cluster the id of the cluster it was, and a new id where it was none.
 
-    Which is which is decided by the greatest number of images that keep their id (an
-    assignment problem; Kuhn 1955), in every group of clusters that share images by
-    itself.
-
-    before  id -> members, noise not among them
-    now     the members of each cluster
+    The ids are assigned so that the greatest number of images keep theirs (an assignment
+    problem; Kuhn 1955), separately in every group of clusters that share images.
 
     A new id is made from the cluster's own images: a run from nothing gives the same.
+
+    Args:
+        before: Id -> members, without the noise.
+        now: The members of each cluster.
     """
     names = list(before)
     place = {id_: i for i, id_ in enumerate(names)}
-    came = origins(before, now)
     shared = [
         (cluster, place[id_], count)
-        for cluster, members in enumerate(came)
+        for cluster, members in enumerate(origins(before, now))
         for id_, count in sorted(Counter(filter(None, members.values())).items())
     ]
-    ids: list[str | None] = [None] * len(now)
+    ids: dict[int, str] = {}
     for rows, columns, overlap in _components(shared, len(now), len(names)):
         for row, column in zip(*linear_sum_assignment(-overlap), strict=True):
             if overlap[row, column]:
-                ids[rows[row]] = names[columns[column]]
+                ids[int(rows[row])] = names[columns[column]]
     taken = set(before)
     for cluster, members in enumerate(now):
-        if ids[cluster] is None:
+        if cluster not in ids:
             ids[cluster] = _new_id(members, taken)
             taken.add(ids[cluster])
-    return ids
+    return [ids[cluster] for cluster in range(len(now))]
 
 
-def _components(shared: list[tuple[int, int, int]], clusters: int, ids: int):
-    """Yield the groups of clusters and ids that share images: rows, columns, counts."""
+def _components(
+    shared: list[tuple[int, int, int]], clusters: int, ids: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]]:
+    """Split clusters and ids into groups that share images.
+
+    Args:
+        shared: Cluster, id, how many images they share.
+        clusters: How many clusters there are.
+        ids: How many ids there are.
+
+    Yields:
+        (r,) clusters, (c,) ids, and (r, c), how many images they share.
+    """
     if not shared:
         return
     i, j, count = np.array(shared).T
@@ -112,11 +128,15 @@ def _new_id(members: Members, taken: set[str]) -> str:
 class Changes:
     """What changed between two runs; clusters by their ids, NOISE for noise.
 
-    born, died     clusters that came and went
-    split, merged  old id -> the clusters that it went to; new id -> those it came from
-    sizes          id -> how many images before and now, where that changed
-    moved          (image, its cluster before, its cluster now), by image
-    added, removed  images
+    Attributes:
+        born: Clusters that are new.
+        died: Clusters that are gone.
+        split: Old id -> the clusters that it went to.
+        merged: New id -> the clusters that it came from.
+        sizes: Id -> how many images before and now, where that changed.
+        moved: (image, its cluster before, its cluster now), by image.
+        added: Images that are new.
+        removed: Images that are gone.
     """
 
     born: list[str] = field(default_factory=list)
@@ -131,42 +151,63 @@ class Changes:
 
 def compare(before: dict[str, Members], now: dict[str, Members]) -> Changes:
     """Compare two states of a bucket, id -> members, noise among them."""
-    changes = Changes()
-    came = dict(zip(now, origins(before, list(now.values())), strict=True))
-    flow: Counter[tuple[str, str]] = Counter()
-    for id_, members in came.items():
-        for path, was in members.items():
-            if was is None:
-                changes.added.append(path)
-                continue
-            flow[was, id_] += 1
-            if was != id_:
-                changes.moved.append((path, was, id_))
-    kept = {d for members in now.values() for d in members.values()}
+    came_from = origins(before, list(now.values()))
+    steps = [
+        (path, was, id_)
+        for id_, members in zip(now, came_from, strict=True)
+        for path, was in members.items()
+    ]
+    flow = Counter((was, id_) for _, was, id_ in steps if was is not None)
+    sizes_before = {id_: len(members) for id_, members in before.items()}
+    split, merged = _splits(flow, sizes_before)
+    old, new = before.keys() - {NOISE}, now.keys() - {NOISE}
+    return Changes(
+        born=sorted(new - old),
+        died=sorted(old - new),
+        split=split,
+        merged=merged,
+        sizes={
+            id_: (sizes_before[id_], len(now[id_]))
+            for id_ in sorted(old & new)
+            if sizes_before[id_] != len(now[id_])
+        },
+        moved=sorted(
+            (path, was, id_)
+            for path, was, id_ in steps
+            if was is not None and was != id_
+        ),
+        added=sorted(path for path, was, _ in steps if was is None),
+        removed=_removed(before, now),
+    )
+
+
+def _splits(
+    flow: Mapping[tuple[str, str], int], sizes: Mapping[str, int]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The clusters that were split or merged, as `Changes` has them.
+
+    Args:
+        flow: (cluster before, cluster now) -> how many images.
+        sizes: Cluster before -> how many images.
+    """
+    targets, sources = defaultdict(list), defaultdict(list)
+    for (was, id_), count in sorted(flow.items()):
+        if NOISE not in (was, id_) and count >= SHARE * sizes[was]:
+            targets[was].append(id_)
+            sources[id_].append(was)
+    return (
+        {was: ids for was, ids in targets.items() if len(ids) > 1},
+        {id_: ids for id_, ids in sources.items() if len(ids) > 1},
+    )
+
+
+def _removed(before: dict[str, Members], now: dict[str, Members]) -> list[str]:
+    """The images whose path and content are both gone."""
     paths = {path for members in now.values() for path in members}
-    changes.removed.extend(
+    digests = {d for members in now.values() for d in members.values()}
+    return sorted(
         path
         for members in before.values()
         for path, d in members.items()
-        if path not in paths and d not in kept
+        if path not in paths and d not in digests
     )
-    old, new = before.keys() - {NOISE}, now.keys() - {NOISE}
-    changes.born.extend(sorted(new - old))
-    changes.died.extend(sorted(old - new))
-    to, of = defaultdict(list), defaultdict(list)
-    for (was, id_), count in sorted(flow.items()):
-        if NOISE not in (was, id_) and count >= SHARE * len(before[was]):
-            to[was].append(id_)
-            of[id_].append(was)
-    changes.split.update({was: ids for was, ids in to.items() if len(ids) > 1})
-    changes.merged.update({id_: ids for id_, ids in of.items() if len(ids) > 1})
-    changes.sizes.update(
-        {
-            id_: (len(before[id_]), len(now[id_]))
-            for id_ in sorted(old & new)
-            if len(before[id_]) != len(now[id_])
-        }
-    )
-    for listed in (changes.moved, changes.added, changes.removed):
-        listed.sort()
-    return changes

@@ -1,45 +1,50 @@
-"""A ceiling on distances, so that a cluster holds no strangers.
+"""A maximum of distances, so that a cluster holds no strangers.
 
-HDBSCAN herds identities of few images each into clusters of their own, as in sparse
-regions even strangers are comparatively near. Below a distance at which two images can
-show the same identity there is no such cluster.
+HDBSCAN gathers identities of few images each into one cluster, because in sparse regions
+even strangers are comparatively near. Below a distance at which two images can show the
+same identity there is no such cluster.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster
 
 from dtst_flow.cluster.hdbscan import Clustering
 
 
 def split_far(
-    vectors: np.ndarray,
-    found: Clustering,
+    vectors: NDArray[np.float32],
+    clustering: Clustering,
     max_distance: float,
     min_cluster_size: int,
-) -> list[np.ndarray]:
-    """Leave of each cluster what keeps together below a cosine distance.
+) -> list[NDArray[np.intp]]:
+    """Keep of each cluster what holds together below a cosine distance.
 
-    vectors       (n, d) float32, rows of length 1, of which `found` was made
-    max_distance  in the single-linkage tree, parts of a cluster that join only above it
-                  come apart; those of `min_cluster_size` rows stay clusters
+    Of the parts that are too small those rows stay that are as near to the centre of a
+    larger part: its mean is a more reliable measure than the nearest single row. On 524
+    labelled portraits (ArcFace, 0.6) that raised BCubed recall from .903 to .915 and let
+    no stranger in.
 
-    Of the smaller parts those rows stay that are as near to the centre of a part: its
-    mean is a surer measure than the nearest single row. On 524 labelled portraits
-    (ArcFace, 0.6) that raised BCubed recall from .903 to .915 and let no stranger in.
+    Args:
+        vectors: (n, d), rows of length 1.
+        clustering: The clusters of these vectors.
+        max_distance: Parts of a cluster that join in the single-linkage tree only above
+            it are separated.
+        min_cluster_size: Parts of at least so many rows stay clusters.
 
-    Returns the rows of every cluster, ascending.
+    Returns:
+        The rows of every cluster, ascending.
     """
-    if not found.clusters:
+    if not clustering.clusters:
         return []
-    # As a euclidean distance of unit vectors.
     parts = np.full(len(vectors), -1)
-    ceiling = np.sqrt(2 * max_distance)
-    parts[found.usable] = fcluster(found.linkage, ceiling, "distance")
+    reach = np.sqrt(2 * max_distance)  # as a euclidean distance of unit vectors
+    parts[clustering.usable] = fcluster(clustering.linkage, reach, "distance")
     kept = []
-    for rows in found.clusters:
-        apart = [rows[parts[rows] == part] for part in np.unique(parts[rows])]
-        large = [part for part in apart if len(part) >= min_cluster_size]
-        small = [part for part in apart if len(part) < min_cluster_size]
+    for rows in clustering.clusters:
+        pieces = [rows[parts[rows] == part] for part in np.unique(parts[rows])]
+        large = [piece for piece in pieces if len(piece) >= min_cluster_size]
+        small = [piece for piece in pieces if len(piece) < min_cluster_size]
         if large and small:
             large = _readmit(vectors, large, np.concatenate(small), max_distance)
         kept += large
@@ -47,8 +52,11 @@ def split_far(
 
 
 def _readmit(
-    vectors: np.ndarray, parts: list[np.ndarray], rows: np.ndarray, max_distance: float
-) -> list[np.ndarray]:
+    vectors: NDArray[np.float32],
+    parts: list[NDArray[np.intp]],
+    rows: NDArray[np.intp],
+    max_distance: float,
+) -> list[NDArray[np.intp]]:
     """Add to the parts the rows that are near enough to the centre of one."""
     centres = np.stack([vectors[part].sum(axis=0, dtype=np.float64) for part in parts])
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)

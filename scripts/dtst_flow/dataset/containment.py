@@ -1,33 +1,50 @@
-"""What of a dataset stays inside of it, whoever wrote the names in it."""
+"""Whether paths stay inside the dataset, whoever wrote its names."""
 
 import os
 from pathlib import Path, PurePosixPath
 
 LONGEST_TARGET = 200
-"""Bytes in the name of a target bucket; files of its state and its report bear it, too."""
+"""Most bytes of a target bucket's name; files of its state and its report have it, too."""
 
 
 class BadBucket(Exception):
-    """A bucket spec that cannot be used; the message says why and what would do."""
+    """A bucket spec that cannot be used; the message says why, and what would work."""
 
 
 def is_relative(path: object) -> bool:
-    """Whether a path, as it is written, names something below the folder it starts at."""
+    """Tell whether a path, as it is written, stays below the folder that it starts at.
+
+    Args:
+        path: Any value; one that is no path does not.
+    """
     if not isinstance(path, str) or "\0" in path or path.startswith("/"):
         return False
-    # Not by pathlib, which would take seconds for the rows of a million files.
+    # Not with pathlib, which would take seconds for the rows of a million files.
     parts = set(path.split("/")) - {"", "."}
     return bool(parts) and ".." not in parts
 
 
 def escapes(folder: str | Path, path: str) -> bool:
-    """Whether links on the way take a path out of the folder that it starts at."""
+    """Tell whether links take a path out of the folder that it starts at.
+
+    Args:
+        folder: The folder.
+        path: The path, relative to the folder.
+    """
     real = Path(os.path.realpath(Path(folder, path)))
     return not real.is_relative_to(os.path.realpath(folder))
 
 
 def check_no_escape(dataset: str | Path, name: str) -> None:
-    """Refuse a folder to write into that is a link out of the dataset. Raises BadBucket."""
+    """Refuse to write into a folder that links take out of the dataset.
+
+    Args:
+        dataset: The dataset folder.
+        name: The folder's path in it.
+
+    Raises:
+        BadBucket: Links lead out of the dataset.
+    """
     if escapes(dataset, name):
         raise BadBucket(
             f"{name!r} leads out of the dataset folder {dataset} by a link, and nothing "
@@ -36,7 +53,14 @@ def check_no_escape(dataset: str | Path, name: str) -> None:
 
 
 def check_target(to: str) -> None:
-    """Refuse a target that is no plain name of a folder. Raises BadBucket."""
+    """Refuse a target that is no plain name of a folder.
+
+    Args:
+        to: The target, relative to the dataset.
+
+    Raises:
+        BadBucket: It cannot be the target.
+    """
     if not is_relative(to) or not PurePosixPath(to).name.strip():
         raise BadBucket(
             f"--to {to!r} must name a folder below the dataset folder, such as 'faces'"

@@ -1,4 +1,4 @@
-"""Inventory: the images of a bucket, known by their content, split into shards."""
+"""Inventory: the images of a bucket, identified by their content, split into shards."""
 
 import math
 import os
@@ -8,24 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.utils.files import digest, digest_file, read_table, write_table
 
 DIGESTS = "digests.jsonl"
-"""The table in a bucket's state of what contents its images were found to have."""
+"""Name of the table in a bucket's state that holds the digests of its files."""
 
 UNREADABLE = "cannot be read"
-"""Why a file is passed over that the next run may find readable, unchanged as it is."""
-
+"""Why a file is skipped that the next run may be able to read, though it did not change."""
 
 PIECE = 64
-"""Files that a thread reads in a row: to hand over each by itself takes longer than to read
-it, and more memory than all that is known of it."""
+"""Files that a thread reads in a row. Handing over each file by itself takes longer than
+reading it, and more memory than all that is known of it."""
 
 
 def digest_of(path: str | Path) -> str | None:
-    """Digest of a file's content, None if it cannot be read."""
+    """Digest a file's content; None if it cannot be read."""
     try:
         return digest_file(path)
     except OSError:
@@ -33,54 +33,79 @@ def digest_of(path: str | Path) -> str | None:
 
 
 def digests(
-    dataset: str | Path, files: dict[str, tuple[int, int]], cache: str | Path
+    dataset: str | Path,
+    files: dict[str, tuple[int, int]],
+    cache: str | Path,
+    keep: bool = True,
 ) -> dict[str, str]:
-    """Content digest of every readable file, reading only those of new size or mtime.
+    """Digest the content of every file that can be read.
 
-    cache  table of the last call's results, replaced
+    Only files whose size or time is new are read.
+
+    Args:
+        dataset: The dataset folder.
+        files: Size in bytes and mtime in ns of each file, by its path in the dataset.
+        cache: The table that the last call wrote.
+        keep: Replace that table by what is found.
+
+    Returns:
+        The digest of each file that can be read, by its path.
     """
-    known, rows = {}, 0
+    known: dict[str, str] = {}
+    cached = 0
     if Path(cache).exists():
         for row in read_table(cache):
-            rows += 1
+            cached += 1
             if files.get(row["path"]) == (row["size"], row["mtime"]):
                 known[row["path"]] = row["digest"]
 
     unknown = sorted(files.keys() - known.keys())
-    if not unknown and rows == len(known):
+    if not unknown and cached == len(known):
         return known
     pieces = [unknown[at : at + PIECE] for at in range(0, len(unknown), PIECE)]
     with ThreadPoolExecutor() as threads:
-        for found in threads.map(lambda piece: _digests_of(dataset, piece), pieces):
-            known.update(found)
-    content = {path: known[path] for path in sorted(files) if known[path]}
+        for names in threads.map(lambda piece: _digests_of(dataset, piece), pieces):
+            known.update(names)
+    content = {path: known[path] for path in sorted(files) if known.get(path)}
+    if not keep:
+        return content
     rows = ((path, *files[path], name) for path, name in content.items())
     columns = ("path", "size", "mtime", "digest")
     write_table(cache, (dict(zip(columns, row, strict=True)) for row in rows))
     return content
 
 
-def _digests_of(dataset: str | Path, paths: list[str]) -> dict[str, str | None]:
-    return {path: digest_of(Path(dataset) / path) for path in paths}
+def _digests_of(dataset: str | Path, paths: list[str]) -> dict[str, str]:
+    names = ((path, digest_of(Path(dataset) / path)) for path in paths)
+    return {path: name for path, name in names if name}
 
 
 def split(paths: Iterable[str], shard_size: int) -> dict[str, list[str]]:
-    """Split paths into shards of at most `shard_size` by the bits of a hash of each path.
+    """Split paths into shards by the bits of a hash of each path.
 
-    A shard that grows too large falls in two by the next bit and leaves all others as
-    they are. Returns shard name (``s`` and the bits) -> sorted paths.
+    A shard that grows too large is split in two by the next bit, and all others stay as
+    they are.
+
+    Args:
+        paths: The paths.
+        shard_size: Most paths of a shard.
+
+    Returns:
+        The sorted paths of each shard by its name, ``s`` and the bits.
     """
 
-    def fall(prefix: str, hashed: list[tuple[int, str]]) -> Iterator[tuple]:
+    def divide(
+        prefix: str, hashed: list[tuple[int, str]]
+    ) -> Iterator[tuple[str, list[str]]]:
         if len(hashed) <= shard_size:
             yield f"s{prefix}", sorted(path for _, path in hashed)
             return
         mask = 1 << (127 - len(prefix))
-        yield from fall(f"{prefix}0", [h for h in hashed if not h[0] & mask])
-        yield from fall(f"{prefix}1", [h for h in hashed if h[0] & mask])
+        yield from divide(f"{prefix}0", [h for h in hashed if not h[0] & mask])
+        yield from divide(f"{prefix}1", [h for h in hashed if h[0] & mask])
 
     hashed = [(int(digest(os.fsencode(path)), 16), path) for path in paths]
-    return {name: members for name, members in fall("", hashed) if members}
+    return {name: members for name, members in divide("", hashed) if members}
 
 
 def write(
@@ -92,11 +117,26 @@ def write(
     with_sidecars: bool = True,
     max_file_size: float = math.inf,
 ) -> Listing:
-    """Scan a bucket and write a manifest per shard, plus ``skipped`` with reasons.
+    """Scan a bucket, and write a manifest per shard and the table ``skipped.table``.
 
     A manifest is a table of `path` (relative to the dataset), `digest` of the content,
-    `stem` (unique in the bucket) and `sidecar` (its digest, None without one, or where
-    sidecars are to be left out of account).
+    `stem` (unique in the bucket) and `sidecar` (its digest, None without one or without
+    `with_sidecars`). The other table is one of `path` and `reason`.
+
+    Args:
+        dataset: The dataset folder.
+        specs: The specs of the bucket.
+        folder: Where the tables are written.
+        cache: The table of digests, as `digests` takes it.
+        shard_size: Most images of a shard.
+        with_sidecars: Whether sidecars matter.
+        max_file_size: An image of more megabytes is skipped.
+
+    Returns:
+        What the scan found, except files that cannot be read.
+
+    Raises:
+        BadBucket: A spec leaves the dataset or matches nothing.
     """
     listing = scan(dataset, specs, max_file_size)
     if not with_sidecars:
@@ -105,19 +145,7 @@ def write(
     for path in set(listing.files) - set(content):
         del listing.files[path]
         listing.skipped[path] = UNREADABLE
-    images = listing.images
-    stems = unique_stems(images)
-    for shard, paths in split(images, shard_size).items():
-        rows = (
-            {
-                "path": path,
-                "digest": content[path],
-                "stem": stems[path],
-                "sidecar": content.get(sidecars.name_of(path)),
-            }
-            for path in paths
-        )
-        write_table(Path(folder) / f"{shard}.jsonl", rows)
+    _write_manifests(listing.images, content, Path(folder), shard_size)
     skipped = sorted(listing.skipped.items())
     write_table(
         Path(folder) / "skipped.table",
@@ -126,10 +154,27 @@ def write(
     return listing
 
 
-def is_mended(folder: str | Path) -> bool:
-    """Whether a file that could not be read when manifests were written can be now.
+def _write_manifests(
+    images: list[str], content: dict[str, str], folder: Path, shard_size: int
+) -> None:
+    stems = unique_stems(images)
+    for shard, paths in split(images, shard_size).items():
+        rows = (
+            ManifestRow(
+                path, content[path], stems[path], content.get(sidecars.name_of(path))
+            )
+            for path in paths
+        )
+        write_manifest(folder / f"{shard}.jsonl", rows)
 
-    folder  where the manifests lie, below the dataset, in which we are
+
+def is_mended(folder: str | Path) -> bool:
+    """Tell whether a file can be read now that could not be when manifests were written.
+
+    The dataset must be the working directory.
+
+    Args:
+        folder: The folder of the manifests.
     """
     skipped = Path(folder) / "skipped.table"
     return skipped.exists() and any(
@@ -139,6 +184,6 @@ def is_mended(folder: str | Path) -> bool:
 
 
 def shards(folder: str | Path) -> list[str]:
-    """The names of the shards whose manifests lie in a folder."""
+    """List the shards whose manifests are in a folder."""
     names = (re.fullmatch(r"(s[01]*)\.jsonl", name) for name in os.listdir(folder))
     return sorted(match[1] for match in names if match)

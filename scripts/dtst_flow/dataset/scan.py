@@ -1,7 +1,7 @@
-"""Scanning: which files the folders hold that bucket specs name.
+"""Scan: which files are in the folders that bucket specs name.
 
-A bucket is named by specs: a folder means the files in it, ``images/*`` the
-loose files in ``images`` and the files of its subfolders, ``**`` any depth.
+Specs name a bucket: a folder means the files in it, ``images/*`` the loose files in
+``images`` and the files of its subfolders, ``**`` folders of any depth.
 """
 
 import hashlib
@@ -20,11 +20,12 @@ from dtst_flow.imaging.decode import SUFFIXES
 
 @dataclass
 class Listing:
-    """What a scan of a bucket met.
+    """What a scan of a bucket found.
 
-    files    path relative to the dataset -> (size in bytes, mtime in ns), images and
-             sidecars both
-    skipped  path -> why it is no image of the bucket
+    Attributes:
+        files: Size in bytes and mtime in ns of each image and sidecar, by its path
+            relative to the dataset.
+        skipped: Why a file or folder is no image of the bucket, by its path.
     """
 
     files: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -41,7 +42,7 @@ def _is_image(path: str) -> bool:
 
 
 def _suffix(path: str) -> str:
-    """As pathlib has it, which would take seconds for a million paths."""
+    """Give what pathlib does, which would take seconds for a million paths."""
     name = path.rpartition("/")[2]
     dot = name.rfind(".")
     return name[dot:] if dot > 0 else ""
@@ -55,46 +56,61 @@ def scan(
 ) -> Listing:
     """List the files of a bucket.
 
-    Hidden files and folders are passed over. A link to a file counts as a file; a
-    linked folder is entered when a spec names or matches it, never by ``**``, so a
-    link to a parent folder ends nowhere.
+    Hidden files and folders are skipped. A link to a file counts as a file. A linked
+    folder is entered if a spec names or matches it, but never by ``**``, so that a link
+    to a parent folder does no harm.
 
-    max_file_size  an image of more megabytes is passed over
-    to             a target that no folder of the bucket may lead to or into, be it by
-                   links
+    Args:
+        dataset: The dataset folder.
+        specs: The specs of the bucket.
+        max_file_size: An image of more megabytes is skipped.
+        to: A target that no folder of the bucket may lead to or into, not even by links.
 
-    Raises BadBucket when a spec leaves the dataset, matches nothing, or leads to `to`.
+    Returns:
+        The files, and what was skipped.
+
+    Raises:
+        BadBucket: A spec leaves the dataset, matches nothing, or leads to `to`.
     """
     dataset = Path(dataset)
-    target = to and os.path.realpath(dataset / to)
+    target = Path(os.path.realpath(dataset / to)) if to else None
     listing = Listing()
     for spec in specs:
-        if not is_relative(spec):
-            raise BadBucket(
-                f"bucket {spec!r} lies outside the dataset folder; "
-                "name it relative to that folder, or link it in there"
-            )
-        found = False
+        _check_inside(spec)
+        matched = False
         for path in _matches(dataset, spec):
-            found = True
+            matched = True
             if path.is_dir():
-                if target and Path(os.path.realpath(path)).is_relative_to(target):
+                if to and target and _is_below(path, target):
                     raise _overlap_of(spec, to, path.relative_to(dataset).as_posix())
                 _take_all(dataset, path, listing)
             else:
                 _take(dataset, path, listing)
                 if os.path.isfile(sidecar := sidecars.path_of(path)):
                     _take(dataset, sidecar, listing)
-        if not found:
+        if not matched:
             raise BadBucket(f"nothing matches {spec!r}; {_what_is_there(dataset)}")
     _drop_large(listing, max_file_size)
     _drop_stray_json(listing)
     return listing
 
 
+def _check_inside(spec: str) -> None:
+    if not is_relative(spec):
+        raise BadBucket(
+            f"bucket {spec!r} lies outside the dataset folder; "
+            "name it relative to that folder, or link it in there"
+        )
+
+
+def _is_below(path: Path, target: Path) -> bool:
+    """Tell whether a path leads to a folder or into it; the folder is a real path."""
+    return Path(os.path.realpath(path)).is_relative_to(target)
+
+
 def _matches(base: Path, spec: str) -> Iterator[Path]:
-    """Yield the files and folders that a spec means, folders not yet opened."""
-    if os.path.exists(base / spec):  # also a name that merely looks like a pattern
+    """Yield the files and folders that a spec means; the folders are not opened."""
+    if os.path.exists(base / spec):  # even if its name looks like a pattern
         yield base / spec
         return
     yield from _walk(base, PurePosixPath(spec).parts)
@@ -122,7 +138,7 @@ def _walk(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _fits(name: str, pattern: str) -> bool:
-    """Whether a name matches, or is itself what merely looks like a pattern."""
+    """Tell whether a name matches a pattern, or is what looks like one."""
     return name == pattern or fnmatchcase(name, pattern)
 
 
@@ -137,26 +153,26 @@ def _take_all(dataset: Path, folder: Path, listing: Listing) -> None:
     with entries:
         for entry in entries:
             if not entry.name.startswith("."):
-                _note(entry.stat, start + entry.name, listing)
+                _add(entry.stat, start + entry.name, listing)
 
 
 def _take(dataset: Path, path: Path, listing: Listing) -> None:
-    _note(path.stat, path.relative_to(dataset).as_posix(), listing)
+    _add(path.stat, path.relative_to(dataset).as_posix(), listing)
 
 
-def _note(look: Callable[[], os.stat_result], name: str, listing: Listing) -> None:
-    """Note a file by its path relative to the dataset."""
+def _add(stat_file: Callable[[], os.stat_result], name: str, listing: Listing) -> None:
+    """Add a file to a listing by its path relative to the dataset."""
     try:
-        found = look()
+        status = stat_file()
     except OSError as error:
         listing.skipped[name] = f"cannot be opened: {error.strerror}"
         return
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         return
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
     elif _is_image(name) or name.endswith(".json"):
-        listing.files[name] = (found.st_size, found.st_mtime_ns)
+        listing.files[name] = (status.st_size, status.st_mtime_ns)
     else:
         listing.skipped[name] = f"not an image type ({_suffix(name) or 'no suffix'})"
 
@@ -175,7 +191,7 @@ def _drop_large(listing: Listing, max_file_size: float) -> None:
 
 
 def _drop_stray_json(listing: Listing) -> None:
-    """A .json file is a sidecar only where its image is in the bucket, too."""
+    """Drop the .json files that are no sidecars, as their image is not in the bucket."""
     for path in [p for p in listing.files if p.endswith(".json")]:
         image = path.removesuffix(".json")
         if image not in listing.files or not _is_image(image):
@@ -195,11 +211,20 @@ def _what_is_there(dataset: Path) -> str:
 
 
 def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:
-    """Split a comma list of specs; a folder whose own name has a comma stays whole.
+    """Split a comma list of specs.
 
-    Raises BadBucket when none is left.
+    Args:
+        text: The list, as the user gave it. A folder whose own name has a comma stays
+            whole.
+        dataset: The dataset folder.
+
+    Returns:
+        The specs, without slashes at their ends.
+
+    Raises:
+        BadBucket: No spec is left.
     """
-    # A list of names may be longer than any name: os.path does not mind.
+    # A list of names may be longer than any name; os.path takes it nevertheless.
     if isinstance(text, str) and not os.path.exists(Path(dataset) / text.strip()):
         text = text.split(",")
     elif isinstance(text, str):
@@ -211,7 +236,15 @@ def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:
 
 
 def check_apart(specs: Iterable[str], to: str) -> None:
-    """Refuse a target that equals, holds or lies inside a source. Raises BadBucket."""
+    """Refuse a target that is a source, contains one or is inside one.
+
+    Args:
+        specs: The specs of the sources.
+        to: The target.
+
+    Raises:
+        BadBucket: They overlap, or the target is no plain name of a folder.
+    """
     check_target(to)
     target = PurePosixPath(to)
     for spec in specs:
@@ -228,7 +261,7 @@ def _overlap_of(spec: str, to: str, link: str | None = None) -> BadBucket:
 
 
 def _overlap(spec: tuple[str, ...], target: tuple[str, ...]) -> bool:
-    """Whether what a spec matches may equal, hold or lie inside the target."""
+    """Tell whether what a spec matches may be the target, contain it or be inside it."""
     for part, name in zip(spec, target, strict=False):
         if part == "**":
             return True
@@ -238,11 +271,13 @@ def _overlap(spec: tuple[str, ...], target: tuple[str, ...]) -> bool:
 
 
 def fingerprint(listing: Listing, ignore: frozenset[str] = frozenset()) -> str:
-    """Digest of a listing: changes when a file comes, goes or is written.
+    """Digest a listing: the digest changes if a file comes, goes or is written.
 
-    ignore  paths that do not count
+    Args:
+        listing: What a scan found.
+        ignore: Paths that do not count.
     """
-    # File by file, as a JSON value of a million takes as much memory as the listing.
+    # File by file, as a JSON value of a million files takes as much memory as the listing.
     total = hashlib.blake2b(digest_size=16)
     for path in sorted(listing.files):
         if path not in ignore:

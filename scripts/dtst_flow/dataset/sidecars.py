@@ -1,7 +1,7 @@
 """Sidecars: ``photo.jpg.json`` beside ``photo.jpg``, one JSON object of the user's.
 
-Nothing here drops a key that somebody else wrote. NaN and Infinity, which are no JSON but
-what Python writes, are kept, too.
+Nothing here drops a key that somebody else wrote. NaN and Infinity are kept, too: they are
+no JSON, but Python writes them.
 """
 
 import errno
@@ -14,44 +14,54 @@ from dtst_flow.utils.files import digest_value, to_json, write_atomic
 from dtst_flow.utils.text import printable
 
 PIXEL_BOUND = frozenset({"classes", "metrics", "provenance"})
-"""Keys that speak of an image's own pixels and so do not travel to a crop of it."""
-
+"""Keys that describe an image's own pixels, so that a crop of it does not get them."""
 
 LARGEST = 16 << 20
-"""Bytes of a sidecar, at most."""
+"""Most bytes of a sidecar."""
 
 DEEPEST = 100
-"""Lists and objects inside one another, at most: what is read must be writable again."""
+"""Most levels of lists and objects, as what is read must be possible to write again."""
 
 
 class BrokenSidecar(Exception):
     """A sidecar that is no JSON object; the message names file and fault.
 
-    file  its path, None where only its content is known
+    Attributes:
+        file: Its path; None if only its content is known.
     """
 
-    def __init__(self, message: str, file: Path | None = None):
+    def __init__(self, message: str, file: Path | None = None) -> None:
         super().__init__(message)
         self.file = file
 
 
 def path_of(image: str | Path) -> Path:
-    """Where the sidecar of an image lies."""
+    """Give the path of an image's sidecar."""
     return Path(name_of(image))
 
 
 def name_of(image: str | Path) -> str:
-    """`path_of` as a string, as a million paths take seconds to make."""
+    """Give `path_of` as a string, as a million Paths take seconds to make."""
     return f"{image}.json"
 
 
-def read(image: str | Path) -> dict:
-    """Return an image's sidecar, {} when it has none. Raises BrokenSidecar."""
+def read(image: str | Path) -> dict[str, Any]:
+    """Read an image's sidecar.
+
+    Args:
+        image: The image's path.
+
+    Returns:
+        The content; {} if the image has no sidecar.
+
+    Raises:
+        BrokenSidecar: The sidecar cannot be read or is no JSON object.
+    """
     path = path_of(image)
     try:
         content = _parse(path)
     except OSError as error:
-        # Beside the longest of file names there can be no sidecar.
+        # An image with the longest possible file name can have no sidecar.
         if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
             return {}
         raise _broken(path, f"cannot be read: {error.strerror}") from error
@@ -65,7 +75,13 @@ def read(image: str | Path) -> dict:
 
 
 def _parse(path: Path) -> Any:
-    """The value in a file. Raises OSError, ValueError, RecursionError."""
+    """Parse a file.
+
+    Raises:
+        OSError: It cannot be opened.
+        ValueError: It is no JSON, has a key twice, or is too large.
+        RecursionError: It has too many levels.
+    """
     if path.stat().st_size > LARGEST:
         raise ValueError(f"it has more than {LARGEST} bytes")
     raw = path.read_bytes()
@@ -75,15 +91,15 @@ def _parse(path: Path) -> Any:
     return content
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict:
-    """An object; of a key that is there twice, one value would be lost."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; a key must not come twice, as one value would be lost."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
         twice = next(
             key for key, count in Counter(k for k, _ in pairs).items() if count > 1
         )
         raise ValueError(f"it has the key {twice!r} twice")
-    return found
+    return content
 
 
 def _check_depth(value: Any, left: int) -> None:
@@ -102,13 +118,18 @@ def _broken(path: Path, fault: str) -> BrokenSidecar:
 
 def write(
     image: str | Path,
-    content: dict,
+    content: dict[str, Any],
     remove_empty: bool = True,
     durable: bool = True,
 ) -> None:
-    """Replace an image's sidecar; an empty one is removed, unless that is not wanted.
+    """Replace an image's sidecar.
 
-    durable  as `write_atomic` has it; not needed where nobody else has written
+    Args:
+        image: The image's path.
+        content: What the sidecar is to hold.
+        remove_empty: Whether to remove the sidecar if the content is empty.
+        durable: As `write_atomic` takes it; only needed if somebody else has written in
+            the sidecar.
     """
     path = path_of(image)
     if content or not remove_empty:
@@ -117,24 +138,37 @@ def write(
         path.unlink(missing_ok=True)
 
 
-def travelling(sidecar: dict) -> dict:
-    """The keys of a source's sidecar that hold for a crop of it as well."""
+def travelling(sidecar: dict[str, Any]) -> dict[str, Any]:
+    """Choose the keys of an image's sidecar that are also true of a crop of it."""
     return {k: v for k, v in sidecar.items() if k not in PIXEL_BOUND}
 
 
-def signature(ours: dict) -> dict[str, str]:
-    """Remember what we wrote, by key: enough for `merge` to tell it from an edit."""
+def signature(ours: dict[str, Any]) -> dict[str, str]:
+    """Sign what we write, key by key, so that `merge` can tell it from an edit.
+
+    Args:
+        ours: Our keys of a sidecar.
+
+    Returns:
+        A digest of each key's value.
+    """
     return {key: digest_value(value)[:12] for key, value in ours.items()}
 
 
-def merge(present: dict, ours: dict, *written: dict[str, str]) -> dict:
-    """Three-way merge of a sidecar that both we and the user write.
-
-    present  what the file holds now
-    ours     what we have to say now; {} to withdraw it all
-    written  the `signature` of each content that we may have left there
+def merge(
+    present: dict[str, Any], ours: dict[str, Any], *written: dict[str, str]
+) -> dict[str, Any]:
+    """Merge a sidecar that both we and the user write, three ways.
 
     What the user added or changed stays, except ``provenance``, which is ours alone.
+
+    Args:
+        present: What the file holds now.
+        ours: What we write now; {} to take out all that we wrote.
+        written: The `signature` of each content that we may have left there.
+
+    Returns:
+        What the file is to hold.
     """
 
     def is_ours(key: str, value: object) -> bool:

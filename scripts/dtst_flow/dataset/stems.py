@@ -1,4 +1,4 @@
-"""Stems: a name for each image of a bucket that no other has, for its crops to bear."""
+"""Stems: a unique name for each image of a bucket, from which its crops get theirs."""
 
 import os
 import unicodedata
@@ -8,18 +8,24 @@ from collections.abc import Iterable
 from dtst_flow.utils.files import digest
 
 LONGEST_STEM = 230
-"""Bytes of a stem, at most. File systems take names of 255; a digest and the
-``_00.jpg.json`` of a crop's sidecar still have to fit in.
+"""Most bytes of a stem. File systems take names of 255 bytes; a digest and the
+``_00.jpg.json`` of a crop's sidecar must fit in as well.
 """
 
 
 def unique_stems(paths: Iterable[str]) -> dict[str, str]:
-    """Give each image a stem that no other has, from its name and, where need be, folders.
+    """Give each image a stem that no other has, from its name and, if needed, its folders.
 
-    ``a/x.jpg`` and ``b/x.jpg`` become ``a_x`` and ``b_x``; images alone with their name
-    keep it. Compared without regard to case and to how accents are encoded, as some file
-    systems do. Depends on the set of paths only. Names that no folder tells apart, and those too long for a crop's
-    file name, get a digest of their path.
+    ``a/x.jpg`` and ``b/x.jpg`` become ``a_x`` and ``b_x``; an image whose name is unique
+    keeps it. Case and the encoding of accents make no difference, as on some file systems.
+    Names that no folder tells apart, and names too long for a crop's file name, get a
+    digest of the path. The stems depend on nothing but the set of paths.
+
+    Args:
+        paths: The images' paths.
+
+    Returns:
+        The stem of each path.
     """
     paths = sorted(paths)
     depth = dict.fromkeys(paths, 1)
@@ -43,7 +49,7 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _rivals(group: list[str], depth: dict[str, int]) -> list[str]:
-    """Those of the paths with one stem that need another: not one with its own name."""
+    """Choose those of the paths with one stem that need another; one keeps its own name."""
     if len(group) == 1:
         return []
     own = [path for path in group if depth[path] == 1]
@@ -56,7 +62,7 @@ def _folded(stem: str) -> str:
 
 
 def _stem(path: str, depth: int) -> str:
-    """The last `depth` parts of a path as one name; past the first folder, suffix too."""
+    """Join the last `depth` parts of a path; past the first folder, the suffix as well."""
     *folders, name = path.split("/")
     if depth > len(folders) + 1:
         return "_".join((*folders, name))

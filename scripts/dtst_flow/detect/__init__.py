@@ -1,1 +1,1 @@
-"""Detectors: an image goes in, boxes come out, each with the name of what it holds."""
+"""Detectors: an image goes in, boxes come out, each with the name of what is in it."""

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from dtst_flow.models.errors import BadModel
+from dtst_flow.utils.array_types import Pixels, Vectors
 
-LIMIT = 300
+MAX_BOXES = 300
 """Most boxes of one image, Ultralytics' own limit."""
 
 
@@ -16,12 +15,13 @@ class NotADetector(BadModel):
 
 
 @dataclass(frozen=True)
-class Found:
+class Detection:
     """One thing in an image.
 
-    name   its class, as the model calls it
-    score  the model's confidence, 0 to 1
-    box    (x0, y0, x1, y1) in pixels of the upright image, inside of it
+    Attributes:
+        name: Its class, as the model calls it.
+        score: The model's confidence, 0 to 1.
+        box: (x0, y0, x1, y1) in pixels of the upright image, inside of it.
     """
 
     name: str
@@ -33,24 +33,33 @@ class Found:
 class Prompt:
     """A class by its name, for a model of open vocabulary.
 
-    name    what the model is to find
-    vector  its text as that model takes it, (d,) float32
+    Attributes:
+        name: What the model is to find.
+        vector: Its text as that model takes it, (d,) float32.
     """
 
     name: str
-    vector: np.ndarray
+    vector: Vectors
 
 
 class Detector(Protocol):
     """What every detector can do.
 
-    names  all classes that it finds, by their number
+    Attributes:
+        names: All classes that it finds, by their number.
     """
 
     names: list[str]
 
-    def find(self, image: np.ndarray) -> list[Found]:
-        """Return what is in an upright RGB image (height, width, 3) uint8, best first."""
+    def find(self, image: Pixels) -> list[Detection]:
+        """Find what is in an upright image.
+
+        Args:
+            image: (height, width, 3) uint8 RGB.
+
+        Returns:
+            At most MAX_BOXES detections, the best first.
+        """
 
     def close(self) -> None:
         """Free the model."""

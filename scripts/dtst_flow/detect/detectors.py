@@ -1,4 +1,4 @@
-"""The detectors there are, and how one is loaded."""
+"""All detectors, and how to load one."""
 
 import importlib
 from dataclasses import dataclass
@@ -12,11 +12,12 @@ from dtst_flow.models.store import Weights
 
 @dataclass(frozen=True)
 class Kind:
-    """What there is to know of a detector before it is loaded.
+    """What is known of a detector before it is loaded.
 
-    weights  its model's name in the registry
-    text     that of the model which reads the names of classes, where any will do; None
-             where it knows those it was trained on only
+    Attributes:
+        weights: Its model's name in the registry.
+        text: The name of the model that reads the names of classes, where the
+            detector finds any class; None where it knows only those it was trained on.
     """
 
     weights: str
@@ -34,23 +35,30 @@ MODELS = {
 
 
 def module_of(weights: Path) -> ModuleType:
-    """The module that runs a model file; it loads no library that runs models."""
+    """Import the module that runs a model file; this loads no library that runs models."""
     name = "onnx" if weights.suffix == ".onnx" else "pytorch"
     return importlib.import_module(f"dtst_flow.detect.{name}")
 
 
 def open_detector(
-    weights: Weights, least: float, prompts: list[Prompt] | None = None
+    weights: Weights, min_score: float, prompts: list[Prompt] | None = None
 ) -> Detector:
     """Load a detector of Ultralytics: a checkpoint, or a model exported to ONNX.
 
-    least    lowest score of a box
-    prompts  for a model of open vocabulary, what to find
+    Args:
+        weights: Its model file.
+        min_score: Lowest score of a box.
+        prompts: For a model of open vocabulary, what to find.
 
-    Raises BadModel, and ModelError where PyTorch is needed and not installed.
+    Raises:
+        BadModel: The file is no detector.
+        ModelError: PyTorch is needed and not installed.
     """
     with loading(weights.path, "a detector"):
         module = module_of(weights.path)
+        detector: Detector
         if hasattr(module, "OnnxDetector"):
-            return module.OnnxDetector(weights.path, least)
-        return module.TorchDetector(weights, least, prompts)
+            detector = module.OnnxDetector(weights.path, min_score)
+        else:
+            detector = module.TorchDetector(weights, min_score, prompts)
+        return detector

@@ -8,18 +8,27 @@ import numpy as np
 from dtst_flow.detect.base import NotADetector
 from dtst_flow.detect.yolo import YoloDetector
 from dtst_flow.models.onnx import open_session
+from dtst_flow.utils.array_types import Vectors
 
 TASKS = ("detect", "segment")
-"""Tasks of Ultralytics' models of which boxes come."""
+"""Tasks of Ultralytics' models that give boxes."""
 
 
 class OnnxDetector(YoloDetector):
-    """Runs what Ultralytics exported: the file tells the names of its classes."""
+    """Runs what Ultralytics exported: the file holds the names of its classes.
 
-    def __init__(self, weights: Path, least: float):
+    Args:
+        weights: The ONNX file.
+        min_score: Lowest score of a box.
+
+    Raises:
+        NotADetector: The file does not name its classes, or has another task.
+    """
+
+    def __init__(self, weights: Path, min_score: float):
         self._session = open_session(weights)
-        told = self._session.get_modelmeta().custom_metadata_map
-        if "names" not in told or told.get("task") not in TASKS:
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if "names" not in metadata or metadata.get("task") not in TASKS:
             raise NotADetector(
                 f"{weights} is no detector exported by Ultralytics: it does not tell the "
                 "names of its classes"
@@ -27,15 +36,16 @@ class OnnxDetector(YoloDetector):
         self._input = self._session.get_inputs()[0]
         height, width = self._input.shape[2:]
         if not isinstance(height, int) or not isinstance(width, int):
-            height, width = map(int, ast.literal_eval(told["imgsz"]))
-        names = ast.literal_eval(told["names"])
-        super().__init__(list(map(str, names.values())), (height, width), least)
+            height, width = map(int, ast.literal_eval(metadata["imgsz"]))
+        names = ast.literal_eval(metadata["names"])
+        super().__init__(list(map(str, names.values())), (height, width), min_score)
 
-    def run(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the model's float32 output, as `yolo.decode` takes it."""
-        kind = np.float16 if "float16" in self._input.type else np.float32
-        outputs = self._session.run(None, {self._input.name: pixels.astype(kind)})
-        return outputs[0][0].astype(np.float32)
+    def run(self, pixels: Vectors) -> Vectors:
+        """Run the model; see `YoloDetector.run`."""
+        dtype = np.float16 if "float16" in self._input.type else np.float32
+        outputs = self._session.run(None, {self._input.name: pixels.astype(dtype)})
+        output: Vectors = outputs[0][0].astype(np.float32)
+        return output
 
     def close(self) -> None:
         """Free the model."""

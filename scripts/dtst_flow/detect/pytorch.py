@@ -6,10 +6,15 @@ Real-Time Seeing Anything", 2025.
 
 The network is run by itself, not by Ultralytics' predictor: that looks for the one best
 class of every box, and a class would be found or not depending on what else is looked for.
+
+Models and networks are typed `Any`: PyTorch and Ultralytics are optional packages, and
+their attributes differ from one architecture to the next.
 """
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +24,7 @@ from dtst_flow.detect.yolo import YoloDetector
 from dtst_flow.models.errors import ModelError
 from dtst_flow.models.registry import MODELS
 from dtst_flow.models.store import Weights, cache_folder, resolve
+from dtst_flow.utils.array_types import Vectors
 
 PINNED = frozenset(model.sha256 for model in MODELS.values())
 """Digests of files that are known; any other may load tensors and layers only."""
@@ -28,10 +34,20 @@ TEXT = {"mobileclip:blt": "mobileclip_blt", "mobileclip2:b": "mobileclip2_b"}
 
 
 class TorchDetector(YoloDetector):
-    """Runs a checkpoint of Ultralytics, in single precision; on the CPU by one thread."""
+    """Runs a checkpoint of Ultralytics, in single precision; on the CPU by one thread.
+
+    Args:
+        weights: The checkpoint.
+        min_score: Lowest score of a box.
+        prompts: For a model of open vocabulary, what to find.
+
+    Raises:
+        NotADetector: The file is no checkpoint of a detector.
+        ModelError: What the checkpoint needs is not installed.
+    """
 
     def __init__(
-        self, weights: Weights, least: float, prompts: list[Prompt] | None = None
+        self, weights: Weights, min_score: float, prompts: list[Prompt] | None = None
     ):
         model = load(weights)
         import torch
@@ -41,35 +57,42 @@ class TorchDetector(YoloDetector):
             net.end2end = False  # the head that answers for every class
         net.fuse(verbose=False)
         if prompts:
-            _set(net, prompts)
+            _set_classes(net, prompts)
         if torch.cuda.is_available():
             net.cuda()
         else:
             torch.set_num_threads(1)
         self._net = net
         side = model.overrides.get("imgsz", 640)
-        super().__init__(list(net.names.values()), (side, side), least)
+        super().__init__(list(net.names.values()), (side, side), min_score)
 
-    def run(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the model's float32 output, as `yolo.decode` takes it."""
+    def run(self, pixels: Vectors) -> Vectors:
+        """Run the model; see `YoloDetector.run`."""
         import torch
 
         like = next(self._net.parameters())
         with torch.inference_mode():
             output = self._net(torch.from_numpy(pixels).to(like))
         while not isinstance(output, torch.Tensor):
-            output = output[0]  # beside it lie masks and what training needs
-        return output[0].float().cpu().numpy()
+            output = output[0]  # the others are masks and what training needs
+        rows: Vectors = output[0].float().cpu().numpy()
+        return rows
 
     def close(self) -> None:
         """Free the model."""
         del self._net
 
 
-def load(weights: Weights):
-    """Load a checkpoint as `ultralytics.YOLO`; nothing is fetched, nothing told to anyone.
+def load(weights: Weights) -> Any:
+    """Load a checkpoint; nothing is downloaded, and nobody is notified.
 
-    Raises NotADetector, and ModelError where ultralytics is not installed.
+    Returns:
+        The model, an `ultralytics.YOLO`.
+
+    Raises:
+        NotADetector: The file is no checkpoint of a detector.
+        ModelError: Ultralytics is not installed, or too old for a file that is not
+            known.
     """
     if weights.path.suffix != ".pt":
         # Ultralytics takes many, of which some are run, such as a network in YAML.
@@ -98,9 +121,12 @@ def load(weights: Weights):
 
 
 def _restrict(weights: Weights) -> None:
-    """Let a file that is not known load tensors and layers only; else it may run any code.
+    """Allow a file that is not known to load tensors and layers only.
 
-    Raises ModelError where the packages installed cannot keep it from that.
+    Unrestricted, it may run any code.
+
+    Raises:
+        ModelError: The installed packages cannot restrict it.
     """
     import torch
     from ultralytics.nn import tasks
@@ -114,18 +140,19 @@ def _restrict(weights: Weights) -> None:
             f"{weights.path} is none of the known files and might run code when it is "
             "loaded; newer packages prevent that: pip install -U torch ultralytics"
         )
-    # What the environment says counts only where nobody imported ultralytics before.
+    # Ultralytics reads the environment at its first import only, which may be over.
     tasks.SAFE_LOAD = unknown
 
 
-def _config_folder():
+def _config_folder() -> Path:
+    """Make the folder where Ultralytics keeps its settings."""
     folder = cache_folder().parent / "ultralytics"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def is_open(model) -> bool:
-    """Whether a loaded model finds any class by its name.
+def is_open(model: Any) -> bool:
+    """Tell whether a loaded model finds any class by its name.
 
     YOLOE without prompts has a large vocabulary of its own instead.
     """
@@ -133,10 +160,18 @@ def is_open(model) -> bool:
     return kind in ("YOLOWorld", "YOLOE") and not hasattr(model.model.model[-1], "lrpc")
 
 
-def read_texts(model, texts: list[str]) -> np.ndarray:
-    """What a model of open vocabulary makes of texts, (texts, d) float32.
+def read_texts(model: Any, texts: list[str]) -> Vectors:
+    """Compute what a model of open vocabulary makes of texts.
 
-    Raises ModelMissing where the model that reads them is not here.
+    Args:
+        model: As `load` returns it.
+        texts: Names of classes, in words.
+
+    Returns:
+        A row for each text, (texts, d) float32.
+
+    Raises:
+        ModelMissing: The model that reads the texts is not on this machine.
     """
     import torch
     from open_clip.tokenizer import SimpleTokenizer
@@ -149,18 +184,19 @@ def read_texts(model, texts: list[str]) -> np.ndarray:
             name = TEXT[getattr(model.model, "text_model", "mobileclip:blt")]
             encoder = torch.jit.load(str(resolve(name).path), map_location="cpu")
             vectors = model.model.model[-1].get_tpe(encoder(tokens)[None])[0]
-    return vectors.float().numpy()
+    rows: Vectors = vectors.float().numpy()
+    return rows
 
 
-def _clip():
-    """CLIP as OpenAI published it; YOLO-World was trained with its texts."""
+def _clip() -> Any:
+    """Load CLIP as OpenAI published it; YOLO-World was trained with its texts."""
     from open_clip.openai import load_openai_model
 
     path = resolve("clip_vit_b32_openai").path
     return load_openai_model(str(path), precision="fp32", device="cpu")
 
 
-def _set(net, prompts: list[Prompt]) -> None:
+def _set_classes(net: Any, prompts: list[Prompt]) -> None:
     """Tell a network of open vocabulary what to find."""
     import torch
 

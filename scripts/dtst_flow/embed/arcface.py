@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dtst_flow.embed.base import Embedder, Sample
+from dtst_flow.embed.base import Embedder, Prepared, Sample
 from dtst_flow.models.onnx import CUDA, open_session
+from dtst_flow.utils.array_types import Pixels, Positions, Vectors
 
 SIDE = 112
 """Side in pixels of the crop the models take."""
@@ -24,7 +25,7 @@ TEMPLATE = np.array(
         (70.7299, 92.2041),
     ]
 )
-"""Where the five points lie in that crop (InsightFace, `face_align`)."""
+"""Where the five points are in that crop (InsightFace, `face_align`)."""
 
 MAX_SAMPLES = 16
 """How many source pixels in a row a pixel of the crop is averaged from, at most."""
@@ -37,6 +38,10 @@ class ArcfaceEmbedder(Embedder):
     dynamic quantisation too: they scale a batch as a whole, so that each row would
     depend on all. On a GPU every batch is filled up to one shape, as the shape
     decides which algorithm computes it.
+
+    Args:
+        weights: The model, an ONNX file.
+        batch_size: How many samples to compute at once, at most.
     """
 
     def __init__(self, weights: Path, batch_size: int = 32):
@@ -46,31 +51,36 @@ class ArcfaceEmbedder(Embedder):
         on_gpu = CUDA in self._session.get_providers()
         self.batch_size = batch_size if on_gpu and not _scales_batches(weights) else 1
 
-    def prepare(self, sample: Sample) -> np.ndarray:
-        """Return the aligned crop, (SIDE, SIDE, 3) uint8 RGB."""
+    def prepare(self, sample: Sample) -> Pixels:
+        """Make the aligned crop, (SIDE, SIDE, 3) uint8 RGB."""
         return align(sample.image, sample.face)
 
     def close(self) -> None:
         """Free the model."""
         del self._session
 
-    def run(self, batch: list[np.ndarray]) -> np.ndarray:
-        """Return the rows of at most `batch_size` crops, as the model gives them."""
+    def run(self, batch: list[Prepared]) -> Vectors:
+        """Run the model on crops; see `Embedder.run`."""
         pixels = np.zeros((self.batch_size, 3, SIDE, SIDE), np.float32)
         for place, crop in zip(pixels, batch, strict=False):
             place[:] = (crop.transpose(2, 0, 1) - np.float32(127.5)) / np.float32(127.5)
-        return self._session.run(None, {self._input: pixels})[0][: len(batch)]
+        rows: Vectors = self._session.run(None, {self._input: pixels})[0]
+        return rows[: len(batch)]
 
 
-def align(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return the crop (SIDE, SIDE, 3) uint8 RGB in which the points lie on TEMPLATE.
+def align(image: Pixels, points: Positions) -> Pixels:
+    """Make the crop in which the points are closest to TEMPLATE.
 
     A pixel of it is the mean of about as many samples as it covers source pixels.
-    What lies outside the image is black, as in InsightFace's own crops; mirroring the
-    image there made strangers more alike.
+    Outside the image it is black, as in InsightFace's own crops; mirroring the image
+    there made strangers more alike.
 
-    image   (height, width, 3) uint8 RGB
-    points  (5, 2) in pixels of the image
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        points: (5, 2) in pixels of the image.
+
+    Returns:
+        The crop, (SIDE, SIDE, 3) uint8 RGB.
     """
     transform = similarity(TEMPLATE, points)
     scale = np.hypot(transform[0, 0], transform[1, 0])
@@ -86,12 +96,19 @@ def align(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(crop.reduce(samples))
 
 
-def similarity(template: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return the map from a template's pixels to an image's, (2, 3) float64.
+def similarity(template: Positions, points: Positions) -> Positions:
+    """Compute the map from a template's pixels to an image's.
 
-    It is the inverse of that similarity transform (scale, rotation, shift) which
-    brings the points (n, 2) closest to the template (n, 2) by least squares (Umeyama,
-    1991; the closed form for a plane, points as complex numbers).
+    It is the inverse of the similarity transform (scale, rotation, shift) that brings
+    the points closest to the template by least squares (Umeyama, 1991; the closed form
+    for a plane, points as complex numbers).
+
+    Args:
+        template: (n, 2) in pixels of the template.
+        points: (n, 2) in pixels of the image.
+
+    Returns:
+        The map as an affine matrix, (2, 3) float64.
     """
     z, w = points @ (1, 1j), template @ (1, 1j)
     spread = z - z.mean()

@@ -4,7 +4,7 @@ Radford et al., "Learning Transferable Visual Models From Natural Language Super
 2021; Ilharco et al., OpenCLIP, github.com/mlfoundations/open_clip.
 
 The plain vision transformers run on ONNX Runtime, which needs no PyTorch and is on a CPU
-as fast as that at its best; so does a tower that is an ONNX file. All others, and every
+as fast as PyTorch at its best; so does a tower that is an ONNX file. All others, and every
 one where PyTorch sees a GPU, are run by the package open_clip_torch.
 """
 
@@ -15,11 +15,12 @@ import numpy as np
 from PIL import Image
 
 from dtst_flow.embed import vit
-from dtst_flow.embed.base import Embedder, Sample
-from dtst_flow.embed.whole import Look, SessionEmbedder
+from dtst_flow.embed.base import Embedder, Prepared, Sample
+from dtst_flow.embed.whole import Preprocessing, SessionEmbedder
 from dtst_flow.models.errors import ModelError
 from dtst_flow.models.onnx import open_session
 from dtst_flow.models.tensors import read_safetensors
+from dtst_flow.utils.array_types import Vectors
 
 MEAN = (0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255)
 SPREAD = (0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255)
@@ -34,16 +35,20 @@ PLAIN = frozenset(
     for size in ("ViT-B-32", "ViT-B-16", "ViT-L-14")
     for gelu in ("", "-quickgelu")
 )
-"""Architectures, by open_clip's names, that `vit` writes down."""
+"""Architectures, by open_clip's names, that `vit` builds."""
 
 
 def open_tower(name: str, weights: Path, batch_size: int) -> Embedder:
-    """Load a tower with what runs it best here.
+    """Load a tower with what runs it best on this machine.
 
-    name     open_clip's architecture and pretrained tag, "ViT-B-32/laion2b_s34b_b79k"
-    weights  its checkpoint, or the tower alone as an ONNX model, one square image in
+    Args:
+        name: open_clip's architecture and pretrained tag, "ViT-B-32/laion2b_s34b_b79k".
+        weights: Its checkpoint, or the tower alone as an ONNX model that takes square
+            images.
+        batch_size: How many images to compute at once, at most.
 
-    Raises ModelError where open_clip is needed and not installed.
+    Raises:
+        ModelError: open_clip is needed and not installed.
     """
     architecture, _, tag = name.partition("/")
     if weights.suffix == ".onnx":
@@ -64,29 +69,39 @@ def open_tower(name: str, weights: Path, batch_size: int) -> Embedder:
 
 
 def torch_has_gpu() -> bool:
-    """Tell whether open_clip is there and PyTorch sees a GPU."""
+    """Tell whether open_clip is installed and PyTorch sees a GPU."""
     if find_spec("open_clip") is None:
         return False
     import torch
 
-    return torch.cuda.is_available()
+    return bool(torch.cuda.is_available())
 
 
 def _session(model: Path | bytes, side: int, batch_size: int) -> SessionEmbedder:
-    return SessionEmbedder(model, Look(side, side, MEAN, SPREAD), batch_size, ON_CPU)
+    """Load an ONNX model that takes squares of a side as CLIP was trained on."""
+    preprocessing = Preprocessing(side, side, MEAN, SPREAD)
+    return SessionEmbedder(model, preprocessing, batch_size, ON_CPU)
 
 
 def _side(weights: Path) -> int:
-    """Side in pixels of the square that an ONNX model takes."""
-    return open_session(weights).get_inputs()[0].shape[-1]
+    """Read the side in pixels of the square that an ONNX model takes."""
+    side: int = open_session(weights).get_inputs()[0].shape[-1]
+    return side
 
 
 class TorchEmbedder(Embedder):
-    """Runs a tower by open_clip: one image at a time in single precision on the CPU,
-    `batch_size` at once in half precision on a GPU.
+    """Runs a tower by open_clip.
 
-    Images are prepared by open_clip's own transform. As for ONNX Runtime, the CPU gets
-    one thread, and batches on a GPU are filled up to one shape.
+    On the CPU it computes one image at a time, in single precision; on a GPU,
+    `batch_size` at once in half precision. Images are prepared by open_clip's own
+    transform. As for ONNX Runtime, the CPU gets one thread, and batches on a GPU are
+    filled up to one shape.
+
+    Args:
+        architecture: By open_clip's name.
+        tag: Its pretrained tag, by which open_clip knows how it takes images.
+        weights: Its checkpoint.
+        batch_size: Images at once on a GPU.
     """
 
     def __init__(self, architecture: str, tag: str, weights: Path, batch_size: int):
@@ -98,36 +113,40 @@ class TorchEmbedder(Embedder):
         if not on_gpu:
             torch.set_num_threads(1)
         published = open_clip.get_pretrained_cfg(architecture, tag)
-        looks = ("mean", "std", "interpolation", "resize_mode")
+        preprocessing = ("mean", "std", "interpolation", "resize_mode")
         self._tower = open_clip.create_model(
             architecture,
             pretrained=str(weights),
             precision="fp16" if on_gpu else "fp32",
             device="cuda" if on_gpu else "cpu",
             force_quick_gelu=published.get("quick_gelu", False),
-            force_preprocess_cfg={k: published[k] for k in looks if k in published},
+            force_preprocess_cfg={
+                k: published[k] for k in preprocessing if k in published
+            },
             weights_only=True,
         ).visual.eval()
-        look = PreprocessCfg(**self._tower.preprocess_cfg)
-        self._transform = image_transform_v2(look, is_train=False)
+        config = PreprocessCfg(**self._tower.preprocess_cfg)
+        self._transform = image_transform_v2(config, is_train=False)
         self._like = next(self._tower.parameters())
         self.batch_size = batch_size if on_gpu else 1
-        self.dimensions = self.run([np.zeros((3, *look.size), np.float32)]).shape[1]
+        self.dimensions = self.run([np.zeros((3, *config.size), np.float32)]).shape[1]
 
-    def prepare(self, sample: Sample) -> np.ndarray:
-        """Return what the tower takes, (3, height, width) float32."""
-        return self._transform(Image.fromarray(sample.image)).numpy()
+    def prepare(self, sample: Sample) -> Vectors:
+        """Make what the tower takes, (3, height, width) float32."""
+        pixels: Vectors = self._transform(Image.fromarray(sample.image)).numpy()
+        return pixels
 
     def close(self) -> None:
         """Free the model."""
         del self._tower, self._like
 
-    def run(self, batch: list[np.ndarray]) -> np.ndarray:
-        """Return the rows of at most `batch_size` images, as the tower gives them."""
+    def run(self, batch: list[Prepared]) -> Vectors:
+        """Run the tower on images; see `Embedder.run`."""
         import torch
 
         pixels = np.zeros((self.batch_size, *batch[0].shape), np.float32)
         pixels[: len(batch)] = batch
         with torch.inference_mode():
-            rows = self._tower(torch.from_numpy(pixels).to(self._like))
-        return rows.float().cpu().numpy()[: len(batch)]
+            output = self._tower(torch.from_numpy(pixels).to(self._like))
+        rows: Vectors = output.float().cpu().numpy()
+        return rows[: len(batch)]

@@ -3,11 +3,18 @@
 King, "High Quality Face Recognition with Deep Metric Learning", dlib.net, 2017.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dtst_flow.embed.base import Embedder, Sample
+from dtst_flow.embed.base import Embedder, Prepared, Sample
+from dtst_flow.utils.array_types import Pixels, Positions, Vectors
+
+if TYPE_CHECKING:
+    from dlib import dpoints as DPoints
 
 SIDE = 150
 """Side in pixels of the chip the model takes."""
@@ -21,7 +28,7 @@ TEMPLATE = np.array(
         (97.1, 104.7),
     ]
 )
-"""Where the five points lie in that chip, counted from the centre of the first pixel.
+"""Where the five points are in that chip, counted from the centre of the first pixel.
 
 dlib makes its chips from 68 landmarks (`get_face_chip_details`, padding 0.25). These
 are the medians of five points of those landmarks (an eye: the mean of its outline) in
@@ -31,7 +38,12 @@ apart as well as dlib's own.
 
 
 class DlibEmbedder(Embedder):
-    """Computes one sample at a time, as a batch is no faster; `batch_size` is not used."""
+    """Computes one sample at a time, as a batch is no faster.
+
+    Args:
+        weights: The model file.
+        batch_size: Not used.
+    """
 
     dimensions = 128
     batch_size = 1
@@ -41,12 +53,12 @@ class DlibEmbedder(Embedder):
 
         self._model = dlib.face_recognition_model_v1(str(weights))
 
-    def prepare(self, sample: Sample) -> np.ndarray:
-        """Return the aligned chip, (SIDE, SIDE, 3) uint8 RGB."""
+    def prepare(self, sample: Sample) -> Pixels:
+        """Make the aligned chip, (SIDE, SIDE, 3) uint8 RGB."""
         return align(sample.image, sample.face)
 
-    def run(self, batch: list[np.ndarray]) -> np.ndarray:
-        """Return the descriptor of a chip, (1, 128)."""
+    def run(self, batch: list[Prepared]) -> Vectors:
+        """Compute the descriptor of one chip, (1, 128) float32."""
         (chip,) = batch
         return np.array([self._model.compute_face_descriptor(chip)], np.float32)
 
@@ -55,22 +67,27 @@ class DlibEmbedder(Embedder):
         del self._model
 
 
-def align(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return the chip (SIDE, SIDE, 3) uint8 RGB in which the points lie closest to TEMPLATE.
+def align(image: Pixels, points: Positions) -> Pixels:
+    """Make the chip in which the points are closest to TEMPLATE.
 
-    image   (height, width, 3) uint8 RGB
-    points  (5, 2) in pixels of the image
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        points: (5, 2) in pixels of the image.
+
+    Returns:
+        The chip, (SIDE, SIDE, 3) uint8 RGB.
     """
     import dlib
 
-    chip = dlib.chip_details(
+    details = dlib.chip_details(
         _dpoints(TEMPLATE), _dpoints(points - 0.5), dlib.chip_dims(SIDE, SIDE)
     )
-    return dlib.extract_image_chip(image, chip)
+    chip: Pixels = dlib.extract_image_chip(image, details)
+    return chip
 
 
-def _dpoints(points: np.ndarray):
-    """The points as dlib takes them."""
+def _dpoints(points: Positions) -> DPoints:
+    """Convert points to dlib's type."""
     import dlib
 
     return dlib.dpoints([dlib.dpoint(x, y) for x, y in points])

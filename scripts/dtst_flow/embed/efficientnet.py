@@ -3,18 +3,21 @@
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
 2019; the Lite models, 2020, leave out squeeze-and-excitation and clip at 6. The weights
 are Google's, trained on ImageNet and converted to PyTorch by ML Illustrated. They are
-run by ONNX Runtime, for which the network is written down here.
+run by ONNX Runtime, for which the network is built here.
 """
 
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dtst_flow.embed.whole import Look, SessionEmbedder
+from dtst_flow.embed.whole import Preprocessing, SessionEmbedder
 from dtst_flow.models.graph import Graph
-from dtst_flow.models.tensors import read_pth
+from dtst_flow.models.tensors import Tensors, read_pth
 
-LOOK = Look(side=224, shorter=256, mean=(127, 127, 127), spread=(128, 128, 128))
+PREPROCESSING = Preprocessing(
+    side=224, shorter=256, mean=(127, 127, 127), spread=(128, 128, 128)
+)
 """As the authors evaluate it (tensorflow/tpu, models/official/efficientnet,
 `preprocessing.py` and, for the Lite models' mean and spread, `lite/efficientnet_lite_builder.py`).
 """
@@ -23,23 +26,32 @@ DIMENSIONS = 1280
 """Channels of the last layer before the classifier."""
 
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
-"""Stride of each block; all else that makes the blocks shows in the weights' shapes."""
+"""Stride of each block; the weights' shapes tell all else about the blocks."""
 
 EPSILON = 1e-3
 """What the batch normalisations add to the variance."""
 
 
 class EfficientnetEmbedder(SessionEmbedder):
-    """Rows are the last layer's channels, averaged over the image."""
+    """Rows are the last layer's channels, averaged over the image.
+
+    Args:
+        weights: The model file.
+        batch_size: Images at once on a GPU, at most.
+    """
 
     def __init__(self, weights: Path, batch_size: int = 32):
-        super().__init__(network(read_pth(weights)), LOOK, batch_size)
+        super().__init__(network(read_pth(weights)), PREPROCESSING, batch_size)
 
 
-def network(weights: dict[str, np.ndarray]) -> bytes:
-    """The network as an ONNX model: (n, 3, 224, 224) float32 to (n, 1280) float32.
+def network(weights: Tensors) -> bytes:
+    """Build the network as an ONNX model.
 
-    weights  tensors by their names in the package efficientnet_lite_pytorch
+    Args:
+        weights: Tensors by their names in the package efficientnet_lite_pytorch.
+
+    Returns:
+        The model: (n, 3, 224, 224) float32 in, (n, 1280) float32 out.
     """
     graph = Graph()
 
@@ -72,13 +84,22 @@ def network(weights: dict[str, np.ndarray]) -> bytes:
             x = graph.add("Add", x, before)
     x = clip(convolve(x, "_conv_head", "_bn1"))
     x = graph.add("Flatten", graph.add("GlobalAveragePool", x))
-    return graph.model(x, LOOK.side, DIMENSIONS)
+    return graph.model(x, PREPROCESSING.side, DIMENSIONS)
 
 
 def fold(
-    weights: dict[str, np.ndarray], layer: str, norm: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias that do what a convolution and the normalisation after it do."""
+    weights: Tensors, layer: str, norm: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Merge a convolution and the normalisation after it into one convolution.
+
+    Args:
+        weights: Tensors by name.
+        layer: Name of the convolution.
+        norm: Name of the normalisation.
+
+    Returns:
+        Kernel and bias.
+    """
     gain = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + EPSILON)
     kernel = weights[f"{layer}.weight"] * gain[:, None, None, None]
     return kernel, weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * gain

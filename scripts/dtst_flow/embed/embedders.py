@@ -1,9 +1,11 @@
-"""The embedding models there are, and how one is loaded."""
+"""All embedding models, and how to load one."""
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from dtst_flow.embed.base import CLIP, Embedder
 from dtst_flow.models.errors import ModelError, loading
@@ -11,15 +13,17 @@ from dtst_flow.models.errors import ModelError, loading
 
 @dataclass(frozen=True)
 class Kind:
-    """What there is to know of an embedding model before it is loaded.
+    """What is known of an embedding model before it is loaded.
 
-    weights  its model's name in the registry
-    points   whether it compares faces and so wants their five points
-    same     cosine distance within which two images show the same; None where only
-             more or less alike makes sense
-    ceiling  cosine distance above which what hangs together no longer shows the same
-    alike    cosine distance within which near-duplicates lie: copies and shots of one
-             burst, but not one person on two days
+    Attributes:
+        weights: Its model's name in the registry.
+        points: Whether it compares faces and so needs their five points.
+        same: Cosine distance within which two images show the same; None where only
+            more or less alike makes sense.
+        ceiling: Cosine distance above which the images of one cluster no longer show
+            the same.
+        alike: Cosine distance within which near-duplicates are: copies and shots of
+            one burst, but not one person on two days.
     """
 
     weights: str
@@ -41,18 +45,23 @@ MODELS = {
 of length 1: dlib's own are 1.41 long on average. The ceilings were chosen on labelled
 photos (tests/benchmarks/purity.py).
 
-Within `alike` and `cluster.duplicates.BITS` lie at most one of 137,000 pairs of crops of
-524 portraits, by arcface and dlib, and of 117,000 pairs of photos, by efficientnet; but of
-their copies of JPEG quality 30 98 %, of half the size 95 % of the crops and 79 % of the
-photos, which are small already (`tests/benchmarks/duplicates.py`). That of clip is not
-measured: it is the loosest of those in common use.
+Within `alike` and `cluster.duplicates.BITS` is at most one of 137,000 pairs of crops of
+524 portraits, by arcface and dlib, and of 117,000 pairs of photos, by efficientnet. Of
+their copies, 98 % of those of JPEG quality 30 are within; of those of half the size, 95 %
+of the crops and 79 % of the photos, which are small already
+(`tests/benchmarks/duplicates.py`). The value of clip is not measured: it is the loosest of
+those in common use.
 """
 
 
-def registered(settings: dict) -> str:
-    """The name in the registry of the model that the settings of cluster choose.
+def registered(settings: Mapping[str, Any]) -> str:
+    """Return the name in the registry of the model that the settings choose.
 
-    Raises ModelError for one of OpenCLIP's that has to be brought along.
+    Args:
+        settings: The config's section cluster.
+
+    Raises:
+        ModelError: The user must give the weights of this model of OpenCLIP's.
     """
     model, clip_model = settings["model"], settings["clip_model"]
     if model == "clip" and clip_model != CLIP and settings["weights"] is None:
@@ -64,7 +73,11 @@ def registered(settings: dict) -> str:
 
 
 def module_of(name: str) -> ModuleType:
-    """The module of a model, a key of MODELS; it loads no library that runs models."""
+    """Import the module of a model; this loads no library that runs models.
+
+    Args:
+        name: A key of MODELS.
+    """
     return importlib.import_module(f"dtst_flow.embed.{name}")
 
 
@@ -73,15 +86,22 @@ def open_embedder(
 ) -> Embedder:
     """Load an embedder.
 
-    name        a key of MODELS
-    weights     its model file
-    batch_size  how many samples to compute at once, at most
-    clip_model  for clip, which of OpenCLIP's models: "architecture/pretrained tag"
+    Args:
+        name: A key of MODELS.
+        weights: Its model file.
+        batch_size: How many samples to compute at once, at most.
+        clip_model: For clip, which of OpenCLIP's models: "architecture/pretrained tag".
 
-    Raises BadModel for a file that is none, and ModelError for what is not installed.
+    Raises:
+        BadModel: The file is not such a model.
+        ModelError: A package that the model needs is not installed.
     """
     module = module_of(name)
     with loading(weights, f"model {name}"):
+        embedder: Embedder
         if name == "clip":
-            return module.open_tower(clip_model, weights, batch_size)
-        return getattr(module, f"{name.capitalize()}Embedder")(weights, batch_size)
+            embedder = module.open_tower(clip_model, weights, batch_size)
+        else:
+            kind = getattr(module, f"{name.capitalize()}Embedder")
+            embedder = kind(weights, batch_size)
+        return embedder

@@ -1,12 +1,15 @@
-"""CLIP's vision transformer, written down for ONNX Runtime.
+"""CLIP's vision transformer, built for ONNX Runtime.
 
 Dosovitskiy et al., "An Image is Worth 16x16 Words", 2020; Radford et al., "Learning
 Transferable Visual Models From Natural Language Supervision", 2021.
 """
 
+import math
+
 import numpy as np
 
 from dtst_flow.models.graph import Graph
+from dtst_flow.models.tensors import Tensors
 
 HEAD = 64
 """Width of an attention head."""
@@ -15,11 +18,16 @@ EPSILON = 1e-5
 """What the layer normalisations add to the variance."""
 
 
-def network(weights: dict[str, np.ndarray], quick: bool = False) -> bytes:
-    """The tower as an ONNX model: (n, 3, side, side) float32 to (n, dimensions) float32.
+def network(weights: Tensors, quick: bool = False) -> bytes:
+    """Build the tower as an ONNX model.
 
-    weights  tensors by their names in open_clip's `visual`; the shapes tell the rest
-    quick    whether it was trained with the approximation x sigmoid(1.702 x) of GELU
+    Args:
+        weights: Tensors by their names in open_clip's `visual`; the shapes tell the
+            rest.
+        quick: Whether it was trained with the approximation x sigmoid(1.702 x) of GELU.
+
+    Returns:
+        The model: (n, 3, side, side) float32 in, (n, dimensions) float32 out.
     """
     graph = Graph()
     x = _tokens(graph, weights)
@@ -40,13 +48,14 @@ def network(weights: dict[str, np.ndarray], quick: bool = False) -> bytes:
     return graph.model(x, side(weights), weights["proj"].shape[1])
 
 
-def side(weights: dict[str, np.ndarray]) -> int:
-    """Side in pixels of the square that the tower takes: its patches in a row."""
+def side(weights: Tensors) -> int:
+    """Compute the side in pixels of the square that the tower takes."""
     patches = len(weights["positional_embedding"]) - 1
-    return round(patches**0.5) * weights["conv1.weight"].shape[-1]
+    patch: int = weights["conv1.weight"].shape[-1]
+    return round(math.sqrt(patches)) * patch
 
 
-def _tokens(graph: Graph, weights: dict[str, np.ndarray]) -> str:
+def _tokens(graph: Graph, weights: Tensors) -> str:
     """Cut the image into patches, (n, 1 + patches, width), the class token first."""
     kernel = weights["conv1.weight"]
     width, _, patch, _ = kernel.shape
@@ -59,37 +68,40 @@ def _tokens(graph: Graph, weights: dict[str, np.ndarray]) -> str:
     return graph.add("Add", x, places)
 
 
-def _attend(graph: Graph, x: str, weights: dict[str, np.ndarray], name: str) -> str:
-    """Multi-head self-attention."""
+def _attend(graph: Graph, x: str, weights: Tensors, name: str) -> str:
+    """Add multi-head self-attention."""
     kernel, bias = weights[f"{name}.in_proj_weight"], weights[f"{name}.in_proj_bias"]
     width = kernel.shape[1]
     heads = []
-    for i, turned in enumerate(([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])):
+    for i, axes in enumerate(([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])):
         part = slice(i * width, (i + 1) * width)
         y = graph.add("MatMul", x, kernel[part].T)
         y = graph.add("Add", y, bias[part])
         y = graph.add("Reshape", y, np.array([0, 0, -1, HEAD]))
-        heads.append(graph.add("Transpose", y, perm=turned))
+        heads.append(graph.add("Transpose", y, perm=axes))
     queries, keys, values = heads
-    queries = graph.add("Mul", queries, np.float32([HEAD**-0.5]))
+    queries = graph.add("Mul", queries, np.array([HEAD**-0.5], np.float32))
     fit = graph.add("Softmax", graph.add("MatMul", queries, keys), axis=-1)
     y = graph.add("Transpose", graph.add("MatMul", fit, values), perm=[0, 2, 1, 3])
     y = graph.add("Reshape", y, np.array([0, 0, width]))
     return _linear(graph, y, weights, f"{name}.out_proj")
 
 
-def _normalise(graph: Graph, x: str, weights: dict[str, np.ndarray], name: str) -> str:
+def _normalise(graph: Graph, x: str, weights: Tensors, name: str) -> str:
+    """Add a layer normalisation."""
     gain, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     return graph.add("LayerNormalization", x, gain, bias, axis=-1, epsilon=EPSILON)
 
 
-def _linear(graph: Graph, x: str, weights: dict[str, np.ndarray], name: str) -> str:
+def _linear(graph: Graph, x: str, weights: Tensors, name: str) -> str:
+    """Add a fully connected layer."""
     x = graph.add("MatMul", x, weights[f"{name}.weight"].T)
     return graph.add("Add", x, weights[f"{name}.bias"])
 
 
 def _gelu(graph: Graph, x: str, quick: bool) -> str:
+    """Add the activation GELU, or its approximation."""
     if not quick:
         return graph.add("Gelu", x)
-    gate = graph.add("Sigmoid", graph.add("Mul", x, np.float32([1.702])))
+    gate = graph.add("Sigmoid", graph.add("Mul", x, np.array([1.702], np.float32)))
     return graph.add("Mul", x, gate)

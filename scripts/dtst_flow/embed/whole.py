@@ -1,4 +1,4 @@
-"""What embedders of whole images have in common: how they look at an image."""
+"""What embedders of whole images have in common: how an image is prepared."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,21 +6,24 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dtst_flow.embed.base import Embedder, Sample
+from dtst_flow.embed.base import Embedder, Prepared, Sample
 from dtst_flow.models.onnx import CUDA, open_session
+from dtst_flow.utils.array_types import Pixels, Vectors
 
-LONGEST = 16
-"""Times its shorter side, what counts of a longer image: its middle."""
+MAX_ASPECT = 16
+"""Longer side of an image by its shorter one, at most; of a longer image the middle
+counts."""
 
 
 @dataclass(frozen=True)
-class Look:
+class Preprocessing:
     """What a model sees of an image, and in which numbers.
 
-    side     of the square it takes from the middle, in pixels
-    shorter  what the image's shorter side is brought to before, in pixels
-    mean     subtracted from the pixels, 0 to 255, red, green, blue
-    spread   what the difference is divided by
+    Attributes:
+        side: Side in pixels of the square that it takes from the middle.
+        shorter: Pixels that the image's shorter side is resized to before.
+        mean: What is subtracted from the pixels, 0 to 255, red, green, blue.
+        spread: What the difference is divided by.
     """
 
     side: int
@@ -28,12 +31,16 @@ class Look:
     mean: tuple[float, float, float]
     spread: tuple[float, float, float]
 
-    def square(self, image: np.ndarray) -> np.ndarray:
-        """Return the middle of an image, (side, side, 3) uint8 RGB, by bicubic averaging.
+    def square(self, image: Pixels) -> Pixels:
+        """Take the middle of an image, by bicubic averaging.
 
         The same as torchvision's Resize and CenterCrop.
 
-        image  (height, width, 3) uint8 RGB
+        Args:
+            image: (height, width, 3) uint8 RGB.
+
+        Returns:
+            The square, (side, side, 3) uint8 RGB.
         """
         middle = Image.fromarray(_without_far_ends(image))
         size = np.array(middle.size)
@@ -45,16 +52,17 @@ class Look:
             )
         )
 
-    def numbers(self, square: np.ndarray) -> np.ndarray:
-        """Return (3, side, side) float32 of a square."""
-        centred = square - np.array(self.mean, np.float32)
-        return (centred / np.array(self.spread, np.float32)).transpose(2, 0, 1)
+    def normalise(self, square: Pixels) -> Vectors:
+        """Convert a square to the model's numbers, (3, side, side) float32."""
+        mean, spread = np.array((self.mean, self.spread), np.float32)
+        numbers: Vectors = (square.astype(np.float32) - mean) / spread
+        return numbers.transpose(2, 0, 1)
 
 
-def _without_far_ends(image: np.ndarray) -> np.ndarray:
-    """The middle of an image that is so long that to resize all of it would not fit."""
+def _without_far_ends(image: Pixels) -> Pixels:
+    """Take the middle of an image that is too long to be resized as a whole."""
     height, width = image.shape[:2]
-    kept = LONGEST * min(height, width)
+    kept = MAX_ASPECT * min(height, width)
     top, left = max(0, height - kept) // 2, max(0, width - kept) // 2
     return image[top : top + kept, left : left + kept]
 
@@ -65,34 +73,43 @@ class SessionEmbedder(Embedder):
     Every batch is filled up to one shape, as the shape decides which algorithm computes
     it.
 
-    model   a file or its content: (n, 3, side, side) float32 in, (n, dimensions) out
-    on_cpu  images at once on one CPU thread, where more are no faster
+    Args:
+        model: A file or its content: (n, 3, side, side) float32 in, (n, dimensions)
+            float32 out.
+        preprocessing: How it takes images.
+        batch_size: Images at once on a GPU, at most.
+        on_cpu: Images at once on one CPU thread, where more are no faster.
     """
 
     def __init__(
-        self, model: Path | bytes, look: Look, batch_size: int, on_cpu: int = 1
+        self,
+        model: Path | bytes,
+        preprocessing: Preprocessing,
+        batch_size: int,
+        on_cpu: int = 1,
     ):
         self._session = open_session(model)
-        self._look = look
+        self._preprocessing = preprocessing
         self.dimensions = self._session.get_outputs()[0].shape[1]
         on_gpu = CUDA in self._session.get_providers()
         fixed = self._session.get_inputs()[0].shape[0]
         wanted = batch_size if on_gpu else min(batch_size, on_cpu)
         self.batch_size = fixed if isinstance(fixed, int) else wanted
 
-    def prepare(self, sample: Sample) -> np.ndarray:
-        """Return the square that the model sees, (side, side, 3) uint8 RGB."""
-        return self._look.square(sample.image)
+    def prepare(self, sample: Sample) -> Pixels:
+        """Take the square that the model sees, (side, side, 3) uint8 RGB."""
+        return self._preprocessing.square(sample.image)
 
     def close(self) -> None:
         """Free the model."""
         del self._session
 
-    def run(self, batch: list[np.ndarray]) -> np.ndarray:
-        """Return the rows of at most `batch_size` squares, as the model gives them."""
-        side = self._look.side
+    def run(self, batch: list[Prepared]) -> Vectors:
+        """Run the model on squares; see `Embedder.run`."""
+        side = self._preprocessing.side
         pixels = np.zeros((self.batch_size, 3, side, side), np.float32)
         for place, square in zip(pixels, batch, strict=False):
-            place[:] = self._look.numbers(square)
+            place[:] = self._preprocessing.normalise(square)
         name = self._session.get_inputs()[0].name
-        return self._session.run(None, {name: pixels})[0][: len(batch)]
+        rows: Vectors = self._session.run(None, {name: pixels})[0]
+        return rows[: len(batch)]

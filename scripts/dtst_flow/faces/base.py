@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
+from dtst_flow.utils.array_types import Pixels
 
 
 @dataclass(frozen=True)
 class Face:
     """One face, in pixels of the upright source image (x right, y down).
 
-    box     (x0, y0, x1, y1); may reach past the image edge
-    score   the engine's own confidence, higher is surer; not comparable between engines
-    points  five (x, y): the eye on the viewer's left, the one on the right, the
-            nose tip, the mouth corner on the left, the one on the right
+    Attributes:
+        box: (x0, y0, x1, y1); may reach past the image edge.
+        score: The engine's own confidence, higher is surer. Scores of different
+            engines cannot be compared.
+        points: Five (x, y): the eye on the viewer's left, the one on the right, the
+            nose tip, the mouth corner on the left, the one on the right.
     """
 
     box: tuple[float, float, float, float]
@@ -30,8 +32,15 @@ class Face:
 class Engine(Protocol):
     """What every engine can do."""
 
-    def find(self, image: np.ndarray) -> list[Face]:
-        """Return the faces of an upright RGB image (height, width, 3), uint8, in any order."""
+    def find(self, image: Pixels) -> list[Face]:
+        """Find the faces of an image.
+
+        Args:
+            image: The upright image, (height, width, 3) uint8 RGB.
+
+        Returns:
+            Its faces, in any order.
+        """
 
     def close(self) -> None:
         """Free the model."""

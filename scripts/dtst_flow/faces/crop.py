@@ -4,15 +4,21 @@ Positions are continuous pixels, x right and y down: (0, 0) is the outer corner
 of the top left pixel, whose centre is (0.5, 0.5), and an image covers
 [0, width] x [0, height]. Source images and crops follow the same convention.
 
+A square, called `quad`, is its corners (4, 2) float64 in source pixels, in the order
+top left, bottom left, bottom right, top right of the crop.
+
 Alignment and padding are those of the FFHQ dataset (Karras, Laine, Aila, "A
 Style-Based Generator Architecture for Generative Adversarial Networks", 2019,
 appendix A and its published alignment script), done at the resolution of the
 crop instead of on the whole padded photo.
 """
 
-from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dtst_flow.utils.array_types import Pixels, Positions
 
 # FFHQ, as fractions of the side of the square: the blur of the padding, the margin
 # it pads beyond the square, and the least width it pads on a side.
@@ -24,26 +30,29 @@ SOFT_SIDE = 120
 """Side in pixels at which the padding is blurred: 2.5 pixels to one sigma, enough for a smooth blur."""
 
 
-def quad(points: Sequence[Sequence[float]]) -> np.ndarray:
-    """Return the FFHQ alignment square of a face: eyes level, mouth below them.
+def quad(points: ArrayLike) -> Positions:
+    """Compute the FFHQ alignment square of a face: eyes level, mouth below them.
 
-    points  five (x, y) as in Face.points; only eyes and mouth corners count
+    Args:
+        points: Five (x, y) as in Face.points; only eyes and mouth corners count.
 
-    Returns the corners (4, 2) float64 in source pixels, in the order top left,
-    bottom left, bottom right, top right of the crop. Raises ValueError where the
-    points are not finite or span no square.
+    Returns:
+        The square's corners.
+
+    Raises:
+        ValueError: The points are not finite or span no square.
     """
-    points = np.asarray(points, np.float64)
-    if not np.isfinite(points).all():
-        raise ValueError(f"points that are not finite: {points.tolist()}")
-    eye_left, eye_right, _, mouth_left, mouth_right = points
+    positions = np.asarray(points, np.float64)
+    if not np.isfinite(positions).all():
+        raise ValueError(f"points that are not finite: {positions.tolist()}")
+    eye_left, eye_right, _, mouth_left, mouth_right = positions
     eyes = (eye_left + eye_right) / 2
     eye_to_eye = eye_right - eye_left
     eye_to_mouth = (mouth_left + mouth_right) / 2 - eyes
     across = eye_to_eye - _quarter_turn(eye_to_mouth)
     length = np.hypot(*across)
     if length == 0:
-        raise ValueError(f"eyes and mouth span no square: {points.tolist()}")
+        raise ValueError(f"eyes and mouth span no square: {positions.tolist()}")
     half = max(2.0 * np.hypot(*eye_to_eye), 1.8 * np.hypot(*eye_to_mouth))
     x = across * (half / length)
     y = _quarter_turn(x)
@@ -51,20 +60,21 @@ def quad(points: Sequence[Sequence[float]]) -> np.ndarray:
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 
-def side(quad: np.ndarray) -> float:
-    """Return the side of the square in source pixels."""
+def side(quad: Positions) -> float:
+    """Compute the side of the square in source pixels."""
     return float(np.hypot(*(quad[3] - quad[0])))
 
 
-def reaches_outside(quad: np.ndarray, width: int, height: int) -> bool:
-    """Tell whether a part of the square lies outside an image of this size."""
+def reaches_outside(quad: Positions, width: int, height: int) -> bool:
+    """Tell whether a part of the square is outside an image of this size."""
     return bool(np.any(quad < 0) or np.any(quad > (width, height)))
 
 
-def size_of(quad: np.ndarray, max_size: int | None = None) -> int:
-    """Return the side in pixels of the crop that `cut` makes of the square.
+def size_of(quad: Positions, max_size: int | None = None) -> int:
+    """Compute the side in pixels of the crop that `cut` makes of the square.
 
-    Raises ValueError where the square is too small for a single pixel.
+    Raises:
+        ValueError: The square is too small for a single pixel.
     """
     natural = side(quad)
     size = round(natural)
@@ -73,32 +83,36 @@ def size_of(quad: np.ndarray, max_size: int | None = None) -> int:
     return size if max_size is None else min(size, max_size)
 
 
-def to_crop(
-    points: Sequence[Sequence[float]], quad: np.ndarray, size: int
-) -> np.ndarray:
-    """Map source positions (n, 2) to positions in the crop of this size, (n, 2) float64."""
+def to_crop(points: ArrayLike, quad: Positions, size: int) -> Positions:
+    """Map source positions (n, 2) to positions in the crop of this size, (n, 2)."""
     axes = np.stack([quad[3] - quad[0], quad[1] - quad[0]])
     offsets = np.asarray(points, np.float64) - quad[0]
-    return offsets @ axes.T * (size / side(quad) ** 2)
+    mapped: Positions = offsets @ axes.T * (size / side(quad) ** 2)
+    return mapped
 
 
 def cut(
-    image: np.ndarray,
-    quad: np.ndarray,
+    image: Pixels,
+    quad: Positions,
     max_size: int | None = None,
     padding: bool = True,
-) -> np.ndarray:
+) -> Pixels:
     """Cut the square out of an image, turned upright.
 
-    image     (height, width, 3) uint8 RGB
-    quad      corners as quad() gives them
-    max_size  the largest side of the crop in pixels; None keeps the natural one.
-              A crop is shrunk by area averaging, never enlarged
-    padding   whether the part of the square outside the image is filled as in
-              FFHQ (see _soften) or black. Pixels of the crop whose centres lie in
-              the image are the same both ways, save near a padded edge
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        quad: The square's corners.
+        max_size: The largest side of the crop in pixels; None keeps the natural one.
+            A crop is shrunk by area averaging, never enlarged.
+        padding: Whether the part of the square outside the image is filled as in
+            FFHQ (see _soften) or black. Pixels of the crop whose centres are in the
+            image are the same both ways, except near a padded edge.
 
-    Returns (size, size, 3) uint8 of the size that size_of tells; raises its error.
+    Returns:
+        The crop, (size, size, 3) uint8 RGB, of the size that `size_of` returns.
+
+    Raises:
+        ValueError: The square is too small for a single pixel.
     """
     size = size_of(quad, max_size)
     crop = _warp(image, quad, size)
@@ -112,13 +126,13 @@ def cut(
     return crop
 
 
-def _quarter_turn(vector: np.ndarray) -> np.ndarray:
-    """Turn a vector by 90 degrees, clockwise on the screen."""
+def _quarter_turn(vector: Positions) -> Positions:
+    """Turn a vector (2,) by 90 degrees, clockwise on the screen."""
     return np.array([-vector[1], vector[0]])
 
 
-def _warp(image: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
-    """Return the square as a crop of size x size pixels, antialiased.
+def _warp(image: Pixels, quad: Positions, size: int) -> Pixels:
+    """Make the square a crop of size x size pixels, antialiased.
 
     From four source pixels a crop pixel on, the image is first shrunk by a whole
     factor that leaves two to three. Then it is sampled about once a source pixel and
@@ -133,12 +147,11 @@ def _warp(image: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
     crop = _sample(image, quad, size * samples)
     if samples == 1:
         return crop
-    return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    averaged = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    return cast(Pixels, averaged)
 
 
-def _shrink(
-    image: np.ndarray, quad: np.ndarray, factor: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _shrink(image: Pixels, quad: Positions, factor: int) -> tuple[Pixels, Positions]:
     """Shrink what the square shows of an image; return it with the square on it."""
     import cv2
 
@@ -146,10 +159,10 @@ def _shrink(
     height, width = (length // factor for length in region.shape[:2])
     whole = region[: height * factor, : width * factor]
     small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-    return small, (quad - offset) / factor
+    return cast(Pixels, small), (quad - offset) / factor
 
 
-def _sample(image: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
+def _sample(image: Pixels, quad: Positions, size: int) -> Pixels:
     """Sample the square at size x size points; the image goes on mirrored past its edges."""
     import cv2
 
@@ -158,23 +171,27 @@ def _sample(image: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
     right, down = (right - corner) / size, (down - corner) / size
     # OpenCV counts from the centre of the first pixel, we from its corner.
     first = corner + (right + down) / 2 - 0.5
-    return cv2.warpAffine(
+    sampled = cv2.warpAffine(
         region,
         np.column_stack([right, down, first]),
         (size, size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT,
     )
+    return cast(Pixels, sampled)
 
 
 def _region(
-    image: np.ndarray, quad: np.ndarray, margin: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the part of the image that the square shows, and the (x, y) of its corner.
+    image: Pixels, quad: Positions, margin: float
+) -> tuple[Pixels, NDArray[np.int_]]:
+    """Take the part of the image that the square shows.
 
     Photos may have sides beyond the 16-bit coordinates of OpenCV before 5. Where the
     square passes an edge, the part spans what is mirrored there and ends on that
     edge, so that mirroring the part is mirroring the image.
+
+    Returns:
+        The part, and the (x, y) of its top left corner.
     """
     low, high = quad.min(axis=0) - margin, quad.max(axis=0) + margin
     size = np.array(image.shape[1::-1])
@@ -183,8 +200,10 @@ def _region(
     return image[top:bottom, left:right], np.array([left, top])
 
 
-def _padding_depth(quad: np.ndarray, width: int, height: int, size: int) -> np.ndarray:
-    """Return how deep each crop pixel lies in the padding, (size, size) float32.
+def _padding_depth(
+    quad: Positions, width: int, height: int, size: int
+) -> NDArray[np.float32]:
+    """Compute how deep each crop pixel is in the padding, (size, size).
 
     Where the square passes an edge of the image by some reach, FFHQ pads a band of
     max(reach + 0.1 side, 0.3 side) there. The depth is 0 on the edge of the image,
@@ -202,11 +221,13 @@ def _padding_depth(quad: np.ndarray, width: int, height: int, size: int) -> np.n
                 slope = sign / max(reach + margin, minimum)
                 row = slope * (quad[0, axis] - edge + right[axis] * steps)
                 column = slope * down[axis] * steps
-                depths.append(np.add.outer(*np.float32([column, row])))
-    return np.maximum.reduce(depths)
+                depth = np.add.outer(column.astype(np.float32), row.astype(np.float32))
+                depths.append(depth)
+    deepest: NDArray[np.float32] = np.maximum.reduce(depths)
+    return deepest
 
 
-def _soften(crop: np.ndarray, image: np.ndarray, quad: np.ndarray) -> None:
+def _soften(crop: Pixels, image: Pixels, quad: Positions) -> None:
     """Make the mirrored padding of a crop unobtrusive, as FFHQ does; in place.
 
     With the depth of _padding_depth: a gaussian blur of 0.02 side is blended in by
@@ -219,17 +240,17 @@ def _soften(crop: np.ndarray, image: np.ndarray, quad: np.ndarray) -> None:
 
     height, width = image.shape[:2]
     depth = _padding_depth(quad, width, height, len(crop))
-    band = depth > -1 / 3
-    if not band.any():
+    changes = depth > -1 / 3
+    if not changes.any():
         return
-    band = _extent(band.any(axis=1)), _extent(band.any(axis=0))
+    band = _extent(np.any(changes, axis=1)), _extent(np.any(changes, axis=0))
     soft = cv2.resize(_backdrop(image, quad), crop.shape[1::-1])
     weight = np.clip(3 * depth[band] + 1, 0, 1)
     crop[band] = cv2.blendLinear(crop[band], soft[band], 1 - weight, weight)
 
 
-def _backdrop(image: np.ndarray, quad: np.ndarray) -> np.ndarray:
-    """Return what padding shows at its deepest blend: (SOFT_SIDE, SOFT_SIDE, 3) uint8.
+def _backdrop(image: Pixels, quad: Positions) -> Pixels:
+    """Make what padding shows at its deepest blend: (SOFT_SIDE, SOFT_SIDE, 3) uint8.
 
     The blurred square, faded into the median colour by depth. Blur and median look
     beyond the square as far as FFHQ's padded image does.
@@ -245,16 +266,17 @@ def _backdrop(image: np.ndarray, quad: np.ndarray) -> np.ndarray:
     padded = _sample(image, _grow(quad, PAD_MARGIN + PAD_MINIMUM), SOFT_SIDE)
     median = np.median(padded, axis=(0, 1))
     fade = _padding_depth(quad, width, height, SOFT_SIDE).clip(0, 1)[..., None]
-    return np.rint(blurred + (median - blurred) * fade).astype(np.uint8)
+    faded: NDArray[np.float64] = blurred + (median - blurred) * fade
+    return np.rint(faded).astype(np.uint8)
 
 
-def _grow(quad: np.ndarray, margin: float) -> np.ndarray:
+def _grow(quad: Positions, margin: float) -> Positions:
     """Widen a square on all sides by a fraction of its side."""
-    centre = quad.mean(axis=0)
+    centre: Positions = quad.mean(axis=0)
     return centre + (quad - centre) * (1 + 2 * margin)
 
 
-def _extent(flags: np.ndarray) -> slice:
-    """Return the shortest slice that holds every true flag; there is one at least."""
+def _extent(flags: NDArray[np.bool_]) -> slice:
+    """Find the shortest slice that holds every true flag; there is one at least."""
     (where,) = np.nonzero(flags)
     return slice(where[0], where[-1] + 1)

@@ -4,12 +4,19 @@ King, "Dlib-ml: A Machine Learning Toolkit", 2009; Kazemi and Sullivan, "One
 Millisecond Face Alignment with an Ensemble of Regression Trees", 2014.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from dtst_flow.faces.base import Face
+from dtst_flow.utils.array_types import Pixels, Positions
+
+if TYPE_CHECKING:
+    from dlib import rectangle as Rectangle
 
 MAX_PIXELS = 4_000_000
 """Larger images are shrunk to this many pixels for detection.
@@ -26,7 +33,11 @@ MOUTH_CORNERS = 48, 54
 
 
 class DlibEngine:
-    """Finds faces from 40 pixels on. Takes the file of the 68-point shape predictor."""
+    """Finds faces of 40 pixels and more.
+
+    Args:
+        weights: The file of the 68-point shape predictor.
+    """
 
     def __init__(self, weights: Path):
         import dlib
@@ -34,8 +45,8 @@ class DlibEngine:
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(weights))
 
-    def find(self, image: np.ndarray) -> list[Face]:
-        """Return the faces of an upright RGB image (height, width, 3), uint8."""
+    def find(self, image: Pixels) -> list[Face]:
+        """Find the faces of an upright image, (height, width, 3) uint8 RGB."""
         small, scale = _shrink(image)
         rectangles, scores, _ = self._detector.run(small, 1, 0.0)
         return [
@@ -47,29 +58,39 @@ class DlibEngine:
         """Free the models."""
         del self._detector, self._predictor
 
-    def _face(self, image: np.ndarray, rectangle, score: float) -> Face:
-        """Place the points of a detected face, which the predictor finds at full resolution."""
+    def _face(self, image: Pixels, rectangle: Rectangle, score: float) -> Face:
+        """Place the points of a detected face, at the image's full resolution."""
         shape = self._predictor(image, rectangle)
         # dlib counts from the centre of the first pixel and includes the last one.
         landmarks = np.array([(p.x, p.y) for p in shape.parts()]) + 0.5
-        left, top = rectangle.left(), rectangle.top()
-        right, bottom = rectangle.right() + 1, rectangle.bottom() + 1
         return Face(
-            box=tuple(map(float, (left, top, right, bottom))),
+            box=(
+                float(rectangle.left()),
+                float(rectangle.top()),
+                float(rectangle.right() + 1),
+                float(rectangle.bottom() + 1),
+            ),
             score=score,
             points=five_points(landmarks),
         )
 
 
-def five_points(landmarks: np.ndarray) -> tuple[tuple[float, float], ...]:
-    """Reduce 68 landmarks (68, 2) to the five of `Face`: an eye is the mean of its outline."""
+def five_points(landmarks: Positions) -> tuple[tuple[float, float], ...]:
+    """Reduce 68 landmarks (68, 2) to the five of `Face`.
+
+    An eye is the mean of its outline.
+    """
     eyes = [landmarks[eye].mean(axis=0) for eye in EYES]
     points = [*eyes, landmarks[NOSE_TIP], *landmarks[list(MOUTH_CORNERS)]]
     return tuple((float(x), float(y)) for x, y in points)
 
 
-def _shrink(image: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Shrink an image to at most MAX_PIXELS; also return (width, height) of its pixels in the image's."""
+def _shrink(image: Pixels) -> tuple[Pixels, tuple[float, float]]:
+    """Shrink an image to at most MAX_PIXELS.
+
+    Returns:
+        The small image, and the (width, height) of its pixels in pixels of the image.
+    """
     height, width = image.shape[:2]
     factor = (MAX_PIXELS / (width * height)) ** 0.5
     if factor >= 1:
@@ -79,8 +100,8 @@ def _shrink(image: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
     return np.asarray(small), (width / size[0], height / size[1])
 
 
-def _scaled(rectangle, scale: tuple[float, float]):
-    """A rectangle of the shrunk image in pixels of the image."""
+def _scaled(rectangle: Rectangle, scale: tuple[float, float]) -> Rectangle:
+    """Bring a rectangle of the shrunk image to pixels of the image."""
     import dlib
 
     x, y = scale

@@ -3,23 +3,28 @@
 from collections.abc import Iterable
 from io import BytesIO
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from dtst_flow.faces import crop
 from dtst_flow.faces.base import Face
+from dtst_flow.utils.array_types import Pixels
 
 
-def overlay(image: np.ndarray, faces: Iterable[Face]) -> bytes:
-    """A JPEG of the image with each face's box (yellow), crop (green) and points (red).
+def overlay(image: Pixels, faces: Iterable[Face]) -> bytes:
+    """Draw each face's box (yellow), crop (green) and points (red) on an image.
 
-    image  (height, width, 3) uint8 RGB
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        faces: The faces of the image; each is labelled with its rank and score.
+
+    Returns:
+        The picture as a JPEG.
     """
     picture = Image.fromarray(image)
     pen = ImageDraw.Draw(picture)
     width = max(1, min(picture.size) // 300)
     for rank, face in enumerate(faces):
-        corners = [tuple(corner) for corner in crop.quad(face.points)]
+        corners = [(float(x), float(y)) for x, y in crop.quad(face.points)]
         pen.polygon(corners, outline="lime", width=width)
         pen.rectangle(face.box, outline="yellow", width=width)
         for x, y in face.points:

@@ -1,4 +1,4 @@
-"""The face engines there are, and how one is loaded."""
+"""All face engines, and how to load one."""
 
 import importlib
 from pathlib import Path
@@ -15,18 +15,27 @@ MODELS = {
 
 
 def module_of(name: str) -> ModuleType:
-    """The module of an engine, a key of MODELS; it loads no library that runs models."""
+    """Import the module of an engine; this loads no library that runs models.
+
+    Args:
+        name: A key of MODELS.
+    """
     return importlib.import_module(f"dtst_flow.faces.{name}")
 
 
 def open_engine(name: str, weights: Path, search: bool = True) -> Engine:
     """Load an engine.
 
-    name     a key of MODELS
-    weights  its model file
-    search   mediapipe only: look for small and distant faces as well
+    Args:
+        name: A key of MODELS.
+        weights: Its model file.
+        search: Whether mediapipe also looks for small and distant faces; the other
+            engines always do.
     """
     module = module_of(name)
+    engine: Engine
     if name == "mediapipe":
-        return module.MediapipeEngine(weights, search=search)
-    return getattr(module, f"{name.capitalize()}Engine")(weights)
+        engine = module.MediapipeEngine(weights, search=search)
+    else:
+        engine = getattr(module, f"{name.capitalize()}Engine")(weights)
+    return engine

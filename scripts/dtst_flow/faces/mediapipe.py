@@ -14,9 +14,10 @@ denies faces in masks and in profile, and confirms clocks.
 import os
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from dtst_flow.faces.base import Face
 from dtst_flow.faces.search import (
     TILE,
     Detections,
+    Floats,
     around,
     decode,
     join,
@@ -36,6 +38,7 @@ from dtst_flow.faces.search import (
     suppress,
     tiles,
 )
+from dtst_flow.utils.array_types import Pixels, Positions
 
 DETECTOR = "face_detector.tflite"
 MESH = "face_landmarks_detector.tflite"
@@ -84,17 +87,17 @@ class MediapipeEngine:
 
     A box is BlazeFace's: an upright square from the forehead to the chin.
     A score is a probability, from MIN_SCORE to 1.
+
+    Args:
+        weights: The bundle.
+        search: Look for small and distant faces, tile by tile; else only for those
+            that can be seen in the whole photo at 128 pixels, ten times as fast.
+
+    Raises:
+        ValueError: The file is not such a bundle.
     """
 
     def __init__(self, weights: Path, search: bool = True):
-        """Load the models.
-
-        weights  the bundle
-        search   look for small and distant faces, tile by tile; else only for those
-                 that can be seen in the whole photo at 128 pixels, ten times as fast
-
-        Raises ValueError where the file is not such a bundle.
-        """
         try:
             with zipfile.ZipFile(weights) as bundle:
                 detector, mesh = bundle.read(DETECTOR), bundle.read(MESH)
@@ -104,7 +107,7 @@ class MediapipeEngine:
         self._detector = _Model(detector, TILE)
         self._mesh = _Model(mesh, MESH_SIDE)
 
-    def find(self, image: np.ndarray) -> list[Face]:
+    def find(self, image: Pixels) -> list[Face]:
         """Return the faces of an upright RGB image (height, width, 3), uint8; surest first."""
         faces = self._propose(image)
         if self._search:
@@ -130,7 +133,7 @@ class MediapipeEngine:
         self._detector.close()
         self._mesh.close()
 
-    def _propose(self, image: np.ndarray) -> Detections:
+    def _propose(self, image: Pixels) -> Detections:
         """Return what looks like a face in some tile."""
         height, width = image.shape[:2]
         seen = []
@@ -142,7 +145,7 @@ class MediapipeEngine:
         possible = inside.all(axis=1) & (found.sides >= MIN_SIDE)
         return suppress(found.pick(possible), SAME)
 
-    def _verify(self, image: np.ndarray, candidate: Detections) -> Detections:
+    def _verify(self, image: Pixels, candidate: Detections) -> Detections:
         """Look at one candidate again; return it with its new logit, centre and axis.
 
         Position and size become the mean over the tile and the views that show a face.
@@ -168,16 +171,14 @@ class MediapipeEngine:
             axes.mean(axis=0, keepdims=True),
         )
 
-    def _vertices(
-        self, image: np.ndarray, centre: np.ndarray, axis: np.ndarray
-    ) -> np.ndarray:
+    def _vertices(self, image: Pixels, centre: Floats, axis: Floats) -> Floats:
         """Return the mesh of a face in pixels of the photo, (478, 2)."""
         square = around(centre, axis, MESH_VIEW)
         vertices, *_ = self._mesh(_view(image, square, MESH_SIDE))
         return place(vertices.reshape(-1, 3)[:, :2] / MESH_SIDE, square)
 
 
-def five_points(vertices: np.ndarray) -> tuple[tuple[float, float], ...]:
+def five_points(vertices: Floats) -> tuple[tuple[float, float], ...]:
     """Reduce a face mesh (478, 2) to the five points of `Face`."""
     eyes = [vertices[list(eye)].mean(axis=0) for eye in EYES]
     points = [*eyes, vertices[NOSE_TIP], *vertices[list(MOUTH_CORNERS)]]
@@ -192,14 +193,16 @@ class _Model:
         from mediapipe.tasks.python import BaseOptions
         from mediapipe.tasks.python.vision import ImageEmbedder, ImageEmbedderOptions
 
-        self._image = lambda pixels: Image(ImageFormat.SRGB, pixels)
+        self._image: Callable[[Pixels], Any] = lambda pixels: Image(
+            ImageFormat.SRGB, pixels
+        )
         options = ImageEmbedderOptions(BaseOptions(model_asset_buffer=content))
         with _silenced_stderr():
             self._task = ImageEmbedder.create_from_options(options)
             # What the graph has to say at its start comes with the first run.
             self(np.zeros((side, side, 3), np.uint8))
 
-    def __call__(self, pixels: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, pixels: Pixels) -> list[Floats]:
         """Return the outputs, flat, for RGB pixels (side, side, 3), uint8."""
         image = self._image(np.ascontiguousarray(pixels))
         return [head.embedding for head in self._task.embed(image).embeddings]
@@ -209,7 +212,7 @@ class _Model:
         self._task.close()
 
 
-def _tiles(image: np.ndarray, search: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _tiles(image: Pixels, search: bool) -> Iterator[tuple[Pixels, Floats]]:
     """Yield the pixels (TILE, TILE, 3) of each tile with its square in the photo."""
     import cv2
 
@@ -232,14 +235,15 @@ def _tiles(image: np.ndarray, search: bool) -> Iterator[tuple[np.ndarray, np.nda
             yield pixels, square * (width / columns, height / rows)
 
 
-def _view(image: np.ndarray, square: np.ndarray, side: int) -> np.ndarray:
+def _view(image: Pixels, square: Positions, side: int) -> Pixels:
     """Cut a square out of the photo at a fixed size; outside the photo it is black."""
     import cv2
 
     pixels = crop.cut(image, square, max_size=side, padding=False)
     if len(pixels) == side:
         return pixels
-    return cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR)
+    enlarged = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR)
+    return cast(Pixels, enlarged)
 
 
 @contextmanager

@@ -13,6 +13,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+from dtst_flow.utils.array_types import Positions
+
+Floats = NDArray[np.floating]
+"""Numbers of either precision: BlazeFace's are float32, positions float64."""
 
 TILE = 128
 """Side in pixels of what BlazeFace looks at."""
@@ -34,27 +40,31 @@ TINY = np.finfo(float).tiny
 class Detections(NamedTuple):
     """Possible faces, as squares that are turned with the face.
 
-    logits   (n,) how sure BlazeFace is; 0 is even odds
-    centres  (n, 2) middles of the squares
-    axes     (n, 2) as long as the side, pointing along the eyes to the viewer's right
+    Attributes:
+        logits: (n,) how sure BlazeFace is; 0 is even odds.
+        centres: (n, 2) middles of the squares.
+        axes: (n, 2) as long as the side, pointing along the eyes to the viewer's right.
     """
 
-    logits: np.ndarray
-    centres: np.ndarray
-    axes: np.ndarray
+    logits: Floats
+    centres: Floats
+    axes: Floats
 
     @property
-    def sides(self) -> np.ndarray:
+    def sides(self) -> Floats:
         """Sides of the squares, (n,)."""
-        return np.hypot(*self.axes.T)
+        sides: Floats = np.hypot(*self.axes.T)
+        return sides
 
     @property
-    def boxes(self) -> np.ndarray:
+    def boxes(self) -> Floats:
         """The squares, not turned: (n, 4) x0, y0, x1, y1."""
         half = self.sides[:, None] / 2
         return np.hstack([self.centres - half, self.centres + half])
 
-    def pick(self, which: np.ndarray | slice | list[int]) -> "Detections":
+    def pick(
+        self, which: NDArray[np.bool_] | NDArray[np.intp] | slice | list[int]
+    ) -> "Detections":
         """Select by mask, slice or indices."""
         return Detections(*(values[which] for values in self))
 
@@ -74,13 +84,14 @@ def tiles(width: int, height: int) -> Iterator[tuple[int, int]]:
             yield x, y
 
 
-def decode(boxes: np.ndarray, logits: np.ndarray) -> Detections:
+def decode(boxes: Floats, logits: Floats) -> Detections:
     """Read what BlazeFace returns for a view; the result is in fractions of its side.
 
-    boxes   (896 * 16,) in pixels of the view: for each anchor the (x, y) of centre,
+    Args:
+        boxes: (896 * 16,) in pixels of the view: for each anchor the (x, y) of centre,
             size, and six points of which the first two are the eyes, on the viewer's
-            left and right; the size apart, they are relative to the anchor
-    logits  (896,)
+            left and right; except the size, they are relative to the anchor.
+        logits: (896,)
     """
     pairs = boxes.reshape(-1, 8, 2) / TILE
     eyes = pairs[:, 3] - pairs[:, 2]
@@ -96,35 +107,39 @@ def mirror(found: Detections) -> Detections:
     )
 
 
-def place(points: np.ndarray, square: np.ndarray) -> np.ndarray:
+def place(points: Floats, square: Floats) -> Floats:
     """Bring points (n, 2) from fractions of a view to the photo.
 
-    square  corners of the view in the photo
+    Args:
+        points: Fractions of the view's side.
+        square: Corners of the view in the photo.
     """
-    return square[0] + points @ _edges(square)
+    placed: Floats = square[0] + points @ _edges(square)
+    return placed
 
 
-def place_all(found: Detections, square: np.ndarray) -> Detections:
+def place_all(found: Detections, square: Floats) -> Detections:
     """Bring detections from fractions of a view to the photo, like `place`."""
     return Detections(
         found.logits, place(found.centres, square), found.axes @ _edges(square)
     )
 
 
-def around(centre: np.ndarray, axis: np.ndarray, scale: float) -> np.ndarray:
+def around(centre: Floats, axis: Floats, scale: float) -> Positions:
     """Return the corners (4, 2) of a detection's square, widened by a factor."""
     x = axis * (scale / 2)
     y = np.array([-x[1], x[0]])
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 
-def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+def overlaps(box: Floats, others: Floats) -> Floats:
     """Return the intersection over union (n,) of a box (4,) with others (n, 4)."""
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     shared = (high - low).clip(0).prod(axis=1)
     areas = (others[:, 2:] - others[:, :2]).prod(axis=1)
     whole = (box[2:] - box[:2]).prod() + areas - shared
-    return shared / np.maximum(whole, TINY)
+    shares: Floats = shared / np.maximum(whole, TINY)
+    return shares
 
 
 def suppress(found: Detections, limit: float) -> Detections:
@@ -133,7 +148,8 @@ def suppress(found: Detections, limit: float) -> Detections:
     Greedy non-maximum suppression; among equally sure ones the first counts.
     """
     found = found.pick(np.argsort(-found.logits, kind="stable"))
-    boxes, kept = found.boxes, []
+    boxes = found.boxes
+    kept: list[int] = []
     for i, box in enumerate(boxes):
         if not np.any(overlaps(box, boxes[kept]) >= limit):
             kept.append(i)
@@ -141,7 +157,7 @@ def suppress(found: Detections, limit: float) -> Detections:
 
 
 def join(parts: Sequence[Detections]) -> Detections:
-    """Put detections one after the other; there is one part at least."""
+    """Concatenate detections; there is one part at least."""
     return Detections(*map(np.concatenate, zip(*parts, strict=True)))
 
 
@@ -152,12 +168,12 @@ def _offsets(length: int) -> list[int]:
     return [round(i * room / max(1, steps)) for i in range(steps + 1)]
 
 
-def _edges(square: np.ndarray) -> np.ndarray:
+def _edges(square: Floats) -> Floats:
     """Return the upper and the left edge of a square as vectors, (2, 2)."""
     return np.stack([square[3] - square[0], square[1] - square[0]])
 
 
-def _anchors() -> np.ndarray:
+def _anchors() -> Floats:
     """Return the centres (896, 2) of BlazeFace's anchors in fractions of a view's side."""
     grids = []
     for cells, faces in ANCHOR_GRIDS:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.state import state_of
 from dtst_flow.forecast.estimate import on_disk
-from dtst_flow.forecast.trial import size_of
 from dtst_flow.utils.files import read_table
 
 TABLES = {"extract_faces": "faces", "extract_classes": "classes"}
@@ -34,7 +34,7 @@ def made(stage: str, bucket: str) -> Made:
     try:
         rows = [row for table in tables.glob("*.jsonl") for row in read_table(table)]
         crops = {row["path"]: [c["path"] for c in row["crops"]] for row in rows}
-        sizes = [on_disk(size_of(c)) for row in rows for c in row["crops"]]
+        sizes = [on_disk(Entry.of_row(c).size) for row in rows for c in row["crops"]]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return Made({})  # whatever it is, no run of this workflow wrote it
     if not sizes:

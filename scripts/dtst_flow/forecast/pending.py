@@ -140,8 +140,7 @@ def _new_crops(values: dict, content: dict[str, str]) -> tuple[list[str], str]:
             if isinstance(crop, str):
                 continue
             planned += 1
-            known = owned.get(crop.name, {})
-            current += known.get("key") == crop.key and ledgers.intact(known)
+            current += ledgers.is_current(owned.get(crop.name), crop.key)
         todo += [path] * (planned - current > new)
     to_write = f"{'at most ' if unsized else ''}{planned - current}"
     return todo, f"{to_write} crops to write, {current} there already"

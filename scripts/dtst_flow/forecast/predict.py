@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.dataset import inventory
+from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.forecast import costs, estimate
 from dtst_flow.forecast.costs import Rate
 from dtst_flow.forecast.crop_stats import Made, made
 from dtst_flow.forecast.estimate import Estimate
-from dtst_flow.forecast.trial import TRIAL_IMAGES, Trial, Trials, size_of
+from dtst_flow.forecast.trial import TRIAL_IMAGES, Trial, Trials
 from dtst_flow.forecast.verdict import FORECAST, Forecast, asked
 
 RECORD = 500
@@ -271,7 +272,8 @@ class Planner:
             new = images - sum(path in found.crops for path in stage.todo)
             return records + new * found.each * found.size
         folder = Path(stage.settings["to"])
-        there = sum(map(size_of, Ledgers(folder, state_of(folder)).owned().values()))
+        owned = Ledgers(folder, state_of(folder)).owned().values()
+        there = sum(row.size for row in owned if isinstance(row, Entry))
         laid_out = {
             path: size
             for path, size in stage.files.items()

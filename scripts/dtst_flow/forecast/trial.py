@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.state import PROGRESS, STATE
 from dtst_flow.forecast import costs
 from dtst_flow.forecast.costs import Cost
@@ -80,7 +81,7 @@ class Trials:
             return None
         table = self.folder / STATE / "trial" / stage / "table"
         crops = [crop for row in read_table(table) for crop in row.get("crops", ())]
-        sizes = [size_of(crop) for crop in crops]
+        sizes = [Entry.of_row(crop).size for crop in crops]
         return Trial(cost, notes[0]["computed"], sizes)
 
     def _copy(self, path: str) -> None:
@@ -106,11 +107,6 @@ class Trials:
         except subprocess.TimeoutExpired:
             return False
         return done.returncode == 0
-
-
-def size_of(row: dict) -> int:
-    """Bytes of a file and its sidecar, by their row in a ledger or table."""
-    return sum(stat[0] for stat in (row.get("stat"), row.get("sidecar")) if stat)
 
 
 def spread(images: list[str], few: int) -> list[str]:

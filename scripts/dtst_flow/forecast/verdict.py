@@ -2,12 +2,17 @@
 
 import os
 import platform
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 from dtst_flow.dataset.state import PROGRESS, STATE, state_of
 from dtst_flow.forecast import costs
+from dtst_flow.planning.plan import Plan
+from dtst_flow.report.summary import summary
 from dtst_flow.runtime.meter import SUFFIX
 from dtst_flow.utils.files import digest_value, read_json, to_json, write_atomic
 from dtst_flow.utils.quantities import duration
@@ -45,22 +50,29 @@ def asked(path: str, settings: dict[str, dict], cores: int, gpu: bool) -> str:
     return digest_value([path, settings, cores, gpu])
 
 
-def reckon(
-    path: str,
-    settings: dict[str, dict],
-    buckets: dict[str, str],
-    cores: int,
-    gpu: bool,
-    seconds: float,
-    finished: bool,
-) -> str:
-    """Keep what a run cost; returns how long it took and how far off a forecast was.
+@dataclass(frozen=True)
+class Run:
+    """A run at its end.
 
-    settings, cores, gpu  as in `asked`
-    buckets   stage -> the bucket it makes
-    seconds   that the run took in all
-    finished  whether it came to a good end
+    Attributes:
+        plan: What it was to do.
+        cores: Those it could use.
+        gpu: Whether its jobs asked for a GPU.
+        seconds: That it took in all.
+        finished: Whether it came to a good end.
     """
+
+    plan: Plan
+    cores: int
+    gpu: bool
+    seconds: float
+    finished: bool
+
+
+def record_run(run: Run) -> str:
+    """Keep what a run cost; returns how long it took and how far off a forecast was."""
+    settings = {stage.name: run.plan.settings[stage.name] for stage in run.plan.stages}
+    buckets, gpu, cores = run.plan.buckets, run.gpu, run.cores
     dataset = os.path.realpath(".")
     notes = notes_of(PROGRESS)
     found, lasted = [], 0.0
@@ -75,17 +87,34 @@ def reckon(
             costs.of_jobs(rule, depends, dataset, notes[rule], workers, images)
         )
     stages = [stage for stage in settings if _rule(stage) in notes]
-    if finished and stages and _were_here(notes):
+    if run.finished and stages and _were_here(notes):
         images = max(listed(buckets[stage]) for stage in stages)
-        found.append(costs.of_run(dataset, len(stages), seconds - lasted, images))
+        found.append(costs.of_run(dataset, len(stages), run.seconds - lasted, images))
     with suppress(OSError):  # a cache that cannot be written fails no run
         costs.keep(filter(None, found))
     computed = {
         rule: sum(note["computed"] + note["failed"] for note in rows)
         for rule, rows in notes.items()
     }
-    said = _take(asked(path, settings, cores, gpu), computed)
-    return took(seconds, said.seconds) if finished and said else ""
+    said = _take(asked(run.plan.path, settings, cores, gpu), computed)
+    return took(run.seconds, said.seconds) if run.finished and said else ""
+
+
+def closing_words(
+    plan: Plan, cores: int, gpu: bool, before: dict[str, int] | None = None
+) -> str:
+    """Keep what a run cost; returns what it did, and how far off a forecast was.
+
+    Args:
+        plan: What it was to do.
+        cores: Those it could use.
+        gpu: Whether its jobs asked for a GPU.
+        before: Of a run that did not come to a good end, what `written_at` gave when it
+            began: only what was summed up since is told.
+    """
+    seconds = time.time() - psutil.Process().create_time()
+    said = record_run(Run(plan, cores, gpu, seconds, finished=before is None))
+    return "\n".join(filter(None, [summary(plan.buckets, before), said]))
 
 
 def of_rules(settings: dict[str, dict]) -> dict[str, dict]:

@@ -1,4 +1,4 @@
-"""Reading images: any supported file becomes upright 8-bit RGB."""
+"""Read images: any supported file becomes upright 8-bit RGB."""
 
 import warnings
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 
@@ -30,20 +31,20 @@ SUFFIXES = frozenset(
         ".hif",
     ]
 )
-"""File types taken for images (compared in lower case)."""
+"""Suffixes of the files that count as images (compared in lower case)."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "ICO", "TIFF", "GIF", "AVIF", "HEIF")
-"""Pillow's decoders for what such files hold, whatever their names; no others are let at a
-file: some of those run other programs."""
+"""Pillow's decoders for the content of such files, whatever their names. No others may
+open a file, as some of them run other programs."""
 
 WHITE = "#ffffff"
-"""What shows through transparent pixels unless another colour is chosen."""
+"""Colour that shows through transparent pixels unless another one is chosen."""
 
 MAX_PIXELS = 178_956_970
-"""Pixels of an image, at most, unless another limit is chosen; that of Pillow."""
+"""Most pixels of an image unless another limit is chosen; it is Pillow's."""
 
 PIECE = 1 << 22
-"""Pixels of wide grey scaled at once."""
+"""Pixels of wide grey that are scaled at once."""
 
 TIFF_BITS = 258
 """The TIFF tag that says how many bits a sample has."""
@@ -52,7 +53,7 @@ register_heif_opener()
 
 
 class UnreadableImage(Exception):
-    """A file that is not an image we can decode; the message says why."""
+    """A file that cannot be decoded as an image; the message says why."""
 
 
 def read(
@@ -60,20 +61,25 @@ def read(
     background: str = WHITE,
     least: int | None = None,
     max_pixels: int = MAX_PIXELS,
-) -> np.ndarray:
-    """Decode an image, turned upright.
+) -> NDArray[np.uint8]:
+    """Decode an image and turn it upright.
 
-    By its EXIF orientation; an AVIF or HEIC by its own, as their standards have it.
-    Animations give their first frame, files of several pictures the first, icons the
-    largest; transparent pixels show `background`, a colour as "#rrggbb"; 16-bit and
-    floating-point grey is scaled to 8 bits.
+    It is turned by its EXIF orientation; an AVIF or HEIC by its own orientation, as their
+    standards say. An animation gives its first frame, a file of several pictures the
+    first, an icon the largest. 16-bit and floating-point grey is scaled to 8 bits.
 
-    source      a file, or the content of one
-    least       for speed, a JPEG may come at a half, a quarter or an eighth of its size,
-                neither side shorter than this
-    max_pixels  an image of more is refused, undecoded
+    Args:
+        source: A file, or its content.
+        background: Colour that shows through transparent pixels, as "#rrggbb".
+        least: For speed, a JPEG may come at a half, a quarter or an eighth of its size,
+            with neither side shorter than this many pixels.
+        max_pixels: An image of more pixels is refused before it is decoded.
 
-    Returns (height, width, 3) uint8 RGB. Raises UnreadableImage.
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        UnreadableImage: The file cannot be decoded, or has too many pixels.
     """
     with _opened(source, max_pixels) as image:
         if least:
@@ -81,22 +87,35 @@ def read(
         image.load()
         upright = ImageOps.exif_transpose(image)
         pixels = np.asarray(_flatten(upright, background, _bits(image)))
-    check_size(pixels.shape[0] * pixels.shape[1], max_pixels)  # headers may lie
+    # Checked again, as a header may be wrong.
+    check_size(pixels.shape[0] * pixels.shape[1], max_pixels)
     return pixels
 
 
 def check_size(pixels: int, max_pixels: int) -> None:
-    """Raise UnreadableImage, as `read` does, for an image of too many pixels."""
+    """Refuse an image of too many pixels, as `read` does.
+
+    Args:
+        pixels: Those of the image.
+        max_pixels: The limit.
+
+    Raises:
+        UnreadableImage: The image has more.
+    """
     if pixels > max_pixels:
         raise UnreadableImage(f"cannot be decoded: {_too_many(max_pixels)}")
 
 
 @contextmanager
 def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[Image.Image]:
-    """An image whose header was read. What fails until the end raises UnreadableImage."""
-    # Pillow refuses at twice its limit, which is one for all threads, and checks the parts
-    # of a file as well. It warns from the limit on; photos of that size are fine here.
-    Image.MAX_IMAGE_PIXELS = max_pixels / 2
+    """Read an image's header.
+
+    Any error in the block, too, becomes an UnreadableImage.
+    """
+    # Pillow refuses at twice its limit, which all threads share, and checks the parts of a
+    # file as well. It warns from the limit on; photos of that size are fine here. It only
+    # compares the limit, so half of an odd number will do.
+    Image.MAX_IMAGE_PIXELS = max_pixels / 2  # type: ignore[assignment]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -125,7 +144,7 @@ def _too_many(max_pixels: int) -> str:
 
 
 def _bits(image: Image.Image) -> int:
-    """How many bits the samples of a 16-bit image really have."""
+    """Tell how many bits the samples of a 16-bit image really have."""
     tags = getattr(image, "tag_v2", {})
     return 12 if tags.get(TIFF_BITS) == (12,) else 16
 
@@ -144,15 +163,16 @@ def _flatten(image: Image.Image, background: str, bits: int) -> Image.Image:
 
 
 def _grey_to_8_bit(image: Image.Image, bits: int) -> Image.Image:
-    """Scale wide grey to 8 bits: 12 and 16 bits by their full range, others by their own.
+    """Scale wide grey to 8 bits.
 
-    Floats from 0 to 1 are taken for shares of white, pixels that are no number for black.
+    12 and 16 bits are scaled by their full range, others by the range of their values.
+    Floats from 0 to 1 count as shares of white, pixels that are no number as black.
     """
     wide = np.asarray(image)
-    # Piece by piece: as 64-bit floats a large image would take gigabytes.
+    # Piece by piece, as a large image would take gigabytes as 64-bit floats.
     pieces = [slice(start, start + PIECE) for start in range(0, wide.size, PIECE)]
 
-    def values(piece: slice) -> np.ndarray:
+    def values(piece: slice) -> NDArray[np.float64]:
         grey = wide.reshape(-1)[piece].astype(np.float64)
         return np.nan_to_num(grey, copy=False, posinf=0.0, neginf=0.0)
 
@@ -166,7 +186,7 @@ def _grey_to_8_bit(image: Image.Image, bits: int) -> Image.Image:
 
 
 def _range(mode: str, bits: int, lowest: float, highest: float) -> tuple[float, float]:
-    """The value of black, and how far above it white is, in wide grey of such values."""
+    """Give the value of black in wide grey, and how far above it white is."""
     if mode.startswith("I;16"):
         return 0.0, 2.0**bits - 1
     if mode == "I" and lowest >= 0 and 255 < highest <= 65535:

@@ -1,8 +1,9 @@
-"""Writing crops: one JPEG encoder with fixed settings for all stages."""
+"""Write crops: one JPEG encoder with fixed settings for all stages."""
 
 from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 SETTINGS = {
@@ -11,16 +12,20 @@ SETTINGS = {
     "optimize": False,
     "progressive": False,
 }
-"""Settings of every crop. Full colour resolution, as crops are cut and scaled again downstream."""
+"""Settings of every crop: full colour resolution, as crops are cut and scaled again later."""
 
 MAX_SIDE = 65500
-"""The longest side in pixels that libjpeg writes (its JPEG_MAX_DIMENSION)."""
+"""Pixels of the longest side that libjpeg writes (its JPEG_MAX_DIMENSION)."""
 
 
-def encode(image: np.ndarray) -> bytes:
-    """Return an image as a JPEG file without metadata; equal pixels give equal bytes.
+def encode(image: NDArray[np.uint8]) -> bytes:
+    """Encode an image as JPEG without metadata; equal pixels give equal bytes.
 
-    image  (height, width, 3) uint8 RGB, no side longer than MAX_SIDE
+    Args:
+        image: (height, width, 3) uint8 RGB, no side longer than MAX_SIDE.
+
+    Returns:
+        The content of the file.
     """
     file = BytesIO()
     Image.fromarray(image).save(file, "JPEG", **SETTINGS)

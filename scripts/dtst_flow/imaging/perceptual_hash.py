@@ -1,47 +1,52 @@
-"""A perceptual hash: 64 bits of an image that hardly change when it is encoded anew.
+"""A perceptual hash: 64 bits of an image that hardly change when it is encoded again.
 
-The hash by discrete cosine transform of the library pHash (Zauner, "Implementation and
-Benchmarking of Perceptual Image Hash Functions", 2010), in the form that the package
-ImageHash gave it.
+It is the hash by discrete cosine transform of the library pHash (Zauner, "Implementation
+and Benchmarking of Perceptual Image Hash Functions", 2010), in the form of the package
+ImageHash.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 32
-"""What an image is shrunk to, in pixels."""
+"""Pixels of each side of the image that an image is shrunk to."""
 
 SAMPLES = 256
-"""From twice so many pixels a side on only every second counts, from thrice every third.
+"""Of a side with twice as many pixels or more only every second counts, with three times
+as many every third, and so on.
 
-A large photo is hashed in a millisecond so, where to shrink all its pixels takes tens.
+So a large photo is hashed in one millisecond; shrinking all its pixels would take tens.
 """
 
 ANGLES = np.outer(np.arange(8), np.arange(1, 2 * SIDE, 2)) * (np.pi / (2 * SIDE))
+"""The angle of each wave at each pixel, (8, SIDE), in radians."""
 
 WAVES = np.rint(2**12 * np.cos(ANGLES)).astype(np.int64)
 """The eight slowest waves of the transform, (8, SIDE).
 
-In whole numbers, so that every machine gives the same bits, and that a plain image is
+They are whole numbers, so that every machine gives the same bits and a plain image is
 exactly plain.
 """
 
 
-def perceptual_hash(image: np.ndarray) -> int:
-    """Hash an image by its coarse light and dark: is each wave stronger than the middle one?
+def perceptual_hash(image: NDArray[np.uint8]) -> int:
+    """Hash an image by its coarse light and dark: is each wave stronger than the median?
 
-    The number of bits in which two hashes differ tells how unlike the images are: none to
-    a few for a smaller or compressed copy, about half of them for another photo.
+    The number of bits in which two hashes differ tells how different the images are: none
+    or a few for a smaller or compressed copy, about half of all for another photo.
 
-    image  (height, width, 3) uint8 RGB
+    Args:
+        image: (height, width, 3) uint8 RGB.
 
-    Returns 64 bits, the first row and column of waves in the highest ones. Images of
-    less than twice SAMPLES pixels a side get the hash of ``imagehash.phash``, save for
-    waves that are as strong as the middle one.
+    Returns:
+        64 bits, the first row and column of waves in the highest ones. Images of less
+        than twice SAMPLES pixels a side get the hash of ``imagehash.phash``, except for
+        waves that are as strong as the median.
     """
     height, width = image.shape[:2]
-    few = image[:: max(1, height // SAMPLES), :: max(1, width // SAMPLES)]
-    grey = Image.fromarray(few).convert("L")
+    samples = image[:: max(1, height // SAMPLES), :: max(1, width // SAMPLES)]
+    grey = Image.fromarray(samples).convert("L")
     small = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.LANCZOS), np.int64)
     strength = WAVES @ small @ WAVES.T
     bits = np.packbits(strength > np.median(strength))

@@ -1,4 +1,4 @@
-"""Fetching model weights: resumed where they broke off, checked, one process at a time."""
+"""Fetching model weights: resumed where it broke off, checked, one process at a time."""
 
 import fcntl
 import os
@@ -23,7 +23,7 @@ from dtst_flow.models.store import (
 from dtst_flow.utils.text import printable
 
 CHUNK = 1 << 16
-"""Bytes taken from a connection at a time; at most these are lost when it breaks."""
+"""Bytes read from a connection at a time; at most these are lost when it breaks."""
 
 TIMEOUT = (10, 60)
 """Seconds to wait for a connection, and for the next bytes on it."""
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 
 class FetchFailed(ModelError):
-    """No source gave the file; the message says what went wrong with each."""
+    """No source gave the file; the message says what went wrong with each of them."""
 
 
 class _Refused(Exception):
@@ -41,7 +41,7 @@ class _Refused(Exception):
 
 
 class _Session(requests.Session):
-    """Follows no redirect from https to what anybody on the way may read or change."""
+    """Follows no redirect from https to http, which anybody on the way may read or change."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         target = super().get_redirect_target(resp)
@@ -60,16 +60,23 @@ def fetch(
 ) -> Weights:
     """Bring a model's weights into a models folder and return them.
 
-    `sources` are http(s) addresses tried in order, by default the registered
-    ones; `folder` is by default the one DTST_MODELS names, or else the cache. A
-    file that is there already is checked, not fetched. What arrives grows as
-    ``<file>.part``, which a later call resumes, and takes its name only once its
+    A file that exists already is checked, not fetched. What arrives is written to
+    ``<file>.part``, which a later call resumes, and gets its name only once its
     sha256 is right; wrong content is deleted. A model that comes with a Python
     package is looked for there.
 
-    Raises FetchFailed when no source gave it, WrongContent when another file
-    bears its name, ModelMissing when its package is not installed, and
-    ModelError for an unknown name or a folder that cannot be written.
+    Args:
+        name: The model's name in the registry.
+        sources: http(s) addresses, tried in order; by default the registered ones.
+        folder: Where the file goes; by default the folder that DTST_MODELS names, or
+            else the cache.
+        progress: Called after every chunk.
+
+    Raises:
+        FetchFailed: No source gave the file.
+        WrongContent: A file with its name has other content.
+        ModelMissing: The Python package that it comes with is not installed.
+        ModelError: The name is not registered, or the folder cannot be written.
     """
     model = find(name)
     sources = model.sources if sources is None else sources
@@ -92,7 +99,7 @@ def fetch(
 
 @contextmanager
 def _sole_process(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, waiting for it; the kernel frees it when its owner dies."""
+    """Wait for the folder's lock and hold it; the kernel frees it when its owner dies."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -102,7 +109,11 @@ def _sole_process(folder: Path) -> Iterator[None]:
 def _download(
     model: Model, sources: Sequence[str], path: Path, progress: Progress
 ) -> Weights:
-    """Fill `path` from the first source that gives the right content."""
+    """Fill `path` from the first source that gives the right content.
+
+    Raises:
+        FetchFailed: No source does.
+    """
     part = path.with_name(f"{path.name}.part")
     failures = ""
     for url in sources:
@@ -122,8 +133,12 @@ def _download(
 def _complete(model: Model, url: str, part: Path, progress: Progress) -> None:
     """Bring `part` to the registered content from one source, or delete it.
 
-    As long as a broken connection brought something, the next one goes on from
+    As long as a broken connection brought something, the next one continues from
     there.
+
+    Raises:
+        _Refused: The source sent nothing, or other content.
+        requests.RequestException: The connection broke before it brought anything.
     """
     resumed = _size(part) > 0
     while (before := _size(part)) < model.size:
@@ -140,12 +155,17 @@ def _complete(model: Model, url: str, part: Path, progress: Progress) -> None:
     part.unlink()
     if not resumed:
         raise _Refused(f"sent other content, now deleted: sha256 {digest}")
-    # The first bytes were here before, perhaps another source's: once more from the start.
+    # The first bytes may have come from another source: try once more from the start.
     _complete(model, url, part, progress)
 
 
 def _append(model: Model, url: str, part: Path, progress: Progress) -> None:
-    """Ask a source for what `part` lacks and write it as it comes."""
+    """Ask a source for what `part` lacks and write it as it comes.
+
+    Raises:
+        _Refused: The answer is not the file.
+        requests.RequestException: The connection broke.
+    """
     have = _size(part)
     headers = {"Accept-Encoding": "identity"}
     if have:
@@ -156,7 +176,7 @@ def _append(model: Model, url: str, part: Path, progress: Progress) -> None:
     ):
         if response.status_code not in (200, 206):
             raise _Refused(f"HTTP {response.status_code} {response.reason}")
-        if response.status_code == 200:  # the whole file, whatever was asked for
+        if response.status_code == 200:  # the whole file, although a part was requested
             have = 0
         length = response.headers.get("Content-Length")
         if length is not None and not length.isdecimal():
@@ -174,11 +194,12 @@ def _append(model: Model, url: str, part: Path, progress: Progress) -> None:
 
 
 def _size(part: Path) -> int:
+    """Return the size of a file in bytes, 0 where none exists."""
     return part.stat().st_size if part.exists() else 0
 
 
 def _reason(error: BaseException) -> str:
-    """The first cause of an error: network libraries wrap theirs many times over."""
+    """Describe the first cause of an error: network libraries wrap theirs many times."""
     while error.__context__ is not None:
         error = error.__context__
     return str(error) or type(error).__name__

@@ -6,31 +6,37 @@ from pathlib import Path
 
 
 class ModelError(Exception):
-    """A model cannot be had; the message says why and what to do."""
+    """A model cannot be found or used; the message says why and what to do."""
 
 
 class ModelMissing(ModelError):
-    """Its file is in none of the places where it may lie."""
+    """Its file is in none of the places where it may be."""
 
 
 class WrongContent(ModelError):
-    """A file bears its name but holds something else."""
+    """A file has its name but other content."""
 
 
 class BadModel(ModelError):
-    """A file that is no model of its kind; the message names it and says why."""
+    """A file is not a model of its kind; the message names it and says why."""
 
 
 @contextmanager
 def loading(weights: Path, kind: str) -> Iterator[None]:
-    """Make whatever a library raises at a model file a BadModel.
+    """Turn whatever a library raises when it loads a model file into a BadModel.
 
-    kind  what the file is to be, in a few words
+    Args:
+        weights: The file.
+        kind: What the file should be, in a few words.
+
+    Raises:
+        BadModel: A library could not load the file.
+        ModelError: As raised within.
     """
     try:
         yield
     except ModelError:
         raise
-    except Exception as error:  # of files from anywhere, libraries raise any type
+    except Exception as error:  # for an unknown file, libraries raise any type
         fault = str(error).partition("\n")[0] or type(error).__name__
         raise BadModel(f"{weights} cannot be loaded as {kind}: {fault}") from error

@@ -1,9 +1,17 @@
-"""Writing a network down as an ONNX model, operator by operator."""
+"""Building a network as an ONNX model, operator by operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
 
 OPSET = 20
-"""Version of ONNX's operators, one of 2023."""
+"""Version of ONNX's operators, from 2023."""
 
 IR = 9
 """Version of the file format that goes with it."""
@@ -15,19 +23,32 @@ class Graph:
     input = "x"
 
     def __init__(self) -> None:
-        self._nodes: list = []
-        self._constants: list = []
+        self._nodes: list[NodeProto] = []
+        self._constants: list[TensorProto] = []
 
-    def constant(self, value: np.ndarray) -> str:
-        """Put an array in; returns its name."""
+    def constant(self, value: NDArray[Any]) -> str:
+        """Add an array.
+
+        Returns:
+            The name of the array.
+        """
         from onnx import numpy_helper
 
         name = f"c{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def add(self, operator: str, *inputs: str | np.ndarray, **attributes) -> str:
-        """Apply an ONNX operator to values or arrays; returns the result's name."""
+    def add(self, operator: str, *inputs: str | NDArray[Any], **attributes: Any) -> str:
+        """Apply an ONNX operator.
+
+        Args:
+            operator: Its name.
+            *inputs: Names of values, or arrays.
+            **attributes: As the operator takes them.
+
+        Returns:
+            The name of the result.
+        """
         from onnx import helper
 
         names = [self.constant(i) if isinstance(i, np.ndarray) else i for i in inputs]
@@ -36,10 +57,15 @@ class Graph:
         return name
 
     def model(self, output: str, side: int, dimensions: int) -> bytes:
-        """The finished model.
+        """Finish the model, which takes (n, 3, side, side) float32.
 
-        It takes (n, 3, side, side) float32 and gives the value `output`, which is
-        (n, dimensions) float32.
+        Args:
+            output: Name of the value that the model gives, (n, dimensions) float32.
+            side: Side of the input in pixels.
+            dimensions: Length of an output row.
+
+        Returns:
+            The content of an ONNX file.
         """
         from onnx import TensorProto, helper
 
@@ -49,6 +75,6 @@ class Graph:
         y = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", dimensions])
         graph = helper.make_graph(self._nodes, "network", [x], [y], self._constants)
         opset = [helper.make_opsetid("", OPSET)]
-        return helper.make_model(
-            graph, opset_imports=opset, ir_version=IR
-        ).SerializeToString()
+        model = helper.make_model(graph, opset_imports=opset, ir_version=IR)
+        content: bytes = model.SerializeToString()
+        return content

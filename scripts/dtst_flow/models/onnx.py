@@ -1,4 +1,4 @@
-"""Opening ONNX models so that they give the same bytes again."""
+"""Opening ONNX models so that every run gives the same bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 CUDA = "CUDAExecutionProvider"
 
 PROVIDERS = {
-    # The default times several algorithms and keeps the fastest: another one each run.
+    # The default times several algorithms and keeps the fastest: each run another one.
     CUDA: {"cudnn_conv_algo_search": "HEURISTIC"},
     "CPUExecutionProvider": {},
 }
@@ -19,10 +19,13 @@ PROVIDERS = {
 
 
 def open_session(model: Path | bytes) -> InferenceSession:
-    """Load a model, a file or its content, on a CUDA device or else on the CPU.
+    """Load a model on a CUDA device, or else on the CPU.
 
     It runs on one CPU thread: sums then have one order, and jobs that run side by
-    side, not threads, fill the cores.
+    side, not threads, use the cores.
+
+    Args:
+        model: A file, or its content.
     """
     import onnxruntime
 

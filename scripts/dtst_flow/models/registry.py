@@ -1,8 +1,8 @@
 """The models the workflow knows, as data.
 
-Every file is pinned by its sha256; download addresses name a fixed revision, so
-that what lies behind one cannot change unnoticed. Licences bind whoever uses the
-weights and are shown before they are fetched.
+Every file is pinned by its sha256. Download addresses name a fixed revision, so that
+their content cannot change unnoticed. Licences bind whoever uses the weights and are
+shown before they are fetched.
 """
 
 from dataclasses import dataclass
@@ -51,15 +51,18 @@ _DLIB_LICENCE = "CC0-1.0"
 class Model:
     """One file of weights.
 
-    name      what the workflow and the user call it
-    purpose   what it does, in a few words
-    file      its file name in a models folder
-    sha256    of the content, 64 hexadecimal digits
-    size      bytes
-    licence   of the weights, with what they were trained on where that restricts their use
-    sources   download addresses, tried in order
-    package   folder of an installed Python package that carries the file ("package/folder")
-    other     name of the same model in another form, used where this file is missing
+    Attributes:
+        name: What the workflow and the user call it.
+        purpose: What it does, in a few words.
+        file: Its file name in a models folder.
+        sha256: Digest of the content, 64 hexadecimal digits.
+        size: Bytes.
+        licence: Licence of the weights, with the training data where that restricts
+            their use.
+        sources: Download addresses, tried in order.
+        package: Folder of an installed Python package that contains the file, as
+            "package/folder".
+        other: Name of the same model in another form, used where this file is missing.
     """
 
     name: str

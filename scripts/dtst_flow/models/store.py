@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +15,9 @@ from dtst_flow.models.registry import MODELS, Model
 class Weights:
     """A model's weights on disk.
 
-    path      the file
-    digest    sha256 of its content, 64 hexadecimal digits
+    Attributes:
+        path: The file.
+        digest: sha256 of its content, 64 hexadecimal digits.
     """
 
     path: Path
@@ -25,17 +27,22 @@ class Weights:
 def resolve(name: str, weights: str | Path | None = None) -> Weights:
     """Find a model's weights on this machine.
 
-    `weights` is a file the user chose: taken as it is, known by its own digest.
-    Without it the first of these places that has the registered file counts, and
-    what lies there must have the registered content:
+    Without a file that the user chose, the first of these places that has the
+    registered file counts, and that file must have the registered content:
 
     1. the folder that the environment variable DTST_MODELS names,
     2. ``~/.cache/dtst-flow/models`` (below XDG_CACHE_HOME where that is set),
-    3. the installed Python package that carries it,
+    3. the installed Python package that contains it,
     4. these places again for the same model in another form, if there is one.
 
-    Raises ModelMissing, WrongContent, or ModelError for a name that is not
-    registered or a file that cannot be read.
+    Args:
+        name: The model's name in the registry.
+        weights: A file that the user chose; it is taken as it is, with its own digest.
+
+    Raises:
+        ModelMissing: The file is in none of the places.
+        WrongContent: A file there has other content than the registered one.
+        ModelError: The name is not registered, or the file cannot be read.
     """
     model = find(name)
     if weights is not None:
@@ -47,31 +54,44 @@ def resolve(name: str, weights: str | Path | None = None) -> Weights:
     raise ModelMissing(_advice(model))
 
 
-def resolve_all(wanted: dict[str, str | Path | None]) -> list[Weights]:
-    """`resolve` several models: name -> the file to use instead, or None.
+def resolve_all(wanted: Mapping[str, str | Path | None]) -> list[Weights]:
+    """Find the weights of several models, as `resolve` does for one.
 
-    Raises ModelError, which tells of all that cannot be had.
+    Args:
+        wanted: A model's name -> the file that the user chose, or None.
+
+    Raises:
+        ModelError: Some cannot be found; the message tells of all of them.
     """
-    found, faults = [], []
+    resolved, faults = [], []
     for name, weights in wanted.items():
         try:
-            found.append(resolve(name, weights))
+            resolved.append(resolve(name, weights))
         except ModelError as error:
             faults.append(str(error))
     if faults:
         raise ModelError("\n".join(faults))
-    return found
+    return resolved
 
 
 def find(name: str) -> Model:
-    """Look a model up by name. Raises ModelError, which lists the names there are."""
+    """Look a model up by its name in the registry.
+
+    Raises:
+        ModelError: The name is not registered; the message lists all that are.
+    """
     if name not in MODELS:
         raise ModelError(f"There is no model {name!r}. Known: {', '.join(MODELS)}.")
     return MODELS[name]
 
 
 def check(model: Model, path: Path) -> Weights:
-    """Return the weights at `path` if they are the registered ones, else raise WrongContent."""
+    """Make sure that a file has the registered content.
+
+    Raises:
+        WrongContent: It has other content.
+        ModelError: The file cannot be read.
+    """
     digest = sha256(path)
     if digest != model.sha256:
         raise WrongContent(
@@ -85,7 +105,11 @@ def check(model: Model, path: Path) -> Weights:
 
 
 def sha256(path: Path) -> str:
-    """Digest of a file's content. Raises ModelError where it cannot be read."""
+    """Compute the digest of a file's content.
+
+    Raises:
+        ModelError: The file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -94,18 +118,19 @@ def sha256(path: Path) -> str:
 
 
 def models_folder() -> Path | None:
-    """The folder DTST_MODELS names, if it is set."""
+    """Return the folder that DTST_MODELS names, if it is set."""
     folder = os.environ.get("DTST_MODELS")
     return Path(folder).expanduser() if folder else None
 
 
 def cache_folder() -> Path:
-    """Where downloads lie unless DTST_MODELS says otherwise."""
+    """Return the folder of downloads, where DTST_MODELS names no other."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "dtst-flow" / "models"
 
 
 def _chosen(model: Model, path: Path) -> Weights:
+    """Take the file that the user chose for a model."""
     if not path.is_file():
         raise ModelMissing(
             f"The weights chosen for {model.name} are not a file: {path}"
@@ -114,26 +139,26 @@ def _chosen(model: Model, path: Path) -> Weights:
 
 
 def _forms(model: Model) -> list[Model]:
-    """A model and the form of it that may stand in for it."""
+    """Return a model and the form of it that may be used instead."""
     return [model, MODELS[model.other]] if model.other else [model]
 
 
 def _places(model: Model) -> list[Path]:
-    """Where a model's file may lie, in order."""
+    """List where a model's file may be, in order."""
     folders = [models_folder(), cache_folder(), _package_folder(model)]
     return [folder / model.file for folder in folders if folder is not None]
 
 
 def _package(model: Model) -> tuple[str, str]:
-    """Name of the package that carries a model's file, and the folder inside it."""
+    """Return the name of the package with a model's file, and the folder inside it."""
     name, _, folder = model.package.partition("/")
     return name, folder
 
 
 def _package_folder(model: Model) -> Path | None:
-    """The folder of the installed package that carries the file, found without importing it.
+    """Find the folder of the installed package with the file, without importing it.
 
-    Importing runs code of the package's own: face_recognition_models wants
+    An import runs the package's own code: face_recognition_models wants
     pkg_resources, which newer setuptools lack.
     """
     name, folder = _package(model)
@@ -144,7 +169,7 @@ def _package_folder(model: Model) -> Path | None:
 
 
 def _advice(model: Model) -> str:
-    """Say what is missing, where it was looked for, and how to get it."""
+    """Say what is missing, where the file may be, and how to get it."""
     places = [str(path) for form in _forms(model) for path in _places(form)]
     if models_folder() is None:
         places.insert(0, "the folder that DTST_MODELS names (not set)")
@@ -158,7 +183,7 @@ def _advice(model: Model) -> str:
 
 
 def _remedy(model: Model) -> str:
-    """The command that brings a model's weights to this machine."""
+    """Return the command that brings a model's weights to this machine."""
     if model.sources:
         names = " or ".join(form.name for form in _forms(model))
         return f"dtst models fetch {names}"

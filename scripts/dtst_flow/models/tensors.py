@@ -5,11 +5,15 @@ import json
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dtst_flow.models.errors import ModelError
+
+Tensors = dict[str, NDArray[np.float32]]
+"""Name of a tensor -> the tensor."""
 
 DTYPES = {
     "DoubleStorage": "<f8",
@@ -18,7 +22,6 @@ DTYPES = {
     "LongStorage": "<i8",
 }
 """PyTorch's types of storage -> what their bytes are."""
-
 
 SAFE_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 """The safetensors format's types -> what their bytes are."""
@@ -30,8 +33,13 @@ class BadWeights(ModelError):
 
 @dataclass(frozen=True)
 class Tensor:
-    """Where a tensor lies: the key of its storage, and in that, counted in elements,
-    its start, shape and strides.
+    """Where a tensor is in a file.
+
+    Attributes:
+        storage: Key of its storage.
+        start: Index of its first element in the storage.
+        shape: Elements along each axis.
+        strides: Elements from one to the next along each axis.
     """
 
     storage: str
@@ -39,9 +47,16 @@ class Tensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    def array(self, content: bytes, dtype: np.dtype) -> np.ndarray:
-        """The tensor as contiguous float32. Raises TypeError or ValueError if it
-        reaches outside of its storage's content.
+    def array(self, content: bytes, dtype: np.dtype[Any]) -> NDArray[np.float32]:
+        """Copy the tensor into a contiguous array.
+
+        Args:
+            content: The bytes of its storage.
+            dtype: The type of the storage's elements.
+
+        Raises:
+            TypeError: The tensor reaches outside of its storage.
+            ValueError: Likewise.
         """
         size = dtype.itemsize
         strides = [step * size for step in self.strides]
@@ -49,10 +64,13 @@ class Tensor:
         return np.array(view, np.float32, order="C")
 
 
-def read_pth(path: Path) -> dict[str, np.ndarray]:
+def read_pth(path: Path) -> Tensors:
     """Read a state dict that PyTorch saved before version 1.6: one stream of pickles.
 
-    Nothing that the file names is called. Returns float32 arrays. Raises BadWeights.
+    Nothing that the file names is called.
+
+    Raises:
+        BadWeights: The file is not such a state dict.
     """
     try:
         with path.open("rb") as file:
@@ -61,12 +79,17 @@ def read_pth(path: Path) -> dict[str, np.ndarray]:
         raise BadWeights(f"{path} holds no weights that can be read: {error}") from None
 
 
-def read_safetensors(path: Path, prefix: str = "") -> dict[str, np.ndarray]:
+def read_safetensors(path: Path, prefix: str = "") -> Tensors:
     """Read the tensors of a safetensors file whose names start with `prefix`.
 
     The format (github.com/huggingface/safetensors): eight bytes for the length of a
-    JSON header, the header, the tensors' bytes. Returns float32 arrays by the rest of
-    their names. Raises BadWeights.
+    JSON header, the header, the tensors' bytes.
+
+    Returns:
+        The tensors by the rest of their names.
+
+    Raises:
+        BadWeights: The file is not such a file.
     """
     try:
         content = np.memmap(path, np.uint8, mode="r")
@@ -81,20 +104,28 @@ def read_safetensors(path: Path, prefix: str = "") -> dict[str, np.ndarray]:
         raise BadWeights(f"{path} holds no weights that can be read: {error}") from None
 
 
-def _safe_tensor(content: np.ndarray, entry: dict) -> np.ndarray:
+def _safe_tensor(
+    content: NDArray[np.uint8], entry: dict[str, Any]
+) -> NDArray[np.float32]:
+    """Read one tensor.
+
+    Args:
+        content: The bytes of all tensors.
+        entry: What the header says of the tensor: {dtype, shape, data_offsets}.
+    """
     begin, end = entry["data_offsets"]
-    flat = content[begin:end].view(SAFE_DTYPES[entry["dtype"]])
+    flat: NDArray[Any] = content[begin:end].view(SAFE_DTYPES[entry["dtype"]])
     return flat.reshape(entry["shape"]).astype(np.float32)
 
 
-def _state_dict(file: IO[bytes]) -> dict[str, np.ndarray]:
-    """Read magic number, version, system; then tensors, keys of storages, and those."""
+def _state_dict(file: IO[bytes]) -> Tensors:
+    """Read magic number, version, system; then tensors, keys of storages, storages."""
     for _ in range(3):
         _Unpickler(file).load()
     reader = _Unpickler(file)
-    tensors = reader.load()
+    tensors: dict[str, Tensor] = reader.load()
     dtypes = {key: np.dtype(name) for key, name in reader.dtypes.items()}
-    contents = {}
+    contents: dict[str, bytes] = {}
     for key in _Unpickler(file).load():
         elements = int.from_bytes(file.read(8), "little")
         contents[key] = file.read(elements * dtypes[key].itemsize)
@@ -105,13 +136,17 @@ def _state_dict(file: IO[bytes]) -> dict[str, np.ndarray]:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Unpickles state dicts and nothing else; `dtypes` gathers those of the storages."""
+    """Unpickles state dicts and nothing else.
+
+    Attributes:
+        dtypes: Key of a storage -> the type of its elements, of all storages until now.
+    """
 
     def __init__(self, file: IO[bytes]):
         super().__init__(file)
         self.dtypes: dict[str, str] = {}
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -122,7 +157,9 @@ class _Unpickler(pickle.Unpickler):
             return DTYPES[name]
         raise pickle.UnpicklingError(f"it calls {module}.{name}")
 
-    def persistent_load(self, pid: tuple) -> str:
+    def persistent_load(self, pid: tuple[Any, ...]) -> str:
+        dtype: str
+        key: str
         _, dtype, key, *_ = pid
         self.dtypes[key] = dtype
         return key

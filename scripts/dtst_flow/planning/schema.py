@@ -2,8 +2,10 @@
 
 import difflib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import yaml
 
 from dtst_flow.utils.text import printable
 
@@ -14,14 +16,24 @@ MAX_SHOWN = 200
 """Characters shown of what is wrong, at most."""
 
 
+JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "null": (type(None),),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+"""Type of a JSON schema -> the types of YAML's values."""
+
+
 class BadSettings(Exception):
     """A setting that cannot be used; the message names it and says what would do."""
 
 
-def check(settings: dict, schema: dict) -> None:
+def check(settings: dict[str, Any], schema: dict[str, Any]) -> None:
     """Refuse settings that a JSON schema does, and what no schema can refuse.
 
-    Raises BadSettings, one line.
+    Raises:
+        BadSettings: In one line, what cannot be used.
     """
     for number, (name, value) in enumerate(_values(settings)):
         if number == MAX_VALUES:
@@ -36,15 +48,47 @@ def check(settings: dict, schema: dict) -> None:
         raise BadSettings(_sentence(error))
 
 
-def near(word: str, known: Any) -> str:
-    """A hint at what may have been meant, or what there is."""
+def read_texts(settings: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Read settings that came as text by the types that a JSON schema wants.
+
+    Snakemake hands over what stands inside of ``--config name='{...}'`` as text. Text that
+    is no value of the type wanted stays as it is, for `check` to refuse.
+    """
+    properties = schema.get("properties", {})
+    return {
+        name: _read_text(value, properties.get(name, {}))
+        for name, value in settings.items()
+    }
+
+
+def _read_text(value: Any, wanted: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return read_texts(value, wanted)
+    types = wanted.get("type", ())
+    types = {types} if isinstance(types, str) else set(types)
+    if (
+        not isinstance(value, str)
+        or "string" in types
+        or value in wanted.get("enum", ())
+    ):
+        return value
+    try:
+        meant = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return value
+    kinds = {name for name, kind in JSON_TYPES.items() if type(meant) in kind}
+    return meant if kinds & types or meant in wanted.get("enum", ()) else value
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return a hint at what may have been meant, or what there is."""
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; it has {', '.join(known)}"
 
 
-def _values(settings: dict) -> Iterator[tuple[str, Any]]:
+def _values(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield every value with the names that lead to it. Raises BadSettings."""
     todo: list[tuple[str, Any]] = [("", settings)]
     while todo:
@@ -62,18 +106,19 @@ def _values(settings: dict) -> Iterator[tuple[str, Any]]:
             todo += [(name, inner) for inner in value]
 
 
-def _validator(schema: dict):
+def _validator(schema: dict[str, Any]) -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    def is_whole(_, value: object) -> bool:
+    def is_whole(_: object, value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
 
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_whole)
-    return extend(Draft202012Validator, type_checker=types)(schema)
+    make: Any = extend
+    return make(Draft202012Validator, type_checker=types)(schema)
 
 
-def _sentence(error) -> str:
+def _sentence(error: Any) -> str:
     """A `jsonschema.ValidationError` in one line."""
     names = (part for part in error.absolute_path if isinstance(part, str))
     name = printable(".".join(names), MAX_SHOWN)

@@ -1,6 +1,6 @@
-"""The report: one HTML page that shows what a clustering found."""
+"""The report: one HTML page that shows the result of a clustering."""
 
 
 def place(bucket: str) -> str:
-    """Where the page about a bucket of clusters lies, below the dataset folder."""
+    """The path of the page about a bucket of clusters, below the dataset folder."""
     return f"report-{bucket.replace('/', '-')}.html"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 BLOCK = 4096
 """Rows that are compared with all centres at once, which bounds the memory."""
@@ -15,7 +16,7 @@ BLOCK = 4096
 
 @dataclass(frozen=True)
 class Near:
-    """A cluster and how far its centre is."""
+    """A cluster and the distance to its centre."""
 
     cluster: int
     distance: float
@@ -23,7 +24,7 @@ class Near:
 
 @dataclass(frozen=True)
 class Doubt:
-    """A member, how far its own centre is, and the nearest other one, if there is any."""
+    """A member, the distance to its own centre, and the nearest other one, if any."""
 
     row: int
     own: float
@@ -41,14 +42,20 @@ class Pair:
 class Facts:
     """The facts of one clustering.
 
-    vectors  (n, d) of any float type
-    groups   the rows of each cluster, (m,) int
+    Args:
+        vectors: (n, d) of any float type.
+        groups: The rows of each cluster, (m,).
 
-    centres     (k, d) float64, of length 1
-    neighbours  the nearest other cluster of each
+    Attributes:
+        vectors: (n, d), of length 1; zero where there is no direction.
+        groups: The rows of each cluster, (m,).
+        centres: (k, d) float64, of length 1.
+        neighbours: The nearest other cluster of each cluster.
     """
 
-    def __init__(self, vectors: np.ndarray, groups: Sequence[np.ndarray]):
+    def __init__(
+        self, vectors: NDArray[np.floating], groups: Sequence[NDArray[np.intp]]
+    ):
         self.vectors = unit(vectors)
         self.groups = groups
         sums = [self.vectors[rows].sum(axis=0, dtype=np.float64) for rows in groups]
@@ -60,17 +67,17 @@ class Facts:
         ]
         self.neighbours = nearest(self.centres, self.centres, np.arange(len(groups)))
 
-    def closest(self, rows: np.ndarray) -> list[Near | None]:
+    def closest(self, rows: NDArray[np.intp]) -> list[Near | None]:
         """The cluster whose centre is nearest to each row; None without any."""
         return nearest(self.vectors[rows], self.centres)
 
     def doubts(self, cluster: int) -> list[Doubt]:
         """The members of a cluster, the most doubtful first.
 
-        Doubtful are those that are hardly nearer to their own centre than to another:
-        by the difference of the two distances, the numerator of the simplified
-        silhouette (Hruschka, de Castro & Campello 2004). Where there is no other, by
-        the distance to their own.
+        A member is doubtful if it is hardly nearer to its own centre than to another.
+        What counts is the difference of the two distances, the numerator of the
+        simplified silhouette (Hruschka, de Castro & Campello 2004), or where there is no
+        other centre, the distance to its own.
         """
         rows, own = self.groups[cluster], self._own[cluster]
         others = nearest(self.vectors[rows], self.centres, np.full(len(rows), cluster))
@@ -86,43 +93,48 @@ class Facts:
 
         They are where the distance of their centres is at most twice the spread of the
         tighter one, the mean distance of its members to its centre. With the spreads of
-        both added up this is Davies & Bouldin's (1979) similarity of 1 or more; but
-        then one loose cluster resembles all others. It needs no threshold of a model's.
+        both added up this would be a similarity of 1 or more by Davies & Bouldin (1979);
+        but then one loose cluster resembles all others. No threshold that depends on the
+        model is needed.
         """
         near = self.neighbours[cluster]
         if near is None:
             return False
         spreads = self._own[cluster].mean(), self._own[near.cluster].mean()
-        return near.distance <= 2 * min(spreads)
+        return bool(near.distance <= 2 * min(spreads))
 
     def pairs(self) -> list[Pair]:
         """The clusters that are perhaps the same, the closest first."""
-        found = {
+        distances = {
             (min(i, near.cluster), max(i, near.cluster)): near.distance
             for i, near in enumerate(self.neighbours)
             if near and self.same(i)
         }
-        ordered = sorted(found.items(), key=lambda item: (item[1], item[0]))
+        ordered = sorted(distances.items(), key=lambda item: (item[1], item[0]))
         return [Pair(clusters, distance) for clusters, distance in ordered]
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
     """Rows brought to length 1; those that have no direction become zero."""
     vectors = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    directions: NDArray[np.floating] = vectors / np.where(lengths > 0, lengths, 1)
+    return directions
 
 
 def nearest(
-    rows: np.ndarray, centres: np.ndarray, own: np.ndarray | None = None
+    rows: NDArray[np.floating],
+    centres: NDArray[np.floating],
+    own: NDArray[np.intp] | None = None,
 ) -> list[Near | None]:
     """The nearest centre of each row.
 
-    rows     (m, d) float, of length 1; of those that are zero nothing is near
-    centres  (k, d) float, of length 1
-    own      (m,) int, a centre for each row that does not count
+    Args:
+        rows: (m, d), of length 1; nothing is near to those that are zero.
+        centres: (k, d), of length 1.
+        own: (m,), a centre for each row that does not count.
     """
-    found: list[Near | None] = []
+    neighbours: list[Near | None] = []
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
         at = np.arange(len(block))
@@ -131,11 +143,11 @@ def nearest(
             distances[at, own[start : start + BLOCK]] = np.inf
         distances[~block.any(axis=1)] = np.inf
         if not distances.shape[1]:
-            found += [None] * len(block)
+            neighbours += [None] * len(block)
             continue
         best = distances.argmin(axis=1)
-        found += [
+        neighbours += [
             Near(int(i), max(0.0, float(d))) if np.isfinite(d) else None
             for i, d in zip(best, distances[at, best], strict=True)
         ]
-    return found
+    return neighbours

@@ -1,8 +1,8 @@
 """The page itself: facts, thumbnails and names put into page.html.
 
-It is one file that asks for nothing else. What comes from the data is text to it: Jinja
-escapes it in HTML, `data` in scripts, and the content security policy lets no script
-run but the page's own.
+It is one file that loads nothing else. What comes from the data is only text: Jinja
+escapes it in HTML, `data` in scripts, and the content security policy lets no other
+script run than the page's own.
 """
 
 import base64
@@ -18,8 +18,9 @@ from markupsafe import Markup
 
 from dtst_flow import __version__
 from dtst_flow.cache.code_version import code_version
-from dtst_flow.report import facts, results, thumbnails
-from dtst_flow.report.facts import Near
+from dtst_flow.report import thumbnails
+from dtst_flow.report.facts import Facts, Near
+from dtst_flow.report.results import Cluster, Results, read
 from dtst_flow.utils.files import digest_file, digest_value, to_json, write_atomic
 
 HERE = Path(__file__).parent
@@ -31,14 +32,14 @@ PAIRS = 24
 """Pairs of clusters shown as perhaps the same, at most."""
 
 FAILURES = 500
-"""Failures listed of each stage, at most; all are in its failed.jsonl."""
+"""Failures listed for each stage, at most; all are in its failed.jsonl."""
 
 MARKS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
-"""What could end a script, as JSON spells it as well."""
+"""What could end a script -> how JSON can write it as well."""
 
 
 def version() -> str:
-    """Names the code that makes pages, the parts that are not Python included."""
+    """A digest of the code that makes pages, including the parts that are not Python."""
     parts = [digest_file(HERE / f"page.{kind}") for kind in ("html", "css", "js")]
     return digest_value([code_version(sys.modules[__name__]), parts])
 
@@ -46,21 +47,31 @@ def version() -> str:
 def write(bucket: str, output: str | Path, threads: int = 1) -> None:
     """Write the page about the clusters in a bucket; runs in the dataset folder.
 
-    Equal results give equal bytes, save that links lead from where the page lies.
-    Raises results.NoResult.
+    Equal results give equal bytes, except for links, which depend on the page's folder.
+
+    Args:
+        bucket: The bucket of the clusters.
+        output: The file to write.
+        threads: How many threads make thumbnails.
+
+    Raises:
+        NoResult: There are no clusters to show.
     """
-    found = results.read(bucket)
+    results = read(bucket)
     folder = Path(output).resolve().parent
-    write_atomic(output, render(found, bucket, os.path.relpath(".", folder), threads))
+    write_atomic(output, render(results, bucket, os.path.relpath(".", folder), threads))
 
 
-def render(found: results.Results, bucket: str, dataset: str, threads: int) -> bytes:
-    """The page as a file.
+def render(results: Results, bucket: str, dataset: str, threads: int) -> bytes:
+    """Make the content of the page.
 
-    dataset  its folder as seen from the page's
-    threads  to make thumbnails with
+    Args:
+        results: What to show.
+        bucket: The bucket of the clusters.
+        dataset: The path of the dataset folder, relative to the page's folder.
+        threads: How many threads make thumbnails.
     """
-    look = Look(found, dataset, threads)
+    view = View(results, dataset, threads)
     style, script = ((HERE / f"page.{kind}").read_text() for kind in ("css", "js"))
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -73,13 +84,13 @@ def render(found: results.Results, bucket: str, dataset: str, threads: int) -> b
     page = environment.get_template("page.html").render(
         bucket=bucket,
         dataset=Path.cwd().name,
-        parameters={k: v for k, v in found.parameters.items() if v is not None},
-        images=len(found.rows),
-        grouped=len(found.rows) - len(found.noise),
-        noise=look.noise(),
-        clusters=look.clusters(),
-        pairs=look.pairs(),
-        stages=found.stages,
+        parameters={k: v for k, v in results.parameters.items() if v is not None},
+        images=len(results.rows),
+        grouped=len(results.rows) - len(results.noise),
+        noise=view.noise(),
+        clusters=view.clusters(),
+        pairs=view.pairs(),
+        stages=results.stages,
         failures=FAILURES,
         style=Markup(style),
         style_hash=content_hash(style),
@@ -90,43 +101,50 @@ def render(found: results.Results, bucket: str, dataset: str, threads: int) -> b
     return page.encode()
 
 
-class Look:
+class View:
     """What page.html shows of results: clusters and images as plain mappings.
 
-    An image is {url, path, thumbnail, burst}, and what is said of it.
+    An image is {url, path, thumbnail, burst}, and what else is known about it.
+
+    Args:
+        results: What to show.
+        dataset: The path of the dataset folder, relative to the page's folder.
+        threads: How many threads make thumbnails.
     """
 
-    def __init__(self, found: results.Results, dataset: str, threads: int):
-        self.found = found
+    def __init__(self, results: Results, dataset: str, threads: int):
+        self.results = results
         self.dataset = dataset
-        self.facts = facts.Facts(found.vectors, found.groups)
-        self._small = thumbnails.make(found.rows, thumbnails.SMALL, threads)
-        medoids = [found.rows[members[0]] for members in found.groups]
+        self.facts = Facts(results.vectors, results.groups)
+        self._small = thumbnails.make(results.rows, thumbnails.SMALL, threads)
+        medoids = [results.rows[members[0]] for members in results.groups]
         self._large = thumbnails.make(medoids, thumbnails.LARGE, threads)
 
-    def image(self, row: int, **said: Any) -> dict:
-        """An image of the results, by its row."""
-        path = self.found.rows[row]["path"]
+    def image(self, row: int, **more: Any) -> dict[str, Any]:
+        """An image of the results, by its row, and what else is known about it."""
+        path = self.results.rows[row]["path"]
         return {
             "url": quote(os.fsencode(os.path.join(self.dataset, path))),
             "path": text(path),
             "thumbnail": self._small[row],
-            "burst": self.found.bursts.get(path),
-        } | said
+            "burst": self.results.bursts.get(path),
+        } | more
 
-    def medoid(self, cluster: int) -> dict:
+    def medoid(self, cluster: int) -> dict[str, Any]:
         """The medoid of a cluster, large."""
         large = self._large[cluster]
-        return self.image(int(self.found.groups[cluster][0]), thumbnail=large)
+        return self.image(int(self.results.groups[cluster][0]), thumbnail=large)
 
-    def near(self, near: Near | None) -> dict | None:
+    def near(self, near: Near | None) -> dict[str, str] | None:
         """A cluster that is near something, by its label."""
-        return near and {
-            "label": label(self.found.clusters[near.cluster]),
+        if near is None:
+            return None
+        return {
+            "label": label(self.results.clusters[near.cluster]),
             "distance": distance(near.distance),
         }
 
-    def clusters(self) -> list[dict]:
+    def clusters(self) -> list[dict[str, Any]]:
         """The clusters, the largest first."""
         return [
             {
@@ -142,31 +160,31 @@ class Look:
                 "members": [
                     self.image(int(row), note=distance(member["distance"]))
                     for row, member in zip(
-                        self.found.groups[i], cluster["members"], strict=True
+                        self.results.groups[i], cluster["members"], strict=True
                     )
                 ],
             }
-            for i, cluster in enumerate(self.found.clusters)
+            for i, cluster in enumerate(self.results.clusters)
         ]
 
-    def _doubtful(self, cluster: int) -> list[dict]:
-        medoid = self.found.groups[cluster][0]
+    def _doubtful(self, cluster: int) -> list[dict[str, Any]]:
+        medoid = self.results.groups[cluster][0]
         doubts = [d for d in self.facts.doubts(cluster) if d.row != medoid]
         return [
             self.image(d.row, note=distance(d.own), near=self.near(d.other))
             for d in doubts[:DOUBTFUL]
         ]
 
-    def pairs(self) -> list[dict]:
+    def pairs(self) -> list[dict[str, Any]]:
         """The clusters that are perhaps the same, with their medoids."""
         return [
             {
                 "distance": distance(pair.distance),
                 "clusters": [
                     {
-                        "label": label(self.found.clusters[i]),
-                        "name": self.found.clusters[i].get("name"),
-                        "medoid": self.image(int(self.found.groups[i][0])),
+                        "label": label(self.results.clusters[i]),
+                        "name": self.results.clusters[i].get("name"),
+                        "medoid": self.image(int(self.results.groups[i][0])),
                     }
                     for i in pair.clusters
                 ],
@@ -174,33 +192,34 @@ class Look:
             for pair in self.facts.pairs()[:PAIRS]
         ]
 
-    def noise(self) -> list[dict]:
+    def noise(self) -> list[dict[str, Any]]:
         """The images in no cluster, those nearest to one first."""
-        near = self.facts.closest(self.found.noise)
+        near = self.facts.closest(self.results.noise)
         far = [n.distance if n else float("inf") for n in near]
         order = sorted(range(len(near)), key=lambda i: (far[i], i))
         return [
-            self.image(int(self.found.noise[i]), near=self.near(near[i])) for i in order
+            self.image(int(self.results.noise[i]), near=self.near(near[i]))
+            for i in order
         ]
 
 
-def label(cluster: dict) -> str:
-    """What a cluster is called: its folder, also where that is not laid out."""
+def label(cluster: Cluster) -> str:
+    """The name of a cluster's folder, also where that is not laid out."""
     return f"{cluster['rank']:03d}"
 
 
 def distance(value: float) -> str:
-    """A distance as it is shown."""
+    """A distance as the page shows it."""
     return f"{value:.2f}"
 
 
 def text(value: Any) -> str:
-    """Text that can be encoded: of a name that is not UTF-8, what is readable."""
+    """Text that can be encoded; of a name that is not UTF-8, the readable part."""
     return str(value).encode("utf-8", "replace").decode()
 
 
 def data(value: Any) -> Markup:
-    """JSON that can stand in a script, whatever is in it."""
+    """JSON that is safe in a script, whatever is in it."""
     content = to_json(value).decode()
     for character, spelling in MARKS.items():
         content = content.replace(character, spelling)

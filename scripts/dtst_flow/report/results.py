@@ -1,9 +1,12 @@
-"""What a finished run left, read for the report. Paths are relative to the dataset."""
+"""The results of a finished run, for the report. Paths are relative to the dataset."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.containment import is_relative
@@ -20,61 +23,70 @@ class NoResult(Exception):
 class Stage:
     """What one stage said.
 
-    bucket    the bucket it made, None for sidecars
-    failures  {path, reason} of what it could not process
+    Attributes:
+        bucket: The bucket it made, None for sidecars.
+        said: The sentences of its summary.
+        failures: {path, reason} of each image that it could not process.
     """
 
     bucket: str | None
     said: list[str]
-    failures: list[dict]
+    failures: list[dict[str, str]]
+
+
+class Member(TypedDict):
+    """An image of a cluster, and its cosine distance to the medoid."""
+
+    path: str
+    distance: float
+
+
+class Cluster(TypedDict):
+    """A cluster of clusters.json, as far as the report shows it."""
+
+    id: str | None
+    name: str | None
+    rank: int
+    folder: str | None
+    size: int
+    members: list[Member]
 
 
 @dataclass(frozen=True)
 class Results:
     """One clustering and how it came about.
 
-    parameters  those of the clustering
-    clusters    as in clusters.json, the largest first
-    rows        {path, digest, …} of every image, in the order of `vectors`
-    vectors     (n, d) float32
-    groups      the rows of each cluster, nearest to its medoid first, (m,) int
-    noise       rows that are in no cluster, (k,) int
-    bursts      the first of a row of near duplicates -> how many they are
-    stages      the clustering last
+    Attributes:
+        parameters: The parameters of the clustering.
+        clusters: As in clusters.json, the largest first.
+        rows: {path, digest, …} of every image, in the order of `vectors`.
+        vectors: (n, d) float32.
+        groups: The rows of each cluster, nearest to its medoid first, (m,) int.
+        noise: Rows that are in no cluster, (k,) int.
+        bursts: The first of a set of near duplicates -> how many they are.
+        stages: The stages, the clustering last.
     """
 
-    parameters: dict
-    clusters: list[dict]
-    rows: list[dict]
-    vectors: np.ndarray
-    groups: list[np.ndarray]
-    noise: np.ndarray
+    parameters: dict[str, Any]
+    clusters: list[Cluster]
+    rows: list[dict[str, Any]]
+    vectors: NDArray[np.floating]
+    groups: list[NDArray[np.intp]]
+    noise: NDArray[np.intp]
     bursts: dict[str, int]
     stages: list[Stage]
 
 
 def read(bucket: str) -> Results:
-    """Read the clustering that lies in a bucket. Raises NoResult."""
+    """Read the clustering in a bucket.
+
+    Raises:
+        NoResult: There is none, or it cannot be used; the message says what would help.
+    """
     path = Path(bucket) / "clusters.json"
     state = state_of(bucket)
     try:
-        found = read_json(path)
-        shards = sorted(inventory.shards(state / "inventory"))
-        tables = [str(state / "embeddings" / f"{shard}.jsonl") for shard in shards]
-        arrays = [str(state / "embeddings" / f"{shard}.npy") for shard in shards]
-        rows, vectors = _compared(*gather(tables, arrays))
-        at = {row["path"]: i for i, row in enumerate(rows)}
-        clusters = [_cluster(rank, c) for rank, c in enumerate(found["clusters"])]
-        return Results(
-            parameters=dict(found["parameters"]),
-            clusters=clusters,
-            rows=rows,
-            vectors=vectors,
-            groups=[_rows_of(cluster["members"], at) for cluster in clusters],
-            noise=_rows_of(found["noise"], at),
-            bursts={p[0]: len(p) for p in found.get("near_duplicates", ())},
-            stages=_stages(bucket),
-        )
+        return _read(path, state, bucket)
     except FileNotFoundError as error:
         raise NoResult(
             f"no clusters are in {bucket!r} yet ({error.filename} is missing); "
@@ -91,6 +103,27 @@ def read(bucket: str) -> Results:
         raise _unusable(path, state, error) from error
 
 
+def _read(path: Path, state: Path, bucket: str) -> Results:
+    """`read`, with the errors of all that can be missing or wrong."""
+    content = read_json(path)
+    shards = sorted(inventory.shards(state / "inventory"))
+    tables = [str(state / "embeddings" / f"{shard}.jsonl") for shard in shards]
+    arrays = [str(state / "embeddings" / f"{shard}.npy") for shard in shards]
+    rows, vectors = _compared(*gather(tables, arrays))
+    numbers = {row["path"]: i for i, row in enumerate(rows)}
+    clusters = [_cluster(rank, c) for rank, c in enumerate(content["clusters"])]
+    return Results(
+        parameters=dict(content["parameters"]),
+        clusters=clusters,
+        rows=rows,
+        vectors=vectors,
+        groups=[_rows_of(cluster["members"], numbers) for cluster in clusters],
+        noise=_rows_of(content["noise"], numbers),
+        bursts={p[0]: len(p) for p in content.get("near_duplicates", ())},
+        stages=_stages(bucket),
+    )
+
+
 class _OtherImages(Exception):
     """An image that was not compared."""
 
@@ -102,8 +135,14 @@ def _unusable(path: Path, state: Path, error: Exception) -> NoResult:
     )
 
 
-def _compared(rows: list[dict], vectors: np.ndarray) -> tuple[list[dict], np.ndarray]:
-    """Rows and vectors as they are. Raises ValueError for what is none of a dataset's."""
+def _compared(
+    rows: list[dict[str, Any]], vectors: NDArray[np.floating]
+) -> tuple[list[dict[str, Any]], NDArray[np.floating]]:
+    """Rows and vectors as they are.
+
+    Raises:
+        ValueError: They are not those of a dataset.
+    """
     for row in rows:
         if not is_relative(row["path"]) or not isinstance(row["digest"], str):
             raise ValueError(f"{row['path']!r} is no image of the dataset")
@@ -112,9 +151,9 @@ def _compared(rows: list[dict], vectors: np.ndarray) -> tuple[list[dict], np.nda
     return rows, vectors
 
 
-def _cluster(rank: int, cluster: dict) -> dict:
-    """A cluster of clusters.json, as far as the report tells of it."""
-    members = [
+def _cluster(rank: int, cluster: Mapping[str, Any]) -> Cluster:
+    """A cluster of clusters.json, as far as the report shows it."""
+    members: list[Member] = [
         {"path": member["path"], "distance": float(member["distance"])}
         for member in cluster["members"]
     ]
@@ -130,20 +169,25 @@ def _cluster(rank: int, cluster: dict) -> dict:
     }
 
 
-def _rows_of(members: list[dict], at: dict[str, int]) -> np.ndarray:
+def _rows_of(
+    members: Iterable[Mapping[str, Any]], numbers: Mapping[str, int]
+) -> NDArray[np.intp]:
+    """The rows of images, given the number of each path's row."""
+    rows = []
     for member in members:
-        if member["path"] not in at:
+        if member["path"] not in numbers:
             raise _OtherImages(repr(member["path"]))
-    return np.array([at[member["path"]] for member in members], dtype=int)
+        rows.append(numbers[member["path"]])
+    return np.array(rows, dtype=int)
 
 
 def _stages(bucket: str) -> list[Stage]:
     """What the stages said; of those that cluster, only the one that made this bucket."""
     buckets = STATE / "buckets"
-    told = sorted(path.parent for path in buckets.rglob("summary.json"))
+    states = sorted(path.parent for path in buckets.rglob("summary.json"))
     last = state_of(bucket)
-    before = [p for p in told if p != last and not (p / "embeddings").exists()]
-    return [_stage(path) for path in (*before, last) if path in told]
+    before = [p for p in states if p != last and not (p / "embeddings").exists()]
+    return [_stage(path) for path in (*before, last) if path in states]
 
 
 def _stage(state: Path) -> Stage:

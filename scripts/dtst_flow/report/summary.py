@@ -8,21 +8,23 @@ from dtst_flow.utils.files import read_json, read_table
 from dtst_flow.utils.text import printable
 
 MAX_SHOWN = 3
-"""Failures named in full; all are in the list that is pointed to."""
+"""Failures that are shown; all are in the list that the summary names."""
 
 
 def written_at(buckets: dict[str, str]) -> dict[str, int]:
-    """When the stages that have a summary wrote it: stage -> ns."""
+    """When the stages that have a summary wrote it, stage -> ns."""
     paths = {stage: _path(bucket) for stage, bucket in buckets.items()}
     return {s: path.stat().st_mtime_ns for s, path in paths.items() if path.exists()}
 
 
 def summary(buckets: dict[str, str], before: dict[str, int] | None = None) -> str:
-    """Sum up a run from what its jobs left.
+    """Sum up a run from the files of its jobs.
 
-    buckets  stage -> the bucket it makes, in order; a hidden one is no folder, that stage
-             writes sidecars
-    before   what `written_at` gave when the run began: summaries since then only
+    Args:
+        buckets: Stage -> the bucket it makes, in order; a hidden one is not a folder, its
+            stage writes sidecars.
+        before: What `written_at` returned when the run began, to leave out summaries that
+            were not written since.
     """
     lines = []
     for stage, when in written_at(buckets).items():
@@ -54,8 +56,8 @@ def _failures(path: Path) -> list[str]:
 
 
 def _computed() -> list[str]:
-    """How many images this run's jobs computed, of those that they looked at."""
-    rules: dict[str, Counter] = {}
+    """How many images this run's jobs computed, of those that they processed."""
+    rules: dict[str, Counter[str]] = {}
     for path in sorted(PROGRESS.glob("*.json")):
         rule = path.name.partition(".")[0]
         rules.setdefault(rule, Counter()).update(read_json(path))

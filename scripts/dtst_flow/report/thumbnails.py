@@ -1,10 +1,11 @@
-"""Thumbnails: small pictures as data URIs, each image's made once."""
+"""Thumbnails: small pictures as data URIs, made once for each image."""
 
 import base64
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from typing import Any
 
 from PIL import Image
 
@@ -18,36 +19,40 @@ SMALL = 128
 """The longer side in pixels: sharp at 96 on most screens, and about 1.5 KB."""
 
 LARGE = 320
-"""That of medoids."""
+"""The longer side of medoids, in pixels."""
 
 QUALITY = 50
-"""Of WebP, at half the size of a JPEG that looks alike."""
+"""Quality of WebP, at half the size of a JPEG that looks alike."""
 
 KIND = "data:image/webp;base64,"
 """How thumbnails begin."""
 
 
-def make(rows: Sequence[dict], side: int, threads: int) -> list[str | None]:
+def make(
+    rows: Sequence[Mapping[str, Any]], side: int, threads: int
+) -> list[str | None]:
     """The thumbnails of images, in their order; None for one that cannot be read.
 
-    rows  {path, digest} of each image
-    side  the longer side in pixels, at most
+    Args:
+        rows: {path, digest} of each image.
+        side: The longer side in pixels, at most.
+        threads: How many threads make them.
     """
     depends = {"side": side, "code": code_version(sys.modules[__name__])}
     cache = Records(RECORDS / "thumbnails", depends, f"side{side}")
-    found = [cache.get(row["digest"]) for row in rows]
-    new = [i for i, known in enumerate(found) if not str(known).startswith(KIND)]
+    thumbnails: list[str | None] = [cache.get(row["digest"]) for row in rows]
+    new = [i for i, known in enumerate(thumbnails) if not str(known).startswith(KIND)]
     with ThreadPoolExecutor(threads) as pool:
         made = pool.map(lambda i: _make(rows[i], side), new)
         for i, (thumbnail, unchanged) in zip(new, made, strict=True):
-            found[i] = thumbnail
+            thumbnails[i] = thumbnail
             if unchanged:
                 cache.put(rows[i]["digest"], thumbnail)
     cache.compact()
-    return found
+    return thumbnails
 
 
-def _make(row: dict, side: int) -> tuple[str | None, bool]:
+def _make(row: Mapping[str, Any], side: int) -> tuple[str | None, bool]:
     """A thumbnail, and whether the image is still the one that was listed."""
     try:
         thumbnail = encode(row["path"], side)
@@ -57,7 +62,11 @@ def _make(row: dict, side: int) -> tuple[str | None, bool]:
 
 
 def encode(path: str, side: int) -> str:
-    """An image made small, as a data URI. Raises UnreadableImage."""
+    """A small picture of an image, as a data URI.
+
+    Raises:
+        UnreadableImage: The file is not an image that can be decoded.
+    """
     image = Image.fromarray(decode.read(path, least=side))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = BytesIO()

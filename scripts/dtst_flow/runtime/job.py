@@ -1,4 +1,4 @@
-"""What every job does around its work: log, tell how far it is, note what became of images."""
+"""What every job does around its work: log, and note what became of each image."""
 
 import logging
 import os
@@ -8,23 +8,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
-from dtst_flow.dataset.state import JOBS, PROGRESS
+from dtst_flow.dataset.manifest import ManifestRow, read_manifest
+from dtst_flow.dataset.state import JOBS
 from dtst_flow.models.errors import ModelError
 from dtst_flow.runtime import verified_read, watchdog
-from dtst_flow.runtime.meter import Meter
 from dtst_flow.runtime.pool import Failed, Worker, each
-from dtst_flow.utils.files import (
-    DISK_ERRORS,
-    read_json,
-    read_table,
-    to_json,
-    write_atomic,
-)
+from dtst_flow.runtime.progress import Progress
+from dtst_flow.utils import gpu
+from dtst_flow.utils.files import DISK_ERRORS
 from dtst_flow.utils.text import printable_lines
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def running(snakemake: Any) -> Iterator[None]:
+    """Run a rule's script: keep its log, and hold it to the GPU that it was given.
+
+    Args:
+        snakemake: The object that Snakemake gives the script.
+    """
+    with logged(snakemake.log[0]):
+        if "gpu" in snakemake.resources.keys():  # noqa: SIM118, a Namedlist has no such `in`
+            gpu.hold(snakemake.resources.gpu)
+        yield
 
 
 @contextmanager
@@ -72,62 +81,38 @@ class _Printable(logging.Formatter):
         return printable_lines(super().format(record))
 
 
-class Progress:
-    """How far one job is, kept in a file for whoever watches.
-
-    rule, part  name the job
-    total       its number of images
-    at_once     images that are worked on at once, as the `Meter` has it
-    """
-
-    def __init__(self, rule: str, part: str, total: int, at_once: int = 1):
-        self.path = PROGRESS / f"{rule}.{part}.json"
-        self.meter = Meter(at_once)
-        # By an attempt in the same run that was cut off; a run begins without such files.
-        before = read_json(self.path)["computed"] if self.path.exists() else 0
-        self.counts = {"total": total, "done": 0, "computed": before, "failed": 0}
-        self._told = 0.0
-        self.tell()
-
-    def tick(self, computed: bool = False, failed: bool = False) -> None:
-        """Count one image as done."""
-        self.counts["done"] += 1
-        self.counts["computed"] += computed
-        self.counts["failed"] += failed
-        self.meter.tick(computed)
-        if monotonic() - self._told > 0.5:
-            self.tell()
-
-    def tell(self) -> None:
-        """Write the file, and beside it what the job has cost."""
-        self._told = monotonic()
-        write_atomic(self.path, to_json(self.counts))
-        self.meter.note(self.path)
-
-
 class Shard:
     """The images of one job, and what became of each of them.
 
-    rule      names the job, with the shard
-    manifest  the table of the shard's images
-    at_once   images that are worked on at once, as the `Meter` has it
-
-    rows  those of the manifest
+    Attributes:
+        name: The shard's.
+        rows: The images, as the manifest lists them.
     """
 
     def __init__(self, rule: str, manifest: str, at_once: int):
+        """Read the images.
+
+        Args:
+            rule: Names the job, with the shard.
+            manifest: The table of the shard's images.
+            at_once: Images that are worked on at once, as the `Meter` has it.
+        """
         self.name = Path(manifest).stem
         self._state = Path(manifest).parent.parent
-        self.rows = list(read_table(manifest))
+        self.rows: list[ManifestRow] = read_manifest(manifest)
         self._progress = Progress(rule, self.name, len(self.rows), at_once)
-        self._done: list[dict] = []
-        self._failures: list[dict] = []
+        self._done: list[dict[str, Any]] = []
+        self._failures: list[dict[str, Any]] = []
         self._changed: list[str] = []
 
-    def note(self, path: str, answer: dict | Failed | verified_read.Changed) -> None:
+    def note(
+        self, path: str, answer: dict[str, Any] | Failed | verified_read.Changed
+    ) -> None:
         """Note what became of an image.
 
-        answer  its row in the stage's table, and `computed`: whether that took work
+        Args:
+            path: The image's.
+            answer: Its row in the stage's table, and `computed`: whether that took work.
         """
         if isinstance(answer, Failed):
             row = {"path": path, "reason": answer.reason, **answer.cause}
@@ -141,10 +126,11 @@ class Shard:
             self._done.append({k: v for k, v in answer.items() if k != "computed"})
             self._progress.tick(computed)
 
-    def end(self) -> tuple[list[dict], list[dict]]:
-        """The rows of the stage's table and the failures {path, reason}, by path.
+    def end(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the rows of the stage's table and the failures {path, reason}, by path.
 
-        Raises SystemExit when images changed meanwhile.
+        Raises:
+            SystemExit: Images changed in the meantime.
         """
         self._progress.tell()
         verified_read.refuse(self._changed, self._state)
@@ -161,14 +147,21 @@ class Shard:
 
 
 def work(
-    rule: str, manifest: str, make: Callable[[], Worker], workers: int
-) -> tuple[list[dict], list[dict]]:
+    rule: str,
+    manifest: str,
+    make: Callable[[], Worker[ManifestRow, dict[str, Any]]],
+    workers: int,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Have a worker look at every image of a shard; what `Shard.end` returns.
 
-    make  builds the worker, which takes a row of the manifest and gives a row of the
-          stage's table, and `computed`
+    Args:
+        rule: Names the job, with the shard.
+        manifest: The table of the shard's images.
+        make: Builds the worker, which takes a row of the manifest and gives a row of the
+            stage's table, and `computed`.
+        workers: Processes that work on the images.
     """
     shard = Shard(rule, manifest, workers)
     for row, answer in each(make, shard.rows, workers):
-        shard.note(row["path"], answer)
+        shard.note(row.path, answer)
     return shard.end()

@@ -1,6 +1,6 @@
 """Measuring what a job costs: the time its images take, and the most memory it held.
 
-Each job keeps a note beside its progress, by which later runs are forecast.
+Each job keeps a note beside its progress file, from which later runs are forecast.
 """
 
 import os
@@ -14,17 +14,21 @@ from time import monotonic, time
 from dtst_flow.utils.files import to_json, write_atomic
 
 SUFFIX = ".cost"
-"""How the names of notes end."""
+"""The suffix of notes' file names."""
 
 BEGAN = time()
-"""When this process began, but for Python's own start."""
+"""When this process began, without Python's own start."""
 
 
 class Meter:
     """The clock of one job.
 
-    at_once  images that are worked on at once, in a batch or by workers: the first so
-             many that are computed also wait for their models and are not timed
+    Attributes:
+        at_once: Images that are processed at once, in a batch or by workers: the first so
+            many that are computed also wait for their models and are not timed.
+        computed: Images that were computed.
+        timed: Those of them that were timed.
+        seconds: The time that these took together.
     """
 
     def __init__(self, at_once: int = 1):
@@ -46,10 +50,12 @@ class Meter:
     def note(self, path: Path) -> None:
         """Write down what the job has cost so far, times in seconds and memory in bytes.
 
-        seconds  the `timed` images took together
-        memory   the most this process held
-        worker   the most that any of its workers held that have ended; a kernel may add
-                 what this process held when it began that worker
+        `seconds` is the time that the `timed` images took together, `memory` the most
+        that this process held. `worker` is the most that any of its workers held that
+        have ended; a kernel may add what this process held when it began that worker.
+
+        Args:
+            path: The progress file that the note is kept beside.
         """
         content = {
             "host": platform.node(),
@@ -68,9 +74,9 @@ def _peak() -> int:
     """The most memory this process held, in bytes."""
     if not sys.platform.startswith("linux"):
         return _in_bytes(resource.getrusage(resource.RUSAGE_SELF))
-    # What getrusage says there goes back to before this program was begun.
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) * 1024 if found else 0
+    # On Linux getrusage also counts what the process held before it ran this program.
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(peak[1]) * 1024 if peak else 0
 
 
 def _in_bytes(usage: resource.struct_rusage) -> int:

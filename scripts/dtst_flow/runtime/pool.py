@@ -1,7 +1,7 @@
-"""Work shared out to processes of their own: what kills one costs its task, not the job.
+"""Work in separate processes: what kills one costs its task, not the job.
 
-Each process hangs on a pipe that nobody else holds, so that its end, whatever the cause,
-shows as the end of the pipe, and that of the job ends its processes.
+Each process has a pipe that nobody else holds. So its end, whatever the cause, shows as
+the end of the pipe, and the end of the job ends its processes.
 """
 
 import faulthandler
@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from threading import Thread
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-from dtst_flow.dataset.ledger import ForeignFile
+from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.dataset.sidecars import BrokenSidecar
 from dtst_flow.imaging.decode import UnreadableImage
 from dtst_flow.models.errors import ModelError
@@ -28,10 +28,10 @@ from dtst_flow.utils.files import DISK_ERRORS
 SPAWN = multiprocessing.get_context("spawn")
 
 TASK_ERRORS = (UnreadableImage, BrokenSidecar, ForeignFile)
-"""Errors that cost the task at which they happen; any other is the job's."""
+"""Errors that make only their task fail; any other ends the job."""
 
 STARTS = 3
-"""When so many processes in a row die before they are ready, it is not by chance."""
+"""If so many processes in a row die before they are ready, it is not by chance."""
 
 PATIENCE = 10
 """Seconds that a process has to free its models before it is killed."""
@@ -40,56 +40,77 @@ MEMORY = "memory may have run out: use fewer workers or cores, or a smaller imag
 DAMAGE = "perhaps the file is damaged: save it anew, or take it out"
 
 
-class Worker(Protocol):
-    """Does the work on one task after another; holds the models it needs."""
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+Task_contra = TypeVar("Task_contra", contravariant=True)
+Answer_co = TypeVar("Answer_co", covariant=True)
 
-    def __call__(self, task: Any) -> Any: ...
 
-    def close(self) -> None: ...
+class Worker(Protocol[Task_contra, Answer_co]):
+    """Does the work of one task after another; holds the models it needs."""
+
+    def __call__(self, task: Task_contra, /) -> Answer_co:
+        """Do the work of a task and return its answer."""
+
+    def close(self) -> None:
+        """Free what the worker holds."""
 
 
 class WorkerError(Exception):
-    """A worker met an error of no single task's; the message is its traceback."""
+    """A worker met an error that is not of a single task; the message is its traceback."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The answer for a task that could not be done, why, and what of `cause_of`."""
+    """The answer for a task that could not be done.
+
+    Attributes:
+        reason: Why, in words.
+        cause: What `cause_of` returns.
+    """
 
     reason: str
-    cause: dict = field(default_factory=dict)
+    cause: dict[str, Any] = field(default_factory=dict)
 
 
 class Died(Failed):
-    """The process that was at the task died."""
+    """The process that worked on the task died."""
 
 
 @dataclass(frozen=True)
 class Raised:
-    """What a worker says when it meets an error of the job's."""
+    """What a worker sends when it meets an error that ends the job."""
 
     error: WorkerError | ModelError | OSError
 
 
 def each(
-    make: Callable[[], Worker],
-    tasks: Sequence[Any],
+    make: Callable[[], Worker[Task, Answer]],
+    tasks: Sequence[Task],
     workers: int = 1,
-    parts: Callable[[Any], list] = lambda task: [task],
-) -> Iterator[tuple[Any, Any]]:
-    """Yield every task with a worker's answer, Failed or Changed, as they come.
+    parts: Callable[[Task], Sequence[Task]] = lambda task: [task],
+) -> Iterator[tuple[Task, Answer | Failed | Changed]]:
+    """Have workers do every task.
 
-    A task whose process died is tried once more at the end, and alone, as the kernel
-    that runs out of memory does not always kill the one who took it.
+    A task whose process died is tried once more at the end, and alone, because a kernel
+    that runs out of memory does not always kill the process that took it.
 
-    make     builds a worker; called once in each process, must be picklable
-    workers  processes to use, at most
-    parts    splits a task whose process died into those to try
+    Args:
+        make: Builds a worker; called once in each process, must be picklable.
+        tasks: The tasks; none of them is None.
+        workers: How many processes to use, at most.
+        parts: Splits a task whose process died into the tasks to try.
 
-    Raises ModelError and WorkerError, and ends all processes, when a worker cannot load
-    its model, raises what else is not of its task, or cannot be started.
+    Yields:
+        Every task with the answer to it, Failed or Changed, as they come.
+
+    Raises:
+        ModelError: A worker cannot load its model. All processes end.
+        OSError: A worker met one of DISK_ERRORS. All processes end.
+        WorkerError: A worker raised what else is not of its task, or could not be
+            started. All processes end.
     """
-    again: list = []
+    again: list[Task] = []
     for task, answer in _share(make, tasks, workers):
         if isinstance(answer, Died):
             again += parts(task)
@@ -99,21 +120,21 @@ def each(
 
 
 def _share(
-    make: Callable[[], Worker], tasks: Sequence[Any], workers: int
-) -> Iterator[tuple[Any, Any]]:
+    make: Callable[[], Worker[Task, Answer]], tasks: Sequence[Task], workers: int
+) -> Iterator[tuple[Task, Answer | Failed | Changed]]:
     """`each`, every task tried once."""
     waiting = deque(tasks)
     crew = [_Process(make) for _ in range(min(workers, len(waiting)))]
-    lost = 0
+    deaths = 0  # in a row, of processes that were not ready yet
     try:
         while crew:
-            heard = wait([process.pipe for process in crew])
-            for process in [p for p in crew if p.pipe in heard]:
+            readable = wait([process.pipe for process in crew])
+            for process in [p for p in crew if p.pipe in readable]:
                 task, answer = process.task, process.receive()
                 dead = isinstance(answer, Died)
                 if task is None:
-                    lost = lost + 1 if dead else 0
-                    if lost == STARTS:
+                    deaths = deaths + 1 if dead else 0
+                    if deaths == STARTS:
                         raise WorkerError(
                             f"{STARTS} processes in a row died before they could work; "
                             f"the last {told(process.exitcode)}; {MEMORY}"
@@ -133,30 +154,37 @@ def _share(
             process.kill()
 
 
-class _Process:
+class _Process(Generic[Task]):
     """A process with a worker, seen from the job.
 
-    pipe  leads to it; something can be read there when it is ready, answers, or dies
-    task  what it is at; None until it is ready
+    Attributes:
+        pipe: Leads to it; something can be read there when it is ready, answers, or dies.
+        task: What it works on; None until it is ready.
     """
 
-    def __init__(self, make: Callable[[], Worker]):
+    def __init__(self, make: Callable[[], Worker[Task, Any]]):
         self.pipe, other_end = SPAWN.Pipe()
-        self.task: Any = None
+        self.task: Task | None = None
         self._process = SPAWN.Process(
             target=_serve, args=(other_end, make), daemon=True
         )
         self._process.start()
         other_end.close()
 
-    def give(self, task: Any) -> None:
+    def give(self, task: Task) -> None:
         """Let it begin with a task."""
         self.task = task
-        with suppress(OSError):  # it is dead, which `receive` will tell
+        with suppress(OSError):  # it is dead, which `receive` will show
             self.pipe.send(task)
 
     def receive(self) -> Any:
-        """Its answer; Died when there will be none. Raises ModelError, WorkerError."""
+        """Its answer to the task, None when it has become ready, Died when it is dead.
+
+        Raises:
+            ModelError: It cannot load its model.
+            OSError: It met one of DISK_ERRORS.
+            WorkerError: It met another error that is not of its task.
+        """
         try:
             answer = self.pipe.recv()
         except (EOFError, OSError):
@@ -170,8 +198,10 @@ class _Process:
 
     @property
     def exitcode(self) -> int:
-        """How it ended; minus the number of the signal that killed it."""
-        return self._process.exitcode
+        """How it ended, once it has; minus the number of the signal that killed it."""
+        code = self._process.exitcode
+        assert code is not None
+        return code
 
     def end(self) -> None:
         """Wait until it has freed its models and is gone."""
@@ -186,22 +216,22 @@ class _Process:
 
 
 def told(code: int) -> str:
-    """The end of a process in words, by its exit code; that of a signal is negative."""
+    """The end of a process in words, by its exit code; a signal's is negative."""
     if code >= 0:
         return f"ended with exit code {code}"
-    names = {known.value: f" ({known.name})" for known in signal.Signals}
+    names = {number.value: f" ({number.name})" for number in signal.Signals}
     return f"was killed by signal {-code}{names.get(-code, '')}"
 
 
-def _serve(pipe: Connection, make: Callable[[], Worker]) -> None:
-    """Work in a process of its own, until the job closes the pipe."""
+def _serve(pipe: Connection, make: Callable[[], Worker[Any, Any]]) -> None:
+    """Work in a separate process, until the job closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the job ends its processes
     faulthandler.enable()
     Thread(target=_end_with_job, daemon=True).start()
     try:
         worker = make()
         pipe.send(None)  # ready
-        for task in _given(pipe):
+        for task in _tasks(pipe):
             pipe.send(_answer(worker, task))
         worker.close()
     except MemoryError:
@@ -215,13 +245,13 @@ def _serve(pipe: Connection, make: Callable[[], Worker]) -> None:
         pipe.send(Raised(WorkerError(traceback.format_exc())))
 
 
-def _given(pipe: Connection) -> Iterator[Any]:
+def _tasks(pipe: Connection) -> Iterator[Any]:
     with suppress(EOFError):
         while True:
             yield pipe.recv()
 
 
-def _answer(worker: Worker, task: Any) -> Any:
+def _answer(worker: Worker[Task, Answer], task: Task) -> Answer | Failed | Changed:
     try:
         return worker(task)
     except TASK_ERRORS as error:
@@ -231,6 +261,8 @@ def _answer(worker: Worker, task: Any) -> Any:
 
 
 def _end_with_job() -> None:
-    """A job that is killed takes its processes along, in the midst of their task."""
-    multiprocessing.parent_process().join()
+    """End this process as soon as the job has ended, even in the middle of a task."""
+    job = multiprocessing.parent_process()
+    assert job is not None
+    job.join()
     os._exit(1)

@@ -10,11 +10,14 @@ import platform
 import shlex
 import shutil
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dtst_flow.dataset.state import STATE
+from dtst_flow.dataset.state import JOBS, STATE
+from dtst_flow.runtime import watchdog
 from dtst_flow.utils import locks
 from dtst_flow.utils.files import read_json, to_json, write_atomic
 
@@ -27,10 +30,11 @@ SNAKEMAKES = Path(".snakemake") / "locks"
 class RunInfo:
     """A run of the workflow.
 
-    host     the machine that it runs on, or did
-    pid      of its Snakemake
-    since    when it began, in local time
-    command  what the user typed
+    Attributes:
+        host: The machine that it runs on, or did.
+        pid: That of its Snakemake.
+        since: When it began, in local time.
+        command: What the user typed.
     """
 
     host: str
@@ -100,3 +104,67 @@ def is_locked(dataset: str | Path) -> bool:
 def unlock(dataset: str | Path) -> None:
     """Remove Snakemake's lock."""
     shutil.rmtree(Path(dataset) / SNAKEMAKES, ignore_errors=True)
+
+
+class DatasetBusy(Exception):
+    """A dataset folder cannot be had now; the message says why and what to do."""
+
+
+@contextmanager
+def held(
+    dataset: Path, unlock_it: bool, tell: Callable[[str], None]
+) -> Iterator[tuple[int, ...]]:
+    """Hold a dataset folder for a run, and clear what a killed one left.
+
+    Args:
+        dataset: The dataset folder.
+        unlock_it: Remove a lock as well of which nobody knows whether its run is at work.
+        tell: Called with a sentence about what was cleared.
+
+    Yields:
+        The file descriptors that hold it, also in a process that they are passed to.
+
+    Raises:
+        DatasetBusy: A run is at work there, or may be.
+    """
+    try:
+        lock = acquire(dataset)
+    except BlockingIOError:
+        run = current(dataset) or "another run, which has just begun"
+        raise DatasetBusy(f"{dataset} is in use by {run}") from None
+    try:
+        if is_locked(dataset):
+            _clear(dataset, unlock_it, lock is not None, tell)
+        (dataset / NOTE).unlink(missing_ok=True)
+        yield () if lock is None else (lock,)
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _clear(
+    dataset: Path, unlock_it: bool, certain: bool, tell: Callable[[str], None]
+) -> None:
+    """Remove Snakemake's lock, if its run is over.
+
+    Args:
+        dataset: The dataset folder.
+        unlock_it: Remove it in any case.
+        certain: Whether no run that could be seen from here is at work.
+        tell: Called with what was done.
+    """
+    run = current(dataset)
+    if not unlock_it and run is None:
+        raise DatasetBusy(
+            f"{dataset} is locked: another run is at work there, or one was killed. "
+            "If none is, run this again with --unlock."
+        )
+    if not unlock_it and not (certain and run and run.is_here):
+        raise DatasetBusy(
+            f"{dataset} is locked by {run}; whether that is still at work cannot be "
+            "told from here. If it is not, run this again with --unlock."
+        )
+    unlock(dataset)
+    tell(f"removed the lock of {run or 'an unknown run'}")
+    if not watchdog.wait(dataset / JOBS):
+        tell("jobs of it are still at work; going on beside them")

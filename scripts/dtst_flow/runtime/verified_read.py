@@ -1,61 +1,96 @@
-"""What a job reads of its images: the content that the inventory noted, or none.
+"""What a job reads of its images: the content that the inventory noted, or nothing.
 
-A record of other pixels, stored under the digest of those that were there before, would
-be wrong for ever once these come back.
+A record of other pixels, stored under the digest of the previous ones, would be wrong
+forever once those come back.
 """
 
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dtst_flow.dataset.inventory import DIGESTS
 from dtst_flow.imaging import decode
 from dtst_flow.utils.files import digest
 
 GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-"""What says that there is no file of a name any more."""
+"""Errors that say that there is no file of this name any more."""
 
 
 class Changed(Exception):
-    """An image that is no longer what the inventory noted of it."""
+    """An image that is no longer as the inventory noted it."""
 
 
 class Reading(Protocol):
     """The options of a stage that reads images."""
 
-    background: str
-    max_pixels: int
+    @property
+    def background(self) -> str:
+        """Colour that shows through transparent pixels, "#rrggbb"."""
+
+    @property
+    def max_pixels(self) -> int:
+        """An image of more pixels is refused."""
 
 
-def content(row: dict) -> bytes:
-    """The content of a manifest row's image. Raises Changed, UnreadableImage."""
+class Listed(Protocol):
+    """An image as the inventory lists it."""
+
+    @property
+    def path(self) -> str:
+        """Relative to the dataset folder."""
+
+    @property
+    def digest(self) -> str:
+        """That of its content."""
+
+
+def content(row: Listed) -> bytes:
+    """The content of a manifest row's image.
+
+    Raises:
+        Changed: The image is gone, or its content is not the one that was noted.
+        UnreadableImage: The system cannot read it.
+    """
     try:
-        found = Path(row["path"]).read_bytes()
+        data = Path(row.path).read_bytes()
     except GONE as error:
-        raise Changed(row["path"]) from error
+        raise Changed(row.path) from error
     except OSError as error:
         raise decode.UnreadableImage(f"cannot be read: {error.strerror}") from error
-    if digest(found) != row["digest"]:
-        raise Changed(row["path"])
-    return found
+    if digest(data) != row.digest:
+        raise Changed(row.path)
+    return data
 
 
-def read(row: dict, options: Reading) -> np.ndarray:
-    """Decode a manifest row's image, as `images.read`. Raises Changed, UnreadableImage."""
+def read(row: Listed, options: Reading) -> NDArray[np.uint8]:
+    """Decode a manifest row's image, as `decode.read`: (height, width, 3) RGB.
+
+    Raises:
+        Changed: The image is gone, or its content is not the one that was noted.
+        UnreadableImage: It cannot be read or decoded.
+    """
     return decode.read(content(row), options.background, max_pixels=options.max_pixels)
 
 
 def refuse(changed: list[str], state: Path) -> None:
-    """Raise SystemExit if images changed: before tables are written, so that the next run
-    works on the shard again.
+    """End the job if images changed.
 
-    state  the folder with the bucket's state; what it knows of their content goes
+    To be called before tables are written, so that the next run works on the shard again.
+
+    Args:
+        changed: The paths of images that changed.
+        state: The folder with the bucket's state; what it knows about the content of
+            images is deleted.
+
+    Raises:
+        SystemExit: Images changed.
     """
     if changed:
-        # In case that only the content changed, not size and time.
+        # In case only the content changed, not size and time.
         (state / DIGESTS).unlink(missing_ok=True)
-        told = "1 image" if len(changed) == 1 else f"{len(changed)} images"
+        count = "1 image" if len(changed) == 1 else f"{len(changed)} images"
         raise SystemExit(
-            f"{told} changed while the run was at work, first: {min(changed)!r}; run again"
+            f"{count} changed while the run was at work, first: {min(changed)!r}; run again"
         )

@@ -1,4 +1,4 @@
-"""Jobs whose Snakemake was killed: they end themselves, and the next run waits for that."""
+"""Jobs whose Snakemake was killed end themselves, and the next run waits for that."""
 
 import os
 import threading
@@ -9,10 +9,10 @@ from time import monotonic, sleep
 from dtst_flow.utils import locks
 
 SNAKEMAKE = "DTST_SNAKEMAKE"
-"""Environment variable that tells jobs the process that started them."""
+"""Environment variable with the number of the process that started the jobs."""
 
 INTERVAL = 0.3
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 def announce() -> None:
@@ -21,11 +21,12 @@ def announce() -> None:
 
 
 def watch(lock: str | Path) -> None:
-    """From now on end this job, as by a kill, soon after its Snakemake is gone.
-
-    lock  shared by all jobs as long as they live
+    """From now on end this job, as a kill would, soon after its Snakemake is gone.
 
     Does nothing in a process that no Snakemake started.
+
+    Args:
+        lock: The lock that all jobs share as long as they run.
     """
     if SNAKEMAKE not in os.environ:
         return
@@ -40,8 +41,8 @@ def watch(lock: str | Path) -> None:
 
 
 def _end_with(snakemake: int, parent: int) -> None:
-    # The parent is Snakemake or a shell of its own. One that nobody takes notice of after
-    # its end keeps its number, but no children.
+    # The parent is Snakemake or a shell that it started. A process that has ended but
+    # that nobody waited for keeps its number, but no children.
     while _is_there(snakemake) and os.getppid() == parent:
         sleep(INTERVAL)
     print(
@@ -61,7 +62,15 @@ def _is_there(process: int) -> bool:
 
 
 def wait(lock: str | Path, seconds: float = 10) -> bool:
-    """Wait until no job is left that shares the lock; returns whether that came true."""
+    """Wait until no job shares the lock any more.
+
+    Args:
+        lock: The lock that all jobs share as long as they run.
+        seconds: How long to wait.
+
+    Returns:
+        Whether no job shares it.
+    """
     deadline = monotonic() + seconds
     while True:
         try:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dtst_flow.cluster import constraints
-from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.embed import embedders
-from dtst_flow.embed.base import CLIP
-from dtst_flow.runtime.failures import first_of
+from dtst_flow.runtime.failures import fail_where_due
+from dtst_flow.stages import crops, embed
+from dtst_flow.stages.clustering import Clustering, Options, describe, sentences
+from dtst_flow.stages.contract import Row, Settings, Stage, options_of
 from dtst_flow.stages.layout import lay_out
 from dtst_flow.utils.files import (
     digest_value,
@@ -25,69 +30,96 @@ from dtst_flow.utils.files import (
 )
 
 if TYPE_CHECKING:
-    from dtst_flow.cluster.duplicates import Sets
-    from dtst_flow.cluster.groups import Group, Grouping
+    from dtst_flow.cluster.groups import Grouping
     from dtst_flow.cluster.history import Members
 
 log = logging.getLogger(__name__)
 
-LARGE = 0.3
-"""The share of all images from which on a cluster looks suspicious."""
+
+@dataclass(frozen=True)
+class ClusterJob:
+    """The files of the job, relative to the dataset folder in which it runs.
+
+    Attributes:
+        tables: What embed wrote, shard by shard.
+        arrays: The vectors of each table's rows.
+        failed: The images that could not be embedded, shard by shard.
+        summary: Written last: what to tell the user.
+        failures: Written: the row of every image that could not be embedded or laid out.
+    """
+
+    tables: list[str]
+    arrays: list[str]
+    failed: list[str]
+    summary: str
+    failures: str
 
 
 @dataclass(frozen=True)
-class Options:
-    """The parameters of cluster that its results depend on.
+class Handling:
+    """What to do besides, without effect on which images belong together.
 
-    model             a key of `embed.MODELS`
-    top               lay out only the largest so many clusters, None for all
-    min_cluster_size  fewer images do not make a cluster
-    min_samples       HDBSCAN's k: how many neighbours make a place dense
-    clip_model        which of OpenCLIP's models clip is
-    count_duplicates  whether near-duplicates count as images of their own
-    max_distance      cosine distance above which parts of a cluster are taken apart,
-                      None for that of the model
+    Attributes:
+        link: A key of `links.LINKERS`: what the images in the folders are.
+        clean: Remove what earlier runs wrote there before writing.
+        strict: Whether one failed image fails the run.
     """
 
-    model: str
-    top: int | None = None
-    min_cluster_size: int = 5
-    min_samples: int = 2
-    clip_model: str = CLIP
-    count_duplicates: bool = False
-    max_distance: float | None = None
+    link: str = "copy"
+    clean: bool = False
+    strict: bool = False
 
 
-def run(
-    tables: list[str],
-    arrays: list[str],
-    failed: list[str],
-    bucket: str,
-    options: Options,
-    summary: str,
-    failures: str,
-    link: str = "copy",
-    clean: bool = False,
-    strict: bool = False,
+PLAINLY = Handling()
+
+
+def run(job: ClusterJob, settings: Settings, strict: bool) -> None:
+    """Cluster a bucket, as the settings say."""
+    handling = Handling(settings["link"], settings["clean"], strict)
+    cluster(job, settings["to"], options_of(Options, settings), handling)
+
+
+def cluster(
+    job: ClusterJob, bucket: str, options: Options, handling: Handling = PLAINLY
 ) -> None:
     """Cluster a bucket and lay the clusters out as folders.
 
-    tables, arrays, failed  what embed wrote, shard by shard
-    bucket    target folder; gets ``000``… by size, ``noise`` and ``clusters.json``
-    summary   written last: what to tell the user
-    failures  written: a `failure` of every image that could not be embedded or laid out
-    link      a key of `place.WAYS`: what the images there are; for all else of no account
-    clean     remove what earlier runs wrote there before writing
-    strict    whether one failed image fails the run
+    The bucket gets ``000``… by size, ``noise`` and ``clusters.json``.
 
-    Raises SystemExit, once the bucket is settled, when of the images none could be laid
-    out or one failed and that was not to be.
+    Args:
+        job: The files to read and write.
+        bucket: The target folder, relative to the dataset.
+        options: The settings.
+        handling: What to do besides.
+
+    Raises:
+        SystemExit: No image could be laid out, or one failed and that was not to be; the
+            bucket is complete but for that.
     """
+    rows, vectors = gather(job.tables, job.arrays)
+    clustering = find_clusters(rows, vectors, bucket, options)
+    ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
+    placed, left_out = _write(bucket, clustering, ids, handling)
+    not_embedded = [row for table in job.failed for row in read_table(table)]
+    failures = sorted(not_embedded + left_out, key=lambda row: str(row["path"]))
+    write_table(job.failures, failures)
+    said = sentences(clustering, len(not_embedded))
+    if left_out:
+        said.append(f"{len(left_out)} images could not be laid out")
+    log.info("\n".join(said))
+    if failures:
+        fail_where_due(said, failures, bucket, bool(placed), handling.strict)
+    write_atomic(job.summary, to_json({"said": said}, indent=2) + b"\n")
+
+
+def find_clusters(
+    rows: list[Row], vectors: NDArray[np.float32], bucket: str, options: Options
+) -> Clustering:
+    """Group the rows, with what the user says of them in the bucket."""
     # Numba takes a second to import; whoever wants the options only does not wait for it.
     from dtst_flow.cluster import duplicates
-    from dtst_flow.cluster.groups import group
+    from dtst_flow.cluster.groups import Settings, group
 
-    rows, vectors = gather(tables, arrays)
     kind = embedders.MODELS[options.model]
     if options.max_distance is None:
         options = replace(options, max_distance=kind.ceiling)
@@ -95,51 +127,47 @@ def run(
     known = constraints.read(Path(bucket) / constraints.FILE, paths)
     hashes = np.array([int(row["hash"], 16) for row in rows], np.uint64)
     sets = duplicates.find(vectors, hashes, kind.alike)
-    found = group(
+    grouping = group(
         vectors,
-        options.min_cluster_size,
-        options.min_samples,
-        kind.same,
-        options.max_distance,
+        Settings(
+            options.min_cluster_size,
+            options.min_samples,
+            kind.same,
+            options.max_distance,
+        ),
         None if options.count_duplicates else sets,
         known,
     )
-    ids = identify(rows, found, state_of(bucket) / "history")
-    names = [_name(members, known) for members in found.groups]
+    return Clustering(rows, grouping, sets, known, options)
+
+
+def _write(
+    bucket: str, clustering: Clustering, ids: list[str], handling: Handling
+) -> tuple[list[Any], list[Row]]:
+    """Lay the clusters out; returns the ledger rows, and those of images left out."""
+    grouping, options = clustering.grouping, clustering.options
     ledgers = Ledgers(bucket, state_of(bucket))
-    if clean:
+    if handling.clean:
         ledgers.commit({})
+    shown = grouping.groups[: options.top]
     placed, left_out = lay_out(
-        rows, found.groups[: options.top], found.noise, ledgers, link
+        clustering.rows, shown, grouping.noise, ledgers, handling.link
     )
-    content = (
-        to_json(describe(rows, found, sets, ids, names, options), indent=2) + b"\n"
-    )
+    content = to_json(describe(clustering, ids), indent=2) + b"\n"
     entry, _ = Part(ledgers, "all").write(
         "clusters.json", digest_value(content.decode()), lambda: content, reserved=True
     )
     ledgers.commit({"all": [*placed, entry]})
-    reasons = [row for table in failed for row in read_table(table)]
-    every = sorted(reasons + left_out, key=lambda row: row["path"])
-    write_table(failures, every)
-    said = sentences(rows, found, sets, known, options, len(reasons))
-    if left_out:
-        said.append(f"{len(left_out)} images could not be laid out")
-    log.info("\n".join(said))
-    if every and not placed:
-        raise SystemExit("; ".join([*said, first_of(every, bucket)]))
-    if strict and every:
-        raise SystemExit(
-            f"{len(every)} images failed and --strict was given; "
-            f"{first_of(every, bucket)}"
-        )
-    write_atomic(summary, to_json({"said": said}, indent=2) + b"\n")
+    return placed, left_out
 
 
-def gather(tables: list[str], arrays: list[str]) -> tuple[list[dict], np.ndarray]:
+def gather(
+    tables: Sequence[str], arrays: Sequence[str]
+) -> tuple[list[Row], NDArray[np.float32]]:
     """Join the shards; rows by path, so that how they were split leaves no trace.
 
-    Returns the rows and their (n, d) float32 vectors.
+    Returns:
+        The rows and their (n, d) float32 vectors.
     """
     rows = [row for table in tables for row in read_table(table)]
     loaded = [np.load(array) for array in arrays]
@@ -150,131 +178,45 @@ def gather(tables: list[str], arrays: list[str]) -> tuple[list[dict], np.ndarray
     return [rows[i] for i in order], np.concatenate(filled)[order]
 
 
-def identify(rows: list[dict], found: Grouping, folder: Path) -> list[str]:
+def identify(rows: list[Row], grouping: Grouping, folder: Path) -> list[str]:
     """Give each cluster an id, that of the cluster it was in the run before.
 
-    folder  the states of the last two runs that differ, ``before.json`` and ``now.json``:
-            id -> members, noise among them
+    Args:
+        rows: All images.
+        grouping: Their clusters.
+        folder: The states of the last two runs that differ, ``before.json`` and
+            ``now.json``: id -> members, noise among them.
     """
     from dtst_flow.cluster import history
 
     now = folder / "now.json"
     known = history.read(now)
-    members = [_members(rows, g.members) for g in found.groups]
+    members = [_members(rows, g.members) for g in grouping.groups]
     before = {id_: m for id_, m in known.items() if id_ != history.NOISE}
     ids = history.carry_over(before, members)
     state = dict(zip(ids, members, strict=True))
-    state[history.NOISE] = _members(rows, found.noise)
+    state[history.NOISE] = _members(rows, grouping.noise)
     if state != known:
         write_atomic(folder / "before.json", to_json(known))
         write_atomic(now, to_json(state))
     return ids
 
 
-def _members(rows: list[dict], which: np.ndarray) -> Members:
+def _members(rows: list[Row], which: NDArray[np.intp]) -> Members:
     return {rows[i]["path"]: rows[i]["digest"] for i in sorted(which)}
 
 
-def _name(group: Group, known: constraints.Constraints) -> str | None:
-    """The name that the user gave a cluster, by one of its images."""
-    return next((known.names[i] for i in group.members if i in known.names), None)
-
-
-def describe(
-    rows: list[dict],
-    found: Grouping,
-    sets: Sets,
-    ids: list[str],
-    names: list[str | None],
-    options: Options,
-) -> dict:
-    """The content of clusters.json."""
-    shown = len(found.groups[: options.top])
-    return {
-        "parameters": asdict(options),
-        "clusters": [
-            {
-                "id": ids[rank],
-                "name": names[rank],
-                "rank": rank,
-                "folder": f"{rank:03d}" if rank < shown else None,
-                "size": len(members.members),
-                "medoid": rows[members.members[0]]["path"],
-                "members": [
-                    {"path": rows[i]["path"], "distance": round(float(d), 6)}
-                    for i, d in zip(members.members, members.distances, strict=True)
-                ],
-            }
-            for rank, members in enumerate(found.groups)
-        ],
-        "noise": [{"path": rows[i]["path"]} for i in found.noise],
-        "near_duplicates": [
-            [rows[i]["path"] for i in members] for members in sets.several
-        ],
-    }
-
-
-def sentences(
-    rows: list[dict],
-    found: Grouping,
-    sets: Sets,
-    known: constraints.Constraints,
-    options: Options,
-    failures: int,
-) -> list[str]:
-    """What to tell the user of the result, in plain words."""
-    groups, noise = found.groups, found.noise
-    said = [
-        f"{len(rows)} images: {len(groups)} clusters with "
-        f"{sum(len(g.members) for g in groups)} images, {len(noise)} in noise"
-    ]
-    if failures:
-        said.append(f"{failures} images could not be embedded")
-    centred = sum(row["aligned"] == "centre" for row in rows)
-    if centred:
-        said.append(
-            f"{centred} crops show no face that could be found; their centre was taken"
-        )
-    copies = len(rows) - len(sets.chosen)
-    if copies:
-        counted = "count nevertheless" if options.count_duplicates else "count once"
-        said.append(
-            f"{copies} images are near-duplicates of others and {counted} "
-            "(--count-duplicates); clusters.json lists them"
-        )
-    if len(rows) < options.min_cluster_size:
-        said.append(
-            f"fewer images than --min-cluster-size {options.min_cluster_size}, so all "
-            "are noise"
-        )
-    elif not groups:
-        said.append(
-            "no group stands out, so all are noise: the images are all alike or all "
-            "different; a smaller --min-cluster-size may help"
-        )
-    elif len(groups) == 1 and not len(noise):
-        said.append("all images form one single cluster")
-    if groups and len(groups[0].members) > LARGE * len(rows) and len(groups) > 1:
-        share = len(groups[0].members) / len(rows)
-        said.append(
-            f"cluster 000 holds {share:.0%} of all images; if it mixes different things, "
-            "a smaller --max-distance takes it apart"
-        )
-    if len(found.unusable):
-        said.append(
-            f"{len(found.unusable)} images have an embedding that cannot be compared "
-            "(zero or not finite) and are noise"
-        )
-    said += known.faults
-    said += [
-        f"{rows[a]['path']} and {rows[b]['path']} are not linked: that would bring "
-        "images together that must not be"
-        for a, b in found.refused
-    ]
-    left = groups[options.top :] if options.top is not None else []
-    if left:
-        said.append(
-            f"{len(left)} smaller clusters with {sum(len(g.members) for g in left)} "
-            "images are not laid out (--top); clusters.json lists them"
-        )
-    return said
+STAGE = Stage(
+    name="cluster",
+    rule="embed",
+    collector="cluster",
+    table="embeddings",
+    options=Options,
+    models=embed.models,
+    code=embed.code,
+    cost_keys=("model", "clip_model", "weights"),
+    run=embed.run,
+    pending=embed.pending,
+    damaged_shards=crops.damaged_shards,
+    uses_gpu=True,
+)

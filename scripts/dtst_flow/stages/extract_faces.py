@@ -3,38 +3,51 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
+from types import ModuleType
+from typing import Any
 
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import Ledgers, Part
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.manifest import ManifestRow
+from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import RECORDS, STATE, state_of
 from dtst_flow.faces import crop, draw, engines
 from dtst_flow.faces.base import Engine, Face
 from dtst_flow.imaging import decode, encode
+from dtst_flow.models import store
 from dtst_flow.models.errors import loading
 from dtst_flow.models.store import Weights
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.job import work
+from dtst_flow.stages import crops
+from dtst_flow.stages.contract import (
+    Pending,
+    Row,
+    Settings,
+    ShardJob,
+    Stage,
+    options_of,
+)
+from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import digest_value, write_atomic, write_table
 
 
 @dataclass(frozen=True)
 class Options:
-    """The parameters of extract-faces that its results depend on.
+    """The settings of extract-faces that its results depend on.
 
-    engine        a key of `faces.MODELS`
-    search        mediapipe only: look for small and distant faces as well
-    max_size      longest side of a crop in pixels, None for the natural size
-    max_faces     keep the largest so many faces of an image, None for all
-    padding       fill what lies outside the image with its reflection, else black
-    skip_partial  drop faces whose crop reaches outside the image
-    debug         draw the faces into a copy of each image under .dtst/debug
-    background    colour that shows through transparent pixels, "#rrggbb"
-    max_pixels    an image of more is refused; of no effect on all others
+    Attributes:
+        engine: A key of `engines.MODELS`.
+        search: mediapipe only: look for small and distant faces as well.
+        max_size: The longest side of a crop in pixels, None for the natural size.
+        max_faces: Keep the largest so many faces of an image, None for all.
+        padding: Fill what is outside the image with its reflection, else with black.
+        skip_partial: Drop faces whose crop reaches outside the image.
+        debug: Draw the faces into a copy of each image under .dtst/debug.
+        background: The colour that shows through transparent pixels, "#rrggbb".
+        max_pixels: An image of more is refused; without effect on all others.
     """
 
     engine: str = "mediapipe"
@@ -49,10 +62,12 @@ class Options:
 
 
 def records(options: Options, model: str, shard: str | None = None) -> Records:
-    """The records of found faces: they depend on the engine, not on how crops are cut.
+    """Return the records of faces: they depend on the engine, not on how crops are cut.
 
-    model  digest of the engine's weights
-    shard  whose job asks
+    Args:
+        options: The settings.
+        model: The digest of the engine's weights.
+        shard: The shard whose job asks.
     """
     depends = {
         "engine": options.engine,
@@ -64,29 +79,32 @@ def records(options: Options, model: str, shard: str | None = None) -> Records:
     return Records(RECORDS / "extract_faces", depends, shard)
 
 
-def run(
-    manifest: str,
-    table: str,
-    failed: str,
-    bucket: str,
-    options: Options,
-    weights: Weights,
-    workers: int = 1,
-) -> None:
+def run(job: ShardJob, settings: Settings) -> None:
+    """Extract the faces of one shard, as the settings say."""
+    options = options_of(Options, settings)
+    weights = store.resolve(engines.MODELS[options.engine], settings["weights"])
+    extract(job, settings["to"], options, weights)
+
+
+def extract(job: ShardJob, bucket: str, options: Options, weights: Weights) -> None:
     """Extract the faces of one shard.
 
-    table   written: {path, found: how many faces, crops: ledger rows} per image
-    failed  written: a `failure` per image that could not be processed
-    bucket  target folder, relative to the dataset
+    The table gets a row {path, found: how many faces, crops: ledger rows} per image.
 
-    Raises SystemExit, before tables are written, when images changed meanwhile.
+    Args:
+        job: The files to read and write.
+        bucket: The target folder, relative to the dataset.
+        options: The settings.
+        weights: The engine's model.
+
+    Raises:
+        SystemExit: Images changed in the meantime; no table is written.
     """
-    shard = Path(manifest).stem
-    make = functools.partial(Extractor, shard, bucket, options, weights)
-    done, failures = work("extract_faces", manifest, make, workers)
-    records(options, weights.digest, shard).compact()
-    write_table(failed, failures)
-    write_table(table, done)
+    make = functools.partial(Extractor, job.shard, bucket, options, weights)
+    done, failures = work("extract_faces", job.manifest, make, job.workers)
+    records(options, weights.digest, job.shard).compact()
+    write_table(job.failed, failures)
+    write_table(job.table, done)
 
 
 class Extractor:
@@ -100,29 +118,29 @@ class Extractor:
         self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
         self._engine: Engine | None = None
 
-    def __call__(self, row: dict) -> dict:
-        """Extract the faces of one manifest row; returns its row of the table."""
+    def __call__(self, row: ManifestRow, /) -> Row:
+        """Extract the faces of one image; returns its row of the table."""
         image = functools.cache(lambda: verified_read.read(row, self.options))
-        record = self.records.get(row["digest"])
+        record = self.records.get(row.digest)
         computed = record is None
         if record is None:
             record = self._find(image())
-            self.records.put(row["digest"], record)
+            self.records.put(row.digest, record)
         pixels = record["width"] * record["height"]
         decode.check_size(pixels, self.options.max_pixels)
-        found = [Face(f["box"], f["score"], f["points"]) for f in record["faces"]]
+        faces = [Face(f["box"], f["score"], f["points"]) for f in record["faces"]]
         if self.options.debug:
-            target = STATE / "debug" / self.bucket / f"{row['stem']}.jpg"
-            write_atomic(target, draw.overlay(image(), found))
-        own_keys = sidecars.travelling(sidecars.read(row["path"]))
-        crops = [
-            self._put_crop(row, found[rank], rank, image, own_keys)
-            for rank in self._kept(found, record["width"], record["height"])
+            target = STATE / "debug" / self.bucket / f"{row.stem}.jpg"
+            write_atomic(target, draw.overlay(image(), faces))
+        own_keys = sidecars.travelling(sidecars.read(row.path))
+        entries = [
+            self._write_crop(row, faces[rank], rank, image, own_keys)
+            for rank in self._kept(faces, record["width"], record["height"])
         ]
         return {
-            "path": row["path"],
-            "found": len(found),
-            "crops": crops,
+            "path": row.path,
+            "found": len(faces),
+            "crops": entries,
             "computed": computed,
         }
 
@@ -143,10 +161,10 @@ class Extractor:
                 )
         return self._engine
 
-    def _find(self, image: np.ndarray) -> dict:
+    def _find(self, image: Pixels) -> dict[str, Any]:
         """The record of an image: its size and its faces, the largest first."""
-        found = filter(_can_be_cut, self.engine.find(image))
-        found = sorted(found, key=lambda face: (-face.area, face.box))
+        usable = filter(_can_be_cut, self.engine.find(image))
+        faces = sorted(usable, key=lambda face: (-face.area, face.box))
         height, width = image.shape[:2]
         return {
             "width": width,
@@ -157,36 +175,36 @@ class Extractor:
                     "score": round(float(face.score), 4),
                     "points": [[round(float(v), 2) for v in p] for p in face.points],
                 }
-                for face in found
+                for face in faces
             ],
         }
 
-    def _kept(self, found: list[Face], width: int, height: int) -> list[int]:
+    def _kept(self, faces: list[Face], width: int, height: int) -> list[int]:
         """Ranks of the faces to crop; a face keeps its rank whatever is left out."""
-        ranks = range(len(found))[: self.options.max_faces]
+        ranks = range(len(faces))[: self.options.max_faces]
         if not self.options.skip_partial:
             return list(ranks)
         return [
             rank
             for rank in ranks
-            if not crop.reaches_outside(crop.quad(found[rank].points), width, height)
+            if not crop.reaches_outside(crop.quad(faces[rank].points), width, height)
         ]
 
-    def _put_crop(
+    def _write_crop(
         self,
-        row: dict,
+        row: ManifestRow,
         face: Face,
         rank: int,
-        image: Callable[[], np.ndarray],
-        own_keys: dict,
-    ) -> dict:
+        image: Callable[[], Pixels],
+        own_keys: dict[str, Any],
+    ) -> dict[str, Any]:
         """Bring one crop into the bucket; returns its ledger row."""
         options = self.options
         quad = crop.quad(face.points)
         size = crop.size_of(quad, options.max_size)
         provenance = {
-            "image": row["path"],
-            "digest": row["digest"],
+            "image": row.path,
+            "digest": row.digest,
             "box": list(face.box),
             "points": crop.to_crop(face.points, quad, size).round(2).tolist(),
             "size": [size, size],
@@ -195,24 +213,23 @@ class Extractor:
             "model": self.weights.digest,
         }
         sidecar = {**own_keys, "provenance": provenance}
+        key = [
+            sidecar,
+            face.points,
+            options.max_size,
+            options.padding,
+            options.background,
+            code_version(crop, encode),
+        ]
         entry, _ = self.part.write(
-            f"{row['stem']}_{rank:02d}.jpg",
-            digest_value(
-                [
-                    sidecar,
-                    face.points,
-                    options.max_size,
-                    options.padding,
-                    options.background,
-                    code_version(crop, encode),
-                ]
-            ),
+            f"{row.stem}_{rank:02d}.jpg",
+            digest_value(key),
             lambda: encode.encode(
                 crop.cut(image(), quad, options.max_size, options.padding)
             ),
             sidecar,
         )
-        return entry
+        return entry.to_row()
 
 
 def _can_be_cut(face: Face) -> bool:
@@ -222,3 +239,46 @@ def _can_be_cut(face: Face) -> bool:
     except ValueError:
         return False
     return True
+
+
+def models(settings: Settings) -> dict[str, str | None]:
+    """The model of the engine chosen."""
+    return {engines.MODELS[settings["engine"]]: settings["weights"]}
+
+
+def code(settings: Settings) -> tuple[ModuleType, ...]:
+    """The engine chosen."""
+    return (engines.module_of(settings["engine"]),)
+
+
+def pending(settings: Settings, images: dict[str, str]) -> Pending:
+    """The images in which no face was looked for yet."""
+    options = options_of(Options, settings)
+    weights = store.resolve(engines.MODELS[options.engine], settings["weights"])
+    known = records(options, weights.digest)
+    return Pending(
+        crops.distinct({p: d for p, d in images.items() if known.get(d) is None})
+    )
+
+
+def describe(rows: list[Row]) -> list[str]:
+    """How many crops there are, and how many images show no face."""
+    faceless = sum(row["found"] == 0 for row in rows)
+    return [f"{crops.count(rows)} crops; {faceless} images show no face"]
+
+
+STAGE = Stage(
+    name="extract_faces",
+    rule="extract_faces",
+    collector="collect_faces",
+    table="faces",
+    options=Options,
+    models=models,
+    code=code,
+    cost_keys=("engine", "search", "weights"),
+    run=run,
+    pending=pending,
+    damaged_shards=crops.damaged_shards,
+    describe=describe,
+    commit=crops.commit,
+)

@@ -8,12 +8,16 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import ForeignFile, Ledgers, Part
+from dtst_flow.dataset.entries import Entry
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import ForeignFile, Part
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import failure
-from dtst_flow.runtime.job import Progress
+from dtst_flow.runtime.progress import Progress
+from dtst_flow.stages.contract import Row
 from dtst_flow.utils import links
 from dtst_flow.utils.files import digest_file, digest_value
 
@@ -24,22 +28,34 @@ log = logging.getLogger(__name__)
 
 
 def lay_out(
-    rows: list[dict],
+    rows: list[Row],
     groups: list[Group],
-    noise: np.ndarray,
+    noise: NDArray[np.intp],
     ledgers: Ledgers,
     link: str,
-) -> tuple[list[dict], list[dict]]:
+) -> tuple[list[Entry], list[Row]]:
     """Bring every image and its sidecar into its folder.
 
-    Returns the ledger rows, and a `failure` of every image that could not go there.
-    Raises SystemExit, when all others lie there, if images changed meanwhile.
+    Args:
+        rows: All images.
+        groups: Those to lay out.
+        noise: The rows that are in no cluster.
+        ledgers: Those of the bucket.
+        link: A key of `links.LINKERS`.
+
+    Returns:
+        The ledger rows, and a `failure` of every image that could not go there.
+
+    Raises:
+        SystemExit: Images changed in the meantime; all others are laid out.
     """
     part = Part(ledgers, "all")
     places = [(f"{rank:03d}", i) for rank, g in enumerate(groups) for i in g.members]
     places += [("noise", i) for i in noise]
     progress = Progress("cluster", "all", len(places))
-    placed, left_out, changed = [], [], []
+    placed: list[Entry] = []
+    left_out: list[Row] = []
+    changed: list[str] = []
     for folder, i in places:
         row = rows[i]
         name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
@@ -60,7 +76,7 @@ def lay_out(
     return placed, left_out
 
 
-def _place(part: Part, name: str, row: dict, link: str) -> tuple[dict, bool]:
+def _place(part: Part, name: str, row: Row, link: str) -> tuple[Entry, bool]:
     try:
         sidecar = sidecars.read(row["path"])
     except sidecars.BrokenSidecar as error:
@@ -72,7 +88,7 @@ def _place(part: Part, name: str, row: dict, link: str) -> tuple[dict, bool]:
     return part.write_with(name, key, fill, sidecar)
 
 
-def _fill(row: dict, link: str, new: Path) -> None:
+def _fill(row: Row, link: str, new: Path) -> None:
     """Make what is laid out of an image under a name. Raises Changed, LinkRefused."""
     try:
         links.LINKERS[link](row["path"], new)

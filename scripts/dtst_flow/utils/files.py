@@ -1,33 +1,41 @@
-"""Writing files so that a reader never meets half of one, and naming their content."""
+"""Write files so that no reader ever sees half of one, and name their content."""
 
 import errno
 import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 TEMPORARY_PREFIX = ".dtst-"
-"""How the names of unfinished files begin; a killed writer leaves them behind."""
+"""How the names of unfinished files begin; a killed writer leaves such files."""
 
 DISK_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 )
-"""Errors that are nobody's fault but the disk's or its owner's; a sentence tells all."""
-
+"""Errors of the disk or of its permissions; a sentence about one says all, without a
+traceback."""
 
 PIECE = 1 << 18
-"""Bytes of a table read at once, about."""
+"""Bytes of a table that are read at once, about."""
 
 
 @contextmanager
 def temporary(path: str | Path) -> Iterator[Path]:
-    """A name beside a path, for a file to be made under and then renamed.
+    """Give a name for a file to be made in the folder of `path` and then renamed.
 
-    Makes the folder if need be. What bears the name at the end of the block is removed.
+    The folder is made if it does not exist. A file that still has the name at the end of
+    the block is removed.
+
+    Args:
+        path: The name that the file will get.
+
+    Yields:
+        The name to make it under.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,27 +44,46 @@ def temporary(path: str | Path) -> Iterator[Path]:
     try:
         yield new
     finally:
-        # There also after a rename that found two names of one file: it does nothing.
+        # It also exists after a rename onto another name of the same file, which does
+        # nothing.
         new.unlink(missing_ok=True)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def sweep(folder: str | Path, below: bool = False) -> None:
-    """Remove what killed writers left in a folder; `below`: in those below it, too."""
+    """Remove the files that killed writers left.
+
+    Args:
+        folder: Where they are.
+        below: Whether to look in all folders below as well.
+    """
     pattern = f"{TEMPORARY_PREFIX}*.tmp"
     for leftover in Path(folder).glob(f"**/{pattern}" if below else pattern):
         leftover.unlink(missing_ok=True)
 
 
-def write_atomic(path: str | Path, content: bytes, durable: bool = False) -> None:
-    """Write a file under a temporary name beside it, then rename it into place.
+def write_atomic(
+    path: str | Path, content: bytes | bytearray, durable: bool = False
+) -> None:
+    """Write a file under a temporary name in its folder, then rename it.
 
-    Two processes may write the same path at once: each has its own temporary name and
+    Two processes may write the same path at once: each has its own temporary name, and
     the last rename wins.
 
-    durable  wait until the content is on the disk before it is renamed, so that a power
-             cut cannot leave an empty file either. It takes up to some ten ms, and is for
-             what holds words of the user's, or would not be missed when it is empty:
-             records and crops are.
+    Args:
+        path: The file.
+        content: What it is to hold.
+        durable: Whether to wait until the content is on the disk before it is renamed, so
+            that a power cut cannot leave an empty file either. That takes up to some ten
+            ms. Use it for files with the user's own words, and for files that might stay
+            empty without notice. An empty record or crop is noticed.
     """
     with temporary(path) as new:
         with open(new, "wb") as file:
@@ -68,14 +95,18 @@ def write_atomic(path: str | Path, content: bytes, durable: bool = False) -> Non
 
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
-"""Made once, as `json.dumps` would make one for every row of a table."""
+"""Made only once, as `json.dumps` would make one for every row of a table."""
 
 
 def to_json(value: Any, indent: int | None = None) -> bytes:
-    """Canonical JSON: the same value gives the same bytes.
+    """Write a value as canonical JSON: the same value gives the same bytes.
 
-    ASCII only, so that names which are not valid UTF-8 (surrogate escapes)
-    survive the way to disk and back.
+    The bytes are ASCII, so that names which are not valid UTF-8 (surrogate escapes) are
+    the same when they are read again.
+
+    Args:
+        value: Any JSON value.
+        indent: Spaces of each level; None for a single line.
     """
     if indent is None:
         return _COMPACT.encode(value).encode()
@@ -83,34 +114,34 @@ def to_json(value: Any, indent: int | None = None) -> bytes:
 
 
 def read_json(path: str | Path) -> Any:
-    """The value in a JSON file."""
+    """Read the value in a JSON file."""
     return json.loads(Path(path).read_bytes())
 
 
-def write_table(path: str | Path, rows: Iterable[dict]) -> None:
+def write_table(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows as JSON Lines, one object a line, durably."""
-    # Grown row by row: to be joined, all rows would lie in memory a second time.
+    # Grown row by row, as joining the rows would take their memory a second time.
     content = bytearray()
     for row in rows:
         content += to_json(row) + b"\n"
     write_atomic(path, content, durable=True)
 
 
-def read_table(path: str | Path) -> Iterator[dict]:
+def read_table(path: str | Path) -> Iterator[dict[str, Any]]:
     """Yield the rows that `write_table` wrote."""
     with open(path, "rb") as file:
-        # Rows that are parsed together share the strings of their keys.
+        # Rows that are parsed together share their keys in memory.
         while lines := file.readlines(PIECE):
             yield from json.loads(b"[" + b",".join(lines) + b"]")
 
 
 def digest(content: bytes) -> str:
-    """Name content by 128 bits of BLAKE2b, as hexadecimal."""
+    """Name content by 128 bits of its BLAKE2b hash, in hexadecimal."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def digest_file(path: str | Path) -> str:
-    """`digest` of a file's content, read in pieces."""
+    """Give the `digest` of a file's content, which is read in pieces."""
     with open(path, "rb") as file:
         return hashlib.file_digest(
             file, lambda: hashlib.blake2b(digest_size=16)
@@ -118,5 +149,5 @@ def digest_file(path: str | Path) -> str:
 
 
 def digest_value(value: Any) -> str:
-    """`digest` of a JSON value, whatever the order of its keys."""
+    """Give the `digest` of a JSON value, whatever the order of its keys."""
     return digest(json.dumps(value, sort_keys=True).encode())

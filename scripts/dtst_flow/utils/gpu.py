@@ -1,33 +1,39 @@
-"""GPUs: how many there are, and holding a job to what it was given of them."""
+"""GPUs: how many there are, and that a job uses only what it was given."""
 
 import ctypes
 import os
 
 
 def count() -> int:
-    """How many CUDA devices this process sees, by the driver; 0 without one.
+    """Count the CUDA devices that this process sees.
 
-    Those that the environment variable CUDA_VISIBLE_DEVICES hides are not among them.
+    Devices that the environment variable CUDA_VISIBLE_DEVICES hides do not count.
+
+    Returns:
+        What the driver says; 0 without a driver.
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
         return 0
-    found = ctypes.c_int()
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(found)):
+    devices = ctypes.c_int()
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(devices)):
         return 0
-    return found.value
+    return devices.value
 
 
 def hold(given: int) -> None:
-    """Keep this process and those that it starts to what a job was given.
+    """Keep this process and those that it starts to the GPUs that a job was given.
 
-    given  its resource `gpu`. Without one it sees none, though the machine may have
-           some: they are others'. Else models run on the first that the scheduler left
-           in CUDA_VISIBLE_DEVICES.
+    Call it before a library that runs models is loaded, as the library looks only once.
 
-    Raises SystemExit where one was given and none is there. To be called before a library
-    that runs models is loaded, as that looks once.
+    Args:
+        given: The job's resource `gpu`. If it is 0 the process sees no GPU, even if the
+            machine has some, as these are for others. Else models run on the first GPU
+            that the scheduler left in CUDA_VISIBLE_DEVICES.
+
+    Raises:
+        SystemExit: The job was given a GPU, and the process sees none.
     """
     if not given:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""

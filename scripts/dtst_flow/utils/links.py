@@ -1,4 +1,4 @@
-"""Making a file out of another: a copy of it, or a link to it."""
+"""Make a file from another one: a copy of it, or a link to it."""
 
 import errno
 import fcntl
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 FICLONE = 0x40049409
-"""Linux' request to share a file's blocks with another; elsewhere it is refused."""
+"""Linux' request to share a file's blocks with another file; elsewhere it is refused."""
 
 REFUSALS = frozenset(
     {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 )
-"""Errors by which a file system says that it cannot have this link."""
+"""Errors by which a file system says that it cannot make this link."""
 
 
 class LinkRefused(Exception):
@@ -21,7 +21,12 @@ class LinkRefused(Exception):
 
 
 def copy(source: str | Path, new: Path) -> None:
-    """Copy a file's content, by sharing its blocks where the file system can."""
+    """Copy a file's content; it shares the blocks where the file system can.
+
+    Args:
+        source: The file to copy.
+        new: The name of the copy.
+    """
     with open(source, "rb") as content, open(new, "wb") as file:
         try:
             fcntl.ioctl(file, FICLONE, content.fileno())
@@ -32,14 +37,30 @@ def copy(source: str | Path, new: Path) -> None:
 
 
 def hard(source: str | Path, new: Path) -> None:
-    """Give a file one more name. Raises LinkRefused."""
-    # A source that is itself a link is resolved first: Linux would link the link.
+    """Give a file one more name.
+
+    Args:
+        source: The file.
+        new: Its new name.
+
+    Raises:
+        LinkRefused: The file system cannot make this link.
+    """
+    # A source that is a symbolic link is resolved first, as Linux would link the link.
     _link(os.link, os.path.realpath(source), new)
 
 
 def symbolic(source: str | Path, new: Path) -> None:
-    """Make a link that leads to a file by a relative path. Raises LinkRefused."""
-    # It is followed from where its folder really lies, whatever links lead there.
+    """Make a symbolic link that leads to a file by a relative path.
+
+    Args:
+        source: The file.
+        new: The name of the link.
+
+    Raises:
+        LinkRefused: The file system cannot make this link.
+    """
+    # The system follows it from the real place of its folder, whatever links lead there.
     _link(os.symlink, os.path.relpath(source, os.path.realpath(new.parent)), new)
 
 
@@ -56,4 +77,4 @@ def _link(make: Callable[[str, Path], None], source: str, new: Path) -> None:
 
 
 LINKERS = {"copy": copy, "hard": hard, "symbolic": symbolic}
-"""Setting ``link`` -> what makes the file: (source, name of the new file)."""
+"""Value of the setting ``link`` -> the function that makes the file: (source, new)."""

@@ -1,8 +1,8 @@
 """Locks of the operating system, which end with the process that holds them.
 
-However it ends: that tells what was killed from what is at work, without numbers of
-processes, which repeat. Held on a shared file system they count on all machines, where it
-is mounted so.
+They end however the process ends. So they tell a killed process from one at work, which
+process numbers cannot, as these repeat. On a shared file system a lock counts for all
+machines if the file system is mounted that way.
 """
 
 import errno
@@ -15,12 +15,18 @@ UNKNOWN = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def take(path: str | Path, shared: bool = False) -> int | None:
-    """Take the lock of a file, which is made if need be, or raise BlockingIOError.
+    """Take the lock of a file, which is made if it does not exist.
 
-    shared  others may share it
+    Args:
+        path: The file.
+        shared: Whether others may hold the lock at the same time, shared as well.
 
-    Returns the file descriptor that holds it for as long as it is open, in this process
-    or in one that it is passed to; None where the file system has no locks.
+    Returns:
+        The file descriptor that holds the lock for as long as it is open, in this process
+        or in one that it is passed to; None if the file system has no locks.
+
+    Raises:
+        BlockingIOError: Somebody else holds the lock.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

@@ -1,8 +1,12 @@
-"""Times and sizes in words, as exact as they are worth: to two significant digits."""
+"""Times and sizes in words, to two significant digits."""
 
 
 def duration(seconds: float) -> str:
-    """A time in words: 43 s, 1 min 10 s, 12 min, 2 h 20 min."""
+    """Write a time in words: 43 s, 1 min 10 s, 12 min, 2 h 20 min.
+
+    Args:
+        seconds: The time.
+    """
     seconds = _rounded(seconds)
     minutes = round(seconds / 60)
     if seconds < 60:
@@ -21,7 +25,11 @@ def _joined(large: int, small: int, *units: str) -> str:
 
 
 def volume(size: float) -> str:
-    """A number of bytes in words: 850 kB, 4.5 MB."""
+    """Write a size in words: 850 kB, 4.5 MB.
+
+    Args:
+        size: Bytes.
+    """
     size = _rounded(size)
     for unit, power in (("TB", 12), ("GB", 9), ("MB", 6)):
         if size >= 10**power:

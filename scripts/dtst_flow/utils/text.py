@@ -1,13 +1,17 @@
-"""Text that others wrote, made fit to be shown."""
+"""Make text that others wrote safe to show."""
 
 LONGEST = 2000
-"""Characters of one line shown, at most."""
+"""Most characters of a line that are shown."""
 
 
 def printable(text: object, longest: int = LONGEST) -> str:
-    """One line for a terminal: what would steer it or hide text is spelled out.
+    """Write text as one line for a terminal.
 
-    longest  characters taken of it, at most
+    Characters that would control the terminal or hide text are written as escapes.
+
+    Args:
+        text: The text, or an object whose `str` gives it.
+        longest: Most characters of it that are shown.
     """
     text = str(text)
     cut = f"{text[:longest]}…" if len(text) > longest else text
@@ -17,5 +21,5 @@ def printable(text: object, longest: int = LONGEST) -> str:
 
 
 def printable_lines(text: object) -> str:
-    """`printable` line by line, of text that has its own."""
+    """Apply `printable` to each line of a text."""
     return "\n".join(map(printable, str(text).split("\n")))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dtst_flow.cluster.constraints import Constraints, merge, read, split
-from dtst_flow.cluster.groups import group
+from dtst_flow.cluster.groups import Settings, group
 
 IMAGES = ["a.jpg", "b.jpg", "c,1.jpg", "d.jpg"]
 
@@ -93,7 +93,7 @@ def test_they_hold_whatever_the_algorithm_finds():
     ).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     wanted = Constraints(must=[(0, 8)], cannot=[(16, 17)])
-    found = group(vectors, 3, 2, constraints=wanted)
+    found = group(vectors, Settings(3, 2), constraints=wanted)
     clusters = {i: k for k, g in enumerate(found.groups) for i in g.members.tolist()}
     assert clusters[0] == clusters[8] == clusters[15]
     assert clusters.get(16, "noise") != clusters.get(17)

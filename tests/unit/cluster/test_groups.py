@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtst_flow.cluster import groups as grouping
-from dtst_flow.cluster.groups import Group
+from dtst_flow.cluster.groups import Group, Settings
 
 SAME = 0.4
 """A cosine distance that the blobs below stay within and strangers never come near."""
@@ -28,9 +28,9 @@ def strangers(size: int, seed: int = 0) -> np.ndarray:
     ]
 
 
-def group(*words, **more) -> tuple[list[Group], np.ndarray]:
+def group(vectors, *words, **more) -> tuple[list[Group], np.ndarray]:
     """The groups and the noise."""
-    found = grouping.group(*words, **more)
+    found = grouping.group(vectors, Settings(*words, **more))
     return found.groups, found.noise
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtst_flow.cluster import hdbscan
-from dtst_flow.cluster.hdbscan import mst, sweep, threads
-from dtst_flow.cluster.hdbscan.products import HOST
+from dtst_flow.cluster.hdbscan import mst, parallel, sweep
+from dtst_flow.cluster.hdbscan.distances import HOST
 from dtst_flow.cluster.hdbscan.rows import sort_out
 from dtst_flow.cluster.hdbscan.tree import select, single_linkage
 
@@ -151,7 +151,7 @@ class TestTheSameAsHdbscan:
         vectors = unit(people(3000, np.random.default_rng(3)))
         wanted = hdbscan.cluster(vectors, 5, 2)
         for count in (1, 3):
-            monkeypatch.setattr(threads, "blas_threads", lambda count=count: count)
+            monkeypatch.setattr(parallel, "blas_threads", lambda count=count: count)
             found = hdbscan.cluster(vectors, 5, 2)
             np.testing.assert_array_equal(found.labels, wanted.labels)
             np.testing.assert_array_equal(found.linkage, wanted.linkage)
@@ -159,7 +159,7 @@ class TestTheSameAsHdbscan:
     @pytest.mark.torch
     def test_products_by_torch(self):
         pytest.importorskip("torch")
-        from dtst_flow.cluster.hdbscan.products import torch_arrays
+        from dtst_flow.cluster.hdbscan.distances import torch_arrays
 
         rows = sort_out(unit(people(700, np.random.default_rng(4))))
         np.testing.assert_array_equal(

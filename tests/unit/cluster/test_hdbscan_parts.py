@@ -13,15 +13,21 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from threadpoolctl import threadpool_info
 
-from dtst_flow.cluster.hdbscan import compiled, products
-from dtst_flow.cluster.hdbscan.distances import euclidean, mutual_reachability
+from dtst_flow.cluster.hdbscan import distances, parallel
+from dtst_flow.cluster.hdbscan.distances import (
+    HOST,
+    NEVER,
+    close_pairs,
+    error,
+    euclidean,
+    mutual_reachability,
+)
+from dtst_flow.cluster.hdbscan.mst import prim
 from dtst_flow.cluster.hdbscan.neighbours import certified, core_distances, nearest
-from dtst_flow.cluster.hdbscan.prim import prim
-from dtst_flow.cluster.hdbscan.products import HOST, NEVER, close_pairs, error
+from dtst_flow.cluster.hdbscan.parallel import in_threads
 from dtst_flow.cluster.hdbscan.rows import sort_out
 from dtst_flow.cluster.hdbscan.spanning import Edges, Forest, RangeMaximum, highest_open
 from dtst_flow.cluster.hdbscan.sweep import connect, sweep
-from dtst_flow.cluster.hdbscan.threads import in_threads
 
 SEEDS = st.integers(0, 2**32)
 EUCLIDEAN = DistanceMetric.get_metric("euclidean")
@@ -145,14 +151,14 @@ class TestProducts:
         assert len(asked) < 6
 
     def test_torch_is_imported_only_for_a_gpu(self, monkeypatch):
-        monkeypatch.setattr(products.device, "count", lambda: 0)
+        monkeypatch.setattr(distances.gpu, "count", lambda: 0)
         monkeypatch.setitem(sys.modules, "torch", None)
-        assert products.best_arrays(10**6) is HOST
+        assert distances.best_arrays(10**6) is HOST
 
     def test_few_rows_stay_on_the_host(self, monkeypatch):
-        monkeypatch.setattr(products.device, "count", lambda: 1)
+        monkeypatch.setattr(distances.gpu, "count", lambda: 1)
         monkeypatch.setitem(sys.modules, "torch", None)
-        assert products.best_arrays(100) is HOST
+        assert distances.best_arrays(100) is HOST
 
 
 class TestThreads:
@@ -358,16 +364,16 @@ class TestPrim:
 
 
 def test_where_nothing_can_be_cached_it_is_compiled_all_the_same(monkeypatch):
-    numba = compiled.njit
+    numba = parallel.njit
 
     def njit(cache=False, **options):
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return numba(**options)
 
-    monkeypatch.setattr(compiled, "njit", njit)
+    monkeypatch.setattr(parallel, "njit", njit)
 
-    @compiled.compiled
+    @parallel.compiled
     def twice(number):
         return 2 * number
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dtst_flow.cluster import hdbscan
-from dtst_flow.cluster.groups import group
+from dtst_flow.cluster.groups import Settings, group
 from dtst_flow.cluster.max_distance import split_far
 
 
@@ -31,9 +31,9 @@ def rows_of(clusters) -> list[list[int]]:
 
 def test_strangers_are_no_cluster():
     vectors = np.concatenate([person(0, 12), person(1, 12), herd(8)])
-    found = group(vectors, 5, 2)
+    found = group(vectors, Settings(5, 2))
     assert len(found.groups) == 3 and found.groups[2].members.min() >= 24
-    found = group(vectors, 5, 2, max_distance=0.5)
+    found = group(vectors, Settings(5, 2, max_distance=0.5))
     assert [len(g.members) for g in found.groups] == [12, 12]
     assert found.noise.tolist() == list(range(24, 32))
 
@@ -62,7 +62,7 @@ def test_what_is_near_the_centre_stays_though_no_single_row_is_near():
 
 @pytest.mark.parametrize("rows", [0, 1, 4])
 def test_few_rows(rows):
-    found = group(person(0, rows), 5, 2, max_distance=0.1)
+    found = group(person(0, rows), Settings(5, 2, max_distance=0.1))
     assert found.groups == [] and len(found.noise) == rows
 
 

@@ -17,9 +17,11 @@ from hypothesis.stateful import (
     rule,
 )
 
-from dtst_flow.dataset import ledger, sidecars
-from dtst_flow.dataset.ledger import ForeignFile, Ledgers, Part
-from dtst_flow.utils.files import TEMPORARY_PREFIX, write_atomic
+from dtst_flow.dataset import entries, sidecars
+from dtst_flow.dataset.entries import Entry
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import ForeignFile, Part
+from dtst_flow.utils.files import TEMPORARY_PREFIX, write_atomic, write_table
 from dtst_flow.utils.links import LINKERS, LinkRefused
 
 
@@ -30,7 +32,7 @@ def ledgers(tmp_path) -> Ledgers:
 
 def put(
     ledgers: Ledgers, path: str, content: str, sidecar: dict | None = None, part="s"
-) -> tuple[dict, bool]:
+) -> tuple[Entry, bool]:
     """Put a file as a new process would."""
     key = json.dumps([content, sidecar])
     return Part(ledgers, part).write(path, key, content.encode, sidecar)
@@ -43,7 +45,7 @@ def lay(
     way: str,
     sidecar: dict | None = None,
     part="s",
-) -> tuple[dict, bool]:
+) -> tuple[Entry, bool]:
     """Make a file of a source as a new process would."""
     key = json.dumps([source.name, way, sidecar])
     fill = functools.partial(LINKERS[way], source)
@@ -76,12 +78,12 @@ NOTED = [7, 1_790_000_001_234_567_890]
     ],
 )
 def test_a_time_cut_short_is_no_edit(found, same):
-    assert ledger.unchanged(found, NOTED) is same
-    assert ledger.unchanged(NOTED, found) is (found == NOTED)
+    assert entries.unchanged(found, NOTED) is same
+    assert entries.unchanged(NOTED, found) is (found == NOTED)
 
 
 def test_no_file_is_as_no_file():
-    assert ledger.unchanged(None, None)
+    assert entries.unchanged(None, None)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -114,7 +116,7 @@ def killed_after(steps: int, half: bool) -> Iterator[None]:
     def note(part, row):
         part.journal.parent.mkdir(parents=True, exist_ok=True)
         with open(part.journal, "ab") as journal:
-            journal.write(b"\n" + json.dumps(row).encode()[:-2])
+            journal.write(b"\n" + json.dumps(row.to_row()).encode()[:-2])
 
     def mortal(whole, begin=lambda *args: None):
         def step(*args):
@@ -141,12 +143,12 @@ class TestPut:
         file = ledgers.bucket / "a/x.jpg"
         assert written and file.read_text() == "x"
         assert sidecars.read(file) == {"license": "CC0"}
-        assert row == {
+        assert row.to_row() == {
             "path": "a/x.jpg",
             "key": '["x", {"license": "CC0"}]',
-            "stat": ledger.stat_of(file),
-            "written": [sidecars.signature({"license": "CC0"})],
-            "sidecar": ledger.stat_of(sidecars.path_of(file)),
+            "stat": entries.stat_of(file),
+            "written": (sidecars.signature({"license": "CC0"}),),
+            "sidecar": entries.stat_of(sidecars.path_of(file)),
         }
         assert ledgers.owned() == ledgers.rows("s") == {"a/x.jpg": row}
         assert ledgers.paths() == {"a/x.jpg"}
@@ -171,8 +173,8 @@ class TestPut:
         sidecars.write(ledgers.bucket / "x.jpg", {"mine": 1})
         row, _ = put(ledgers, "x.jpg", "x")
         assert sidecars.read(ledgers.bucket / "x.jpg") == {"mine": 1}
-        assert row["sidecar"] is not None
-        assert put(ledgers, "y.jpg", "y")[0]["sidecar"] is None
+        assert row.sidecar is not None
+        assert put(ledgers, "y.jpg", "y")[0].sidecar is None
 
     def test_an_empty_sidecar_withdraws_what_we_said(self, ledgers):
         put(ledgers, "x.jpg", "x", {"a": 1})
@@ -581,6 +583,15 @@ class TestJournal:
         put(ledgers, "x.jpg", "newest")
         assert contents(ledgers.bucket)["x.jpg"] == "newest"
 
+    @pytest.mark.parametrize(
+        "odd", [{"stat": 5}, {"stat": [5]}, {"stat": "x"}, {"claimed": [5]}]
+    )
+    def test_a_row_without_size_and_time_is_skipped(self, ledgers, odd):
+        row, _ = put(ledgers, "x.jpg", "x")
+        rows = [row.to_row(), {"path": "y.jpg", "written": [], **odd}]
+        write_table(ledgers.settled / "s.jsonl", rows)
+        assert ledgers.owned() == {"x.jpg": row}
+
     def test_a_line_that_a_kill_cut_short_is_passed_over(self, ledgers):
         first, _ = put(ledgers, "x.jpg", "x")
         journal = ledgers.journals / "s.jsonl"
@@ -670,7 +681,7 @@ class Histories(RuleBasedStateMachine):
             self.place(path).unlink()
             if edited:
                 self.place(path).write_text("the user's own")
-                if "stat" not in self.ledgers.owned().get(path, {}):
+                if not isinstance(self.ledgers.owned().get(path), Entry):
                     self.foreign.add(path)  # a kill left but a claim to the name
             self.settled = False
 
@@ -685,7 +696,7 @@ class Histories(RuleBasedStateMachine):
 
     def run(self) -> int:
         """One run; returns how many files it wrote."""
-        rows: dict[str, list[dict]] = {f"s{i}": [] for i in range(self.parts)}
+        rows: dict[str, list[Entry]] = {f"s{i}": [] for i in range(self.parts)}
         written = 0
         for i, (path, (version, way)) in enumerate(sorted(self.wanted.items())):
             source = self.sources / f"{version}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtst_flow.detect.base import LIMIT, Found, NotADetector
+from dtst_flow.detect.base import MAX_BOXES, Detection, NotADetector
 from dtst_flow.detect.detectors import open_detector
 from dtst_flow.detect.yolo import GREY, OVERLAP, YoloDetector, decode, letterbox
 from dtst_flow.models.errors import BadModel
@@ -107,25 +107,25 @@ def test_boxes_are_in_pixels_of_the_image_and_inside_of_it():
 
 
 def test_no_more_than_the_limit():
-    rows = np.tile([9, 20, 30, 40, 0.5, 0], (LIMIT + 9, 1))
-    assert len(Fixed(rows).find(np.zeros((50, 100, 3), np.uint8))) == LIMIT
+    rows = np.tile([9, 20, 30, 40, 0.5, 0], (MAX_BOXES + 9, 1))
+    assert len(Fixed(rows).find(np.zeros((50, 100, 3), np.uint8))) == MAX_BOXES
 
 
 class TestOnnx:
     def test_it_finds_things(self, colours):
-        detector = open_detector(Weights(colours, "digest"), least=0.05)
+        detector = open_detector(Weights(colours, "digest"), min_score=0.05)
         assert detector.names == ["red", "green", "blue thing"]
         things = {(20, 40, 60, 80): "red", (160, 8, 240, 120): "blue thing"}
         assert detector.find(colour_detector.photo(256, 128, things)) == [
-            Found("red", pytest.approx(0.9), (20, 40, 60, 80)),
-            Found("blue thing", pytest.approx(0.6), (160, 8, 240, 120)),
+            Detection("red", pytest.approx(0.9), (20, 40, 60, 80)),
+            Detection("blue thing", pytest.approx(0.6), (160, 8, 240, 120)),
         ]
         detector.close()
 
     def test_boxes_of_lower_scores_are_left_out(self, colours):
         things = {(20, 40, 60, 80): "red", (160, 8, 240, 120): "red"}
         image = colour_detector.photo(256, 128, things)
-        detector = open_detector(Weights(colours, "digest"), least=0.7)
+        detector = open_detector(Weights(colours, "digest"), min_score=0.7)
         assert len(detector.find(image)) == 1
 
     @pytest.mark.parametrize("told", [{"names": ""}, {"task": "pose"}, {"task": ""}])

@@ -10,7 +10,7 @@ from dtst_flow.embed import clip, vit
 from dtst_flow.embed.base import Sample
 from dtst_flow.embed.clip import MEAN, SPREAD, open_tower
 from dtst_flow.embed.embedders import MODELS, open_embedder, registered
-from dtst_flow.embed.whole import Look, SessionEmbedder
+from dtst_flow.embed.whole import Preprocessing, SessionEmbedder
 from dtst_flow.models.errors import ModelError
 from helpers.safetensors import safetensors
 
@@ -115,9 +115,10 @@ def test_the_network_is_the_vision_transformer(
     checkpoint, samples, without_gpu, name, quick
 ):
     embedder = open_tower(name, checkpoint, 32)
-    look = Look(SIDE, SIDE, MEAN, SPREAD)
+    preprocessing = Preprocessing(SIDE, SIDE, MEAN, SPREAD)
     expected = [
-        plainly(tower(), look.numbers(look.square(s.image)), quick) for s in samples
+        plainly(tower(), preprocessing.normalise(preprocessing.square(s.image)), quick)
+        for s in samples
     ]
     rows = embedder.embed(samples)
     assert rows == pytest.approx(np.array(expected), abs=1e-5)
@@ -154,14 +155,16 @@ def test_the_square_is_what_resizing_and_cropping_gives(size):
     expected = image.resize(whole, Image.Resampling.BICUBIC).crop(
         (*corner, corner[0] + 224, corner[1] + 224)
     )
-    square = Look(224, 224, MEAN, SPREAD).square(np.asarray(image))
+    square = Preprocessing(224, 224, MEAN, SPREAD).square(np.asarray(image))
     assert np.array_equal(square, expected)
 
 
 def test_of_a_very_long_image_the_middle_counts():
     image = np.random.default_rng(3).integers(0, 256, (10, 9001, 3), np.uint8)
-    look = Look(224, 224, MEAN, SPREAD)
-    assert np.array_equal(look.square(image), look.square(image[:, 4400:4601]))
+    preprocessing = Preprocessing(224, 224, MEAN, SPREAD)
+    assert np.array_equal(
+        preprocessing.square(image), preprocessing.square(image[:, 4400:4601])
+    )
 
 
 def test_models_without_registered_weights_want_theirs():
@@ -214,9 +217,9 @@ def theirs(published, samples) -> np.ndarray:
 
 @pytest.mark.torch
 def test_images_are_prepared_as_open_clip_does(published, samples):
-    look = Look(224, 224, MEAN, SPREAD)
+    preprocessing = Preprocessing(224, 224, MEAN, SPREAD)
     for sample in samples:
-        ours = look.numbers(look.square(sample.image))
+        ours = preprocessing.normalise(preprocessing.square(sample.image))
         expected = published[2](Image.fromarray(sample.image)).numpy()
         assert np.abs(ours - expected).max() * min(SPREAD) <= 1.001
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dtst_flow.embed.base import Sample
-from dtst_flow.embed.efficientnet import DIMENSIONS, LOOK, EfficientnetEmbedder
+from dtst_flow.embed.efficientnet import DIMENSIONS, PREPROCESSING, EfficientnetEmbedder
 from dtst_flow.imaging import decode
 from dtst_flow.models import store
 from dtst_flow.models.tensors import read_pth
@@ -76,7 +76,7 @@ def test_the_network_is_that_of_its_package(weights, embedder):
     model = package.EfficientNet.from_name("efficientnet-lite0").eval()
     model.load_state_dict(torch.load(weights, weights_only=True))
     squares = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), np.uint8)
-    pixels = np.stack([LOOK.numbers(square) for square in squares])
+    pixels = np.stack([PREPROCESSING.normalise(square) for square in squares])
     with torch.no_grad():
         theirs = model.extract_features(torch.from_numpy(pixels)).mean((2, 3)).numpy()
     theirs /= np.linalg.norm(theirs, axis=1, keepdims=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import ForeignFile
+from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.imaging import decode
 from dtst_flow.runtime.failures import failure, healed_parts
 from dtst_flow.utils.files import write_table

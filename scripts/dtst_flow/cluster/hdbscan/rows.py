@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 NORM_ERROR = 1e-6
 """How far from 1 the squared length of a unit vector may be."""
@@ -12,52 +13,59 @@ NORM_ERROR = 1e-6
 class Rows:
     """The vectors that can be compared, equal ones once.
 
-    usable    (m,) int, their rows in the input
-    unusable  (k,) int, the other rows of the input: zero or not finite
-    group     (m,) int, which distinct vector each of the m is
-    vectors   (n, d) float32, the distinct ones in order of their first row,
-              of length 1 by NORM_ERROR
+    Attributes:
+        usable: (m,) int, their rows in the input.
+        unusable: (k,) int, the other rows of the input: zero or not finite.
+        group: (m,) int, which distinct vector each of the m is.
+        vectors: (n, d) float32, the distinct ones in order of their first row, of
+            length 1 within NORM_ERROR.
     """
 
-    usable: np.ndarray
-    unusable: np.ndarray
-    group: np.ndarray
-    vectors: np.ndarray
+    usable: NDArray[np.intp]
+    unusable: NDArray[np.intp]
+    group: NDArray[np.intp]
+    vectors: NDArray[np.float32]
 
     @property
-    def sizes(self) -> np.ndarray:
-        """(n,) int, how many rows are equal to each distinct vector."""
+    def sizes(self) -> NDArray[np.intp]:
+        """How many rows are equal to each distinct vector, (n,) int."""
         return np.bincount(self.group, minlength=len(self.vectors))
 
 
-def sort_out(vectors: np.ndarray) -> Rows:
+def sort_out(vectors: NDArray[np.floating]) -> Rows:
     """Set aside what has no direction, bring the rest to length 1 and fold equal rows.
 
-    vectors  (n, d) of any float type
-
     Takes O(n d) time and memory.
+
+    Args:
+        vectors: (n, d) of any float type.
     """
-    vectors = np.ascontiguousarray(vectors, np.float32)
-    lengths = _lengths(vectors)
+    rows = np.ascontiguousarray(vectors, np.float32)
+    lengths = _lengths(rows)
     good = np.isfinite(lengths) & (lengths > 0)
     if not good.all():
-        vectors, lengths = vectors[good], lengths[good]
-    vectors = _to_unit(vectors, lengths)
-    group, first = _distinct(vectors)
+        rows, lengths = rows[good], lengths[good]
+    rows = _to_unit(rows, lengths)
+    group, first = _distinct(rows)
     return Rows(
         np.flatnonzero(good),
         np.flatnonzero(~good),
         group,
-        vectors if len(first) == len(vectors) else vectors[first],
+        rows if len(first) == len(rows) else rows[first],
     )
 
 
-def _lengths(vectors: np.ndarray) -> np.ndarray:
-    """(n,) float64: the sum of float32 squares could overflow or vanish."""
-    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+def _lengths(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The length of each row, (n,): the sum of float32 squares could overflow or vanish."""
+    squares: NDArray[np.float64] = np.einsum(
+        "ij,ij->i", vectors, vectors, dtype=np.float64
+    )
+    return np.sqrt(squares)
 
 
-def _to_unit(vectors: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def _to_unit(
+    vectors: NDArray[np.float32], lengths: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """Divide by the lengths, except where that would change nothing but last bits.
 
     So the distances between rows that are unit vectors already stay as the caller has
@@ -72,14 +80,17 @@ def _to_unit(vectors: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return unit
 
 
-def _distinct(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number equal rows alike, in order of their first one.
+def _distinct(
+    vectors: NDArray[np.float32],
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give equal rows the same number, in order of their first one.
 
-    Returns (m,) int, the number of each row, and (n,) int, the first row of each number.
+    Returns:
+        (m,), the number of each row, and (n,), the first row of each number.
     """
     numbers: dict[bytes, int] = {}
     group = np.empty(len(vectors), np.intp)
-    first = []
+    first: list[int] = []
     for i, row in enumerate(vectors):
         group[i] = numbers.setdefault(row.tobytes(), len(first))
         if group[i] == len(first):

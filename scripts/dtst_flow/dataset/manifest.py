@@ -1,0 +1,41 @@
+"""Manifests: the images of one shard, as the inventory lists them."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dtst_flow.utils.files import read_table, write_table
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """An image of a shard.
+
+    Attributes:
+        path: Relative to the dataset folder.
+        digest: Of its content.
+        stem: The name that its crops bear; no other image of the bucket has it.
+        sidecar: The digest of its sidecar's content; None without one, or where sidecars
+            do not count.
+    """
+
+    path: str
+    digest: str
+    stem: str
+    sidecar: str | None = None
+
+    @classmethod
+    def of_row(cls, row: dict[str, Any]) -> "ManifestRow":
+        """Return the image that a row of a table tells of, whatever else it holds."""
+        return cls(row["path"], row["digest"], row["stem"], row.get("sidecar"))
+
+
+def read_manifest(path: str | Path) -> list[ManifestRow]:
+    """Read the images of a shard."""
+    return [ManifestRow.of_row(row) for row in read_table(path)]
+
+
+def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
+    """Write the images of a shard."""
+    write_table(path, map(asdict, rows))

@@ -1,0 +1,217 @@
+"""What of the results is stale, worked out in the dataset folder. Nothing here writes."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dtst_flow.cache.code_version import code_version
+from dtst_flow.dataset import inventory, scan
+from dtst_flow.dataset.containment import BadBucket
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.state import state_of
+from dtst_flow.models import store
+from dtst_flow.models.errors import ModelError
+from dtst_flow.planning.plan import Plan, PlanError
+from dtst_flow.runtime import run_lock
+from dtst_flow.stages.contract import Stage
+from dtst_flow.stages.registry import STAGES
+
+METADATA = Path(".snakemake/metadata")
+"""Where Snakemake keeps how each file was made."""
+
+
+def stage_version(plan: Plan, stage: str) -> dict[str, Any]:
+    """Return all that a stage's results depend on besides its source.
+
+    Returns:
+        {options, code, weights}: the settings, the digest of the code, and those of the
+        models.
+
+    Raises:
+        PlanError: A model is missing.
+    """
+    kind, settings = STAGES[stage], plan.settings[stage]
+    try:
+        weights = store.resolve_all(kind.models(settings))
+        modules = kind.code(settings)
+    except ModelError as error:
+        raise PlanError(str(error)) from error
+    return {
+        "options": plan.options(stage),
+        "code": code_version(sys.modules[kind.run.__module__], *modules),
+        "weights": [model.digest for model in weights],
+    }
+
+
+def source_fingerprint(plan: Plan, stage: str) -> str:
+    """Return what changes when anybody changes the source of a stage.
+
+    What the stages before write there does not count: they tell of it themselves.
+
+    Raises:
+        PlanError: There is no such source.
+    """
+    if not plan.dataset.is_dir():
+        raise PlanError(f"there is no dataset folder {plan.dataset}")
+    settings = plan.settings[stage]
+    specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
+    try:
+        listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
+    except BadBucket as error:
+        raise PlanError(str(error)) from error
+    return scan.fingerprint(listing, _announced(plan, stage, listing))
+
+
+def _can_be_scanned(plan: Plan, stage: str, spec: str) -> bool:
+    """Whether a spec exists: a bucket that is still to be made need not."""
+    return os.path.exists(spec) or spec not in map(plan.bucket, plan.before(stage))
+
+
+def _announced(plan: Plan, stage: str, listing: scan.Listing) -> frozenset[str]:
+    """The files in a stage's source of which a summary tells when they change."""
+    maker = plan.before(stage)[-1:]
+    if "detect" in (stage, *maker):
+        return frozenset(path for path in listing.files if path.endswith(".json"))
+    if not maker:
+        return frozenset()
+    bucket = plan.bucket(maker[0])
+    owned = Ledgers(bucket, state_of(bucket)).paths()
+    return frozenset(f"{bucket}/{path}{x}" for path in owned for x in ("", ".json"))
+
+
+@dataclass(frozen=True)
+class Stale:
+    """What has to be made again though Snakemake sees no reason.
+
+    Attributes:
+        files: Outputs of rules, as the rules name them.
+        said: Why, a sentence for each stage concerned.
+    """
+
+    files: list[str]
+    said: list[str]
+
+
+def stale_files(plan: Plan) -> Stale:
+    """Work out which outputs vouch for files that were edited or deleted since.
+
+    These are the tables of damaged shards, the summaries of their stage and of those
+    after it, and the lists that are made of what is restored. While a run is at work its
+    files are no damage.
+    """
+    if not plan.dataset.is_dir() or run_lock.is_locked("."):
+        return Stale([], [])
+    if is_forgotten():
+        return Stale(_all_outputs(plan), _known_no_more(plan))
+    files: list[str] = []
+    said: list[str] = []
+    for stage in plan.stages:
+        shards = stage.damaged_shards(plan.bucket(stage.name))
+        listed = _is_listed(plan, stage)
+        if not shards and listed and _is_whole(plan, stage):
+            continue
+        files += [plan.table(stage.name, shard) for shard in shards]
+        after = plan.stages[plan.stages.index(stage) + 1 :]
+        files += [plan.summary(other.name) for other in (stage, *after)]
+        files += [
+            plan.inventory(other.name)
+            for other in (after if listed else (stage, *after))
+        ]
+        said += _damage(stage, plan.bucket(stage.name), shards)
+    return Stale(_existing(files), said)
+
+
+def is_forgotten() -> bool:
+    """Whether Snakemake lost all knowledge of how results were made.
+
+    It would take them for current whatever became of settings and sources since.
+    """
+    return not any(METADATA.glob("*"))
+
+
+def forgotten_files(plan: Plan) -> list[Path]:
+    """Return what vouches for work done in buckets that no stage of a plan makes.
+
+    They have to go when Snakemake's knowledge begins again with a run of this plan.
+    """
+    if not is_forgotten():
+        return []
+    ours = {plan.state(stage.name) for stage in plan.stages}
+    buckets = state_of(".")
+    vouching = [
+        *buckets.rglob("summary.json"),
+        *buckets.rglob("vocabulary.json"),
+        *(table.parent for table in buckets.rglob("inventory/skipped.table")),
+    ]
+    return [path for path in vouching if path.parent not in ours]
+
+
+def _all_outputs(plan: Plan) -> list[str]:
+    """What tells Snakemake of work done."""
+    names = [stage.name for stage in plan.stages]
+    files = [
+        made for name in names for made in (plan.summary(name), plan.inventory(name))
+    ]
+    return _existing([*files, str(plan.state("detect") / "vocabulary.json")])
+
+
+def _known_no_more(plan: Plan) -> list[str]:
+    if not any(os.path.exists(plan.summary(stage.name)) for stage in plan.stages):
+        return []
+    return ["Snakemake's notes (.snakemake) are gone, so that all results are checked"]
+
+
+def _is_listed(plan: Plan, stage: Stage) -> bool:
+    """Whether a stage's inventory knows the images' contents, and no file of it is mended."""
+    digests = plan.state(stage.name) / inventory.DIGESTS
+    return digests.exists() and not inventory.is_mended(plan.inventory(stage.name))
+
+
+def _is_whole(plan: Plan, stage: Stage) -> bool:
+    """Whether no job of a stage has failed since it was last summed up.
+
+    What a job makes is deleted when it fails, and so not missed where a summary from
+    before exists.
+    """
+    folder = plan.inventory(stage.name)
+    return (
+        os.path.exists(plan.summary(stage.name))
+        and os.path.isdir(folder)
+        and all(
+            os.path.exists(plan.table(stage.name, shard))
+            for shard in inventory.shards(folder)
+        )
+    )
+
+
+def _existing(files: list[str]) -> list[str]:
+    """Those of the files that exist: what does not is missed anyway."""
+    return sorted({file for file in files if os.path.exists(file)})
+
+
+def _damage(stage: Stage, bucket: str, shards: list[str]) -> list[str]:
+    """What the user did to results of a stage, in a sentence."""
+    if not shards:
+        return []
+    if not stage.makes_bucket:
+        return [
+            f"{stage.command}: sidecars were edited or deleted since; to be checked"
+        ]
+    ledgers = Ledgers(bucket, state_of(bucket))
+    parts = [*shards, "all"] if "all" in shards else shards
+    damaged = [
+        row.path
+        for part in sorted(set(parts))
+        for row in ledgers.rows(part).values()
+        if not ledgers.intact(row)
+    ]
+    if not damaged:
+        return [f"{stage.command}: a run before did not come to its end"]
+    count = "1 file" if len(damaged) == 1 else f"{len(damaged)} files"
+    verb = "was" if len(damaged) == 1 else "were"
+    return [
+        f"{stage.command}: {count} in {bucket} {verb} edited or deleted since, first "
+        f"{min(damaged)!r}; to be restored"
+    ]

@@ -1,0 +1,49 @@
+"""How far one job is, kept in a file for whoever watches."""
+
+from time import monotonic
+
+from dtst_flow.dataset.state import PROGRESS
+from dtst_flow.runtime.meter import Meter
+from dtst_flow.utils.files import read_json, to_json, write_atomic
+
+
+class Progress:
+    """How far one job is.
+
+    Attributes:
+        path: Of the file.
+        meter: What the job costs.
+        counts: Of its images: total, done, computed, failed.
+    """
+
+    def __init__(self, rule: str, part: str, total: int, at_once: int = 1):
+        """Begin to count.
+
+        Args:
+            rule: The job's rule.
+            part: Its shard.
+            total: Its number of images.
+            at_once: Images that are worked on at once, as the `Meter` has it.
+        """
+        self.path = PROGRESS / f"{rule}.{part}.json"
+        self.meter = Meter(at_once)
+        # By an attempt in the same run that was cut off; a run begins without such files.
+        before = read_json(self.path)["computed"] if self.path.exists() else 0
+        self.counts = {"total": total, "done": 0, "computed": before, "failed": 0}
+        self._told = 0.0
+        self.tell()
+
+    def tick(self, computed: bool = False, failed: bool = False) -> None:
+        """Count one image as done."""
+        self.counts["done"] += 1
+        self.counts["computed"] += computed
+        self.counts["failed"] += failed
+        self.meter.tick(computed)
+        if monotonic() - self._told > 0.5:
+            self.tell()
+
+    def tell(self) -> None:
+        """Write the file, and beside it what the job has cost."""
+        self._told = monotonic()
+        write_atomic(self.path, to_json(self.counts))
+        self.meter.note(self.path)

@@ -1,0 +1,146 @@
+"""What the rest of the workflow asks of a stage, and the files of one of its jobs."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, TypeVar
+
+Settings = Mapping[str, Any]
+"""All settings of a stage, by their names in the config."""
+
+Row = dict[str, Any]
+"""A row of a stage's table."""
+
+Kind = TypeVar("Kind")
+
+
+class _Snakemake(Protocol):
+    """The object that Snakemake gives a script."""
+
+    input: Any
+    output: Any
+    threads: int
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """The files of one job, relative to the dataset folder in which it runs.
+
+    Attributes:
+        manifest: The table of the shard's images.
+        table: Written: a row for every image that was processed.
+        failed: Written: a row for every image that could not be processed.
+        array: Written by embed: the vectors, in the order of `table`.
+        vocabulary: Read by detect: what the classes mean to its model.
+        workers: Processes that work on the images.
+    """
+
+    manifest: str
+    table: str
+    failed: str
+    array: str = ""
+    vocabulary: str = ""
+    workers: int = 1
+
+    @classmethod
+    def of(cls, snakemake: _Snakemake) -> "ShardJob":
+        """Return the job that a rule's script runs for."""
+        return cls(
+            manifest=snakemake.input.manifest,
+            table=snakemake.output.table,
+            failed=snakemake.output.failed,
+            array=snakemake.output.get("array", ""),
+            vocabulary=snakemake.input.get("vocabulary", ""),
+            workers=snakemake.threads,
+        )
+
+    @property
+    def shard(self) -> str:
+        """The shard's name."""
+        return Path(self.manifest).stem
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What a stage has left to do.
+
+    Attributes:
+        images: Paths of the images to compute.
+        said: The same in words, where that is more than a number of images.
+    """
+
+    images: list[str]
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What there is to know of a stage. `stages.registry` holds all of them.
+
+    Attributes:
+        name: Its section of the config, such as "extract_faces".
+        rule: The rule that works image by image.
+        collector: The rule that sums up.
+        table: The folder of that rule's tables, in the state of the stage's bucket.
+        options: A frozen dataclass of the settings that its results depend on.
+        models: Settings -> the models that it runs, by their names in the registry, each
+            with the file to use instead. Raises ModelError.
+        code: Settings -> the modules that its results depend on, besides its own and what
+            that imports.
+        cost_keys: The settings that decide how fast it is.
+        run: Does the work of one job.
+        pending: Settings and images (path -> digest of the content) -> what is left to
+            do. Only reads.
+        damaged_shards: The bucket -> the shards of which the user edited or deleted
+            results since, or whose failures have lost their cause.
+        describe: The rows of its tables in plain words, a sentence an item; None where a
+            rule of its own sums up.
+        commit: The rows of each shard, those of the images that failed, and the bucket ->
+            removes what is no longer wanted, and returns a JSON value that names all
+            results. None as for `describe`.
+        uses_gpu: Whether its jobs run on a GPU where there is one.
+        follows_sidecars: Whether a change of an image's sidecar counts.
+    """
+
+    name: str
+    rule: str
+    collector: str
+    table: str
+    options: type
+    models: Callable[[Settings], dict[str, str | None]]
+    code: Callable[[Settings], tuple[ModuleType, ...]]
+    cost_keys: tuple[str, ...]
+    run: Callable[[ShardJob, Settings], None]
+    pending: Callable[[Settings, dict[str, str]], Pending]
+    damaged_shards: Callable[[str], list[str]]
+    describe: Callable[[list[Row]], list[str]] | None = None
+    commit: Callable[[dict[str, list[Row]], list[Row], str], Any] | None = None
+    uses_gpu: bool = False
+    follows_sidecars: bool = True
+
+    @property
+    def rules(self) -> tuple[str, str]:
+        """The rules whose jobs are known when its images are listed."""
+        return self.rule, self.collector
+
+    @property
+    def command(self) -> str:
+        """What the user calls it."""
+        return self.name.replace("_", "-")
+
+    @property
+    def makes_bucket(self) -> bool:
+        """Whether it writes a folder of images, instead of sidecars."""
+        return self.name != "detect"
+
+    @property
+    def makes_crops(self) -> bool:
+        """Whether its tables hold crops of each image."""
+        return self.makes_bucket and self.commit is not None
+
+
+def options_of(kind: type[Kind], settings: Settings) -> Kind:
+    """Return the options of a stage among its settings."""
+    names: Iterable[str] = (field.name for field in fields(kind))  # type: ignore[arg-type]
+    return kind(**{name: settings[name] for name in names})
