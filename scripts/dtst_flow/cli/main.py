@@ -2,7 +2,9 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -105,13 +107,16 @@ def path_command(path: str) -> click.Command:
     return _command(path, call, [*COMMON, *flags], text)
 
 
-def _command(name: str, call, params: list, text: str) -> click.Command:
+def _command(
+    name: str, call: Callable[..., None], params: list[click.Parameter], text: str
+) -> click.Command:
     return click.Command(name, callback=call, params=params, help=text)
 
 
-def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
+def _request(path: str, stages: tuple[str, ...], values: dict[str, Any]) -> Request:
     """Settings of the config file, overridden by those of the command line."""
-    working_dir, blocks = None, {stage: {} for stage in stages}
+    working_dir: str | None = None
+    blocks: settings.Blocks = {stage: {} for stage in stages}
     config_file, passed_on = _positional(values)
     if config_file:
         working_dir, blocks = settings.read_yaml(config_file, list(stages))
@@ -144,7 +149,7 @@ def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
     )
 
 
-def _positional(values: dict) -> tuple[Path | None, tuple[str, ...]]:
+def _positional(values: dict[str, Any]) -> tuple[Path | None, tuple[str, ...]]:
     """Tell a config file from words for Snakemake, which stand after ``--``."""
     words = [w for w in (values["config_file"], *values["passed_on"]) if w is not None]
     if words and not words[0].startswith("-"):

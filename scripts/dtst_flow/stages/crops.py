@@ -58,44 +58,6 @@ class CropStats:
         return cls(crops, len(sizes) / len(crops), sum(sizes) / len(sizes))
 
 
-def count(rows: list[Row]) -> int:
-    """How many crops the rows of a table tell of."""
-    return sum(len(row["crops"]) for row in rows)
-
-
-@dataclass(frozen=True)
-class CropStats:
-    """The crops that a stage made of images.
-
-    Attributes:
-        crops: Image -> its crops, by their names in the bucket.
-        per_image: How many an image has, on average; 1 where none is known.
-        size: Bytes of a crop and its sidecar, on average.
-    """
-
-    crops: dict[str, list[str]]
-    per_image: float = 1.0
-    size: float = 0.0
-
-    @classmethod
-    def of_tables(cls, tables: Iterable[Path]) -> "CropStats":
-        """Read a stage's tables; those that no run wrote are as good as none."""
-        try:
-            rows = [row for table in tables for row in read_table(table)]
-            crops = {row["path"]: [c["path"] for c in row["crops"]] for row in rows}
-            sizes = [Entry.of_row(c).size for row in rows for c in row["crops"]]
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            return cls({})
-        if not sizes:
-            return cls({})
-        return cls(crops, len(sizes) / len(crops), sum(sizes) / len(sizes))
-
-
-def size_of(row: Row) -> int:
-    """Return the bytes of a file and its sidecar, by their row in a ledger or table."""
-    return sum(stat[0] for stat in (row.get("stat"), row.get("sidecar")) if stat)
-
-
 def damaged_shards(bucket: str) -> list[str]:
     """The shards whose files were edited or deleted, or whose failures may be mended."""
     edited = Ledgers(bucket, state_of(bucket)).damaged_parts()

@@ -78,7 +78,7 @@ def kept() -> dict[str, costs.Cost]:
     rows = costs.read()
     named = {rule: rows.pop(key) for rule, key in keys.items()}
     assert rows.keys() <= {costs.RUN}
-    return named | {"run": cost for cost in rows.values()}
+    return named | dict.fromkeys(["run"] * bool(rows), next(iter(rows.values()), None))
 
 
 def test_a_forecast_is_held_against_the_run():
