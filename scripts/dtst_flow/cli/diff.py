@@ -84,8 +84,9 @@ def tell(changes: "Changes", called: dict[str, str]) -> Iterator[str]:
         yield f"split: {name(id_)} into {names(parts)}"
     for id_, parts in changes.merged.items():
         yield f"merged: {names(parts)} into {name(id_)}"
-    for id_, (was, is_) in changes.sizes.items():
-        yield f"{'grew' if is_ > was else 'shrank'}: {name(id_)} from {was} to {is_}"
+    for id_, (before, now) in changes.sizes.items():
+        verb = "grew" if now > before else "shrank"
+        yield f"{verb}: {name(id_)} from {before} to {now}"
     for image, was, is_ in changes.moved[:MAX_SHOWN]:
         yield f"moved: {image!r} from {name(was)} to {name(is_)}"
     if len(changes.moved) > MAX_SHOWN:
