@@ -23,8 +23,9 @@ include: "workflow/rules/common.smk"
 
 from dtst_flow.dataset.state import PROGRESS, make_state
 from dtst_flow.forecast import verdict
-from dtst_flow.report.summary import written_at
+from dtst_flow.report.summary import summary, written_at
 from dtst_flow.runtime import run_lock
+from dtst_flow.runtime.meter import process_seconds
 from dtst_flow.utils.files import remove
 
 
@@ -65,17 +66,23 @@ onstart:
     limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
-    run_lock.begin_plainly(PLAN.dataset)
-    make_state(PLAN.dataset)
-    for path in staleness.forgotten_files(PLAN):
-        remove(path)
-    shutil.rmtree(PROGRESS, ignore_errors=True)
-    SUMMED_UP.update(written_at(PLAN.buckets))
+    if not workflow.touch:
+        run_lock.begin_plainly(PLAN.dataset)
+        make_state(PLAN.dataset)
+        for path in staleness.forgotten_files(PLAN):
+            remove(path)
+        shutil.rmtree(PROGRESS, ignore_errors=True)
+        SUMMED_UP.update(written_at(PLAN.buckets))
 
 
 onsuccess:
-    print(verdict.closing_words(PLAN, workflow.cores, bool(GPU)))
+    if not workflow.touch:
+        run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), True)
+        print(f"{summary(PLAN.buckets)}\n{verdict.record_run(run)}".rstrip())
 
 
 onerror:
-    print(verdict.closing_words(PLAN, workflow.cores, bool(GPU), SUMMED_UP))
+    if not workflow.touch:
+        run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), False)
+        verdict.record_run(run)
+        print(summary(PLAN.buckets, SUMMED_UP))

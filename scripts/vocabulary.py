@@ -10,4 +10,4 @@ from dtst_flow.utils import gpu
 
 with running(snakemake):
     gpu.hold(0)  # a few texts are read faster than a GPU is had
-    detect.learn(snakemake.config["detect"], snakemake.output.vocabulary)
+    detect.prepare(snakemake.config["detect"], snakemake.output.vocabulary)

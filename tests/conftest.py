@@ -10,14 +10,20 @@ from hypothesis import settings
 from PIL import Image
 
 from dtst_flow.models.store import cache_folder
-from helpers import colour_detector
-from helpers.dataset import ROOT, Dataset
+from helpers import colour_detector, sights
+from helpers.dataset import ROOT, Dataset, copy_photos
+from helpers.once import once
 
 # The machines that run tests may be slow and shared: no example is late.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 
 SHARED = ROOT.parent / "shared"
+
+FEW = ("collins_[0-5]", "hanks_[0-5]", "hopper_[0-5]", "cast1_[01]", "cast5_3")
+"""The shots of the finished dataset: of three people who fill a cluster, of one who does
+not, and one in which no face is found.
+"""
 
 SURVIVED = pytest.StashKey[Counter]()
 ROWS = {
@@ -42,6 +48,19 @@ def pytest_configure(config):
     config.stash[SURVIVED] = Counter()
     # A shell tells what it runs in the background to ignore Ctrl-C, and so all runs here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["survived"] = dict(session.config.stash[SURVIVED])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Add up what the processes of pytest-xdist counted."""
+    node.config.stash[SURVIVED].update(
+        getattr(node, "workeroutput", {}).get("survived", {})
+    )
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -105,14 +124,45 @@ def colours(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Dataset:
-    """The demonstration photos with path faces run on them."""
+def shots(tmp_path_factory) -> Path:
+    """A folder with the demonstration photos and people.csv, 81 shots of nine people."""
     import photos
 
-    dataset = Dataset(tmp_path_factory.mktemp("finished") / "crowd")
-    photos.write(dataset.folder)
-    dataset.run()
-    return dataset
+    return once(tmp_path_factory, "shots", photos.write)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory, shots) -> Dataset:
+    """The demonstration photos with path faces run on them; nobody may change it."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(shots, folder / "crowd")
+        Dataset(folder / "crowd").run()
+
+    return Dataset(once(tmp_path_factory, "demo", make) / "crowd")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, shots) -> Dataset:
+    """The FEW photos with path faces run on them; nobody may change it."""
+
+    def make(folder: Path) -> None:
+        for pattern in FEW:
+            copy_photos(shots, pattern, folder / "crowd")
+        Dataset(folder / "crowd").run()
+
+    return Dataset(once(tmp_path_factory, "finished", make) / "crowd")
+
+
+@pytest.fixture(scope="session")
+def grouped(tmp_path_factory) -> Dataset:
+    """Shots of a few photos with path images run on them; nobody may change it."""
+
+    def make(folder: Path) -> None:
+        sights.write(folder / "sights")
+        Dataset(folder / "sights").run(settings=sights.MODEL)
+
+    return Dataset(once(tmp_path_factory, "grouped", make) / "sights")
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +174,4 @@ def pillows_limit(monkeypatch):
 @pytest.fixture
 def dataset(finished, tmp_path) -> Dataset:
     """A copy of the finished dataset to change at will."""
-    folder = tmp_path / "crowd"
-    shutil.copytree(finished.folder, folder)
-    return Dataset(folder)
+    return finished.copy(tmp_path)

@@ -105,6 +105,19 @@ class Dataset:
         shutil.copytree(self.folder / "images", folder / "images")
         return Dataset(folder)
 
+    def copy(self, folder: Path) -> "Dataset":
+        """A copy in another place, to change at will."""
+        shutil.copytree(self.folder, folder / self.folder.name, symlinks=True)
+        return Dataset(folder / self.folder.name)
+
+
+def copy_photos(shots: Path, pattern: str, folder: Path) -> None:
+    """Copy those of the demonstration's photos whose names match, without suffix."""
+    for path in sorted(shots.glob(f"images/*/{pattern}.jpg")):
+        target = folder / path.relative_to(shots)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+
 
 def photos_of(dataset: Dataset) -> list[Path]:
     return sorted((dataset.folder / "images").rglob("*.jpg"))
@@ -119,5 +132,10 @@ def without_ids(path: Path) -> bytes:
 
 
 def environment() -> dict[str, str]:
+    """The variables with which the program is started.
+
+    Python may keep what it compiled of the package, as it does for users.
+    """
     path = [str(ROOT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    known = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return known | {"PYTHONPATH": os.pathsep.join(path)}

@@ -17,6 +17,8 @@ from dtst_flow.dataset import inventory, sidecars
 from dtst_flow.dataset.state import RECORDS
 from dtst_flow.models import store
 from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
+from dtst_flow.stages.cluster import ClusterJob
+from dtst_flow.stages.contract import ShardJob
 from dtst_flow.utils.files import read_table, write_table
 from helpers.dataset import DLIB, Dataset
 
@@ -36,7 +38,7 @@ TABLES = [str(STATE / "tables/s.jsonl"), str(STATE / "failed/s.jsonl")]
 def find_faces(manifest: str, **limits: int) -> None:
     weights = store.resolve("dlib_68_points")
     options = extract_faces.Options(engine="dlib", **limits)
-    extract_faces.run(manifest, *TABLES, "made", options, weights)
+    extract_faces.extract(ShardJob(manifest, *TABLES), "made", options, weights)
 
 
 def find_objects(manifest: str, **limits: int) -> None:
@@ -44,26 +46,25 @@ def find_objects(manifest: str, **limits: int) -> None:
     learnt = str(STATE / "vocabulary.json")
     detect.learn(["red", "green"], weights, learnt)
     options = detect.Options(classes="red,green", **limits)
-    detect.run(manifest, learnt, *TABLES, options, weights)
+    job = ShardJob(manifest, *TABLES, vocabulary=learnt)
+    detect.look(job, options, weights)
 
 
 def cut_objects(manifest: str, **limits: int) -> None:
     options = extract_classes.Options(**limits)
-    extract_classes.run(manifest, *TABLES, "made", options)
+    extract_classes.cut(ShardJob(manifest, *TABLES), "made", options)
 
 
 def embed_images(manifest: str, **limits: int) -> None:
     weights = store.resolve("efficientnet_lite0")
-    outputs = [TABLES[0], str(STATE / "s.npy"), TABLES[1]]
-    embed.run(
-        manifest, *outputs, embed.Options("efficientnet", **limits), weights, threads=2
-    )
+    job = ShardJob(manifest, *TABLES, str(STATE / "s.npy"), workers=2)
+    embed.embed(job, embed.Options("efficientnet", **limits), weights)
 
 
 def embed_faces(manifest: str, **limits: int) -> None:
     weights = store.resolve("dlib_resnet")
-    outputs = [TABLES[0], str(STATE / "s.npy"), TABLES[1]]
-    embed.run(manifest, *outputs, embed.Options("dlib", **limits), weights)
+    job = ShardJob(manifest, *TABLES, str(STATE / "s.npy"))
+    embed.embed(job, embed.Options("dlib", **limits), weights)
 
 
 def lay_out(manifest: str) -> None:
@@ -73,7 +74,7 @@ def lay_out(manifest: str) -> None:
     np.save(STATE / "embedded.npy", np.eye(len(rows), 4, dtype=np.float32))
     options = cluster.Options("efficientnet")
     arrays = [str(STATE / "embedded.npy")]
-    cluster.run([embedded], arrays, [], "made", options, *TABLES)
+    cluster.cluster(ClusterJob([embedded], arrays, [], *TABLES), "made", options)
 
 
 STAGES = [find_faces, find_objects, cut_objects, embed_images, embed_faces, lay_out]
@@ -184,7 +185,7 @@ def test_an_edit_that_neither_size_nor_time_shows(tmp_path, group_photo, survive
     with Image.open(group_photo) as whole:
         whole.crop((0, 0, 640, 443)).save(photo)
         noted = photo.stat()
-        dataset.run("--until", "inventory", settings=FACES)
+        dataset.run("--until", "inventory_extract_faces", settings=FACES)
         whole.crop((640, 0, 1280, 443)).save(photo)
     os.utime(photo, ns=(noted.st_atime_ns, noted.st_mtime_ns))
     assert photo.stat().st_size == noted.st_size

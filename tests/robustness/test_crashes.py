@@ -37,7 +37,7 @@ Image.open = open
 """
 """Python imports this by itself, as sitecustomize, wherever it lies on its path."""
 
-IMAGES = {"path": "images", "cluster": {"model": "efficientnet"}}
+IMAGES = {"path": "images", "cluster": {"model": "efficientnet", "batch_size": 8}}
 
 
 @pytest.fixture

@@ -18,10 +18,13 @@ from PIL import Image
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
+from dtst_flow.detect import detectors
 from dtst_flow.imaging import decode
 from dtst_flow.models import store
 from dtst_flow.models.store import Weights
 from dtst_flow.stages import collect, detect, extract_classes
+from dtst_flow.stages.collect import CollectJob
+from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.layout import lay_out
 from dtst_flow.utils.files import read_table
 from helpers import colour_detector
@@ -122,18 +125,18 @@ def stages(weights: Weights) -> None:
         for shard in inventory.shards(state / "inventory"):
             tables.append(state / f"tables/{shard}.jsonl")
             failed.append(state / f"failed/{shard}.jsonl")
-            given = (state / f"inventory/{shard}.jsonl",)
+            words = state / "vocabulary.json"
+            manifest = state / f"inventory/{shard}.jsonl"
+            job = ShardJob(manifest, tables[-1], failed[-1], vocabulary=words)
             if stage == "detect":
-                words = state / "vocabulary.json"
                 detect.learn(list(COLOURS), weights, words)
-                given += (words, tables[-1], failed[-1])
-                detect.run(*given, detect.Options(list(COLOURS)), weights)
+                detect.look(job, detect.Options(list(COLOURS)), weights)
             else:
-                given += (tables[-1], failed[-1], bucket)
-                extract_classes.run(*given, extract_classes.Options())
+                extract_classes.cut(job, bucket, extract_classes.Options())
         skipped = state / "inventory/skipped.table"
         written = (state / "summary.json", state / "failed.jsonl")
-        collect.run(stage, tables, failed, skipped, bucket, *written, strict=False)
+        job = CollectJob(tables, failed, skipped, *written)
+        collect.run(stage, job, bucket, strict=False)
     state = state_of("cluster")
     inventory.write(".", ["classes"], state / "inventory", state / "digests.jsonl", 99)
     rows = list(read_table(state / "inventory/s.jsonl"))
@@ -144,7 +147,7 @@ def stages(weights: Weights) -> None:
 
 @pytest.mark.usefixtures("in_this_process")
 def test_stages_with_any_room(disk, colours, survived, long, monkeypatch):
-    weights = store.resolve(detect.detect.MODELS["yolo26n"].weights, str(colours))
+    weights = store.resolve(detectors.MODELS["yolo26n"].weights, str(colours))
     disk.empty()
     monkeypatch.chdir(disk.folder)
     dataset = Dataset(disk.folder)

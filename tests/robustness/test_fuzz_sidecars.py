@@ -17,7 +17,8 @@ from PIL import Image
 from dtst_flow.annotations.ownership import Ownership
 from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
-from dtst_flow.stages import embed, extract_classes
+from dtst_flow.stages import embedding, extract_classes
+from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.extract_classes import Options
 from dtst_flow.utils.files import digest_file, read_table, write_table
 
@@ -87,6 +88,8 @@ def dataset(tmp_path_factory) -> Path:
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
 
+JOB = ShardJob("s.jsonl", "t.jsonl", "f.jsonl")
+
 
 def try_one(folder: Path, content: bytes) -> None:
     """Do to a sidecar what every stage does."""
@@ -98,7 +101,7 @@ def try_one(folder: Path, content: bytes) -> None:
         except sidecars.BrokenSidecar as error:
             assert str(error).isprintable() and len(str(error)) < 3000
             present = None
-        extract_classes.run("s.jsonl", "t.jsonl", "f.jsonl", "crops", Options())
+        extract_classes.cut(JOB, "crops", Options())
         done, failed = list(read_table("t.jsonl")), list(read_table("f.jsonl"))
         assert len(done) + len(failed) == 1
         assert present is not None or failed
@@ -111,7 +114,7 @@ def try_one(folder: Path, content: bytes) -> None:
 def check_points() -> None:
     """Points that extract-faces may have left are numbers, or none are taken."""
     try:
-        found = embed.stored_points("a.jpg")
+        found = embedding.stored_points("a.jpg")
     except sidecars.BrokenSidecar:
         return
     if found is not None:
@@ -175,7 +178,7 @@ def test_a_class_of_any_name_gives_crops_in_the_bucket(dataset, long):
         content = {"classes": {name: [box, box] for name in names}}
         sidecars.write(dataset / "a.jpg", content)
         with chdir(dataset):
-            extract_classes.run("s.jsonl", "t.jsonl", "f.jsonl", "crops", Options())
+            extract_classes.cut(JOB, "crops", Options())
             (row,) = read_table("t.jsonl")
             assert len(row["crops"]) + len(row["unusable"]) == 2 * len(names)
             for crop in row["crops"]:
@@ -192,5 +195,5 @@ def test_a_class_of_any_name_gives_crops_in_the_bucket(dataset, long):
 def test_numbers_that_no_image_has_are_no_points():
     for odd in (math.nan, math.inf, 10**400, 2**31, True, None, "1", [1], {}):
         value = [[1, 2]] * 4 + [[1, odd]]
-        assert not embed._are_points(value)
-    assert embed._are_points([[1, 2.5]] * 5)
+        assert not embedding._are_points(value)
+    assert embedding._are_points([[1, 2.5]] * 5)

@@ -21,9 +21,8 @@ import psutil
 import pytest
 from PIL import Image, ImageOps
 
-import photos
 from helpers.colour_detector import photo as coloured
-from helpers.dataset import Dataset, environment
+from helpers.dataset import Dataset, copy_photos, environment
 
 MARK = "DTST_TEST_RUN"
 """Environment variable by which the processes of a run are found, orphans among them."""
@@ -130,14 +129,11 @@ class Faces:
     marked = "faces/collins_0_00.jpg"
     """A file that dtst makes of a photo that no edit touches."""
 
-    def write(self, folder: Path, scratch: Path) -> None:
-        photos.write(scratch)
-        for path in scratch.glob("images/*/c*[0-2].jpg"):
-            target = folder / path.relative_to(scratch)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target)
+    def write(self, folder: Path, shots: Path) -> None:
+        for pattern in ("cast[1-3]_[0-2]", "collins_[0-2]"):
+            copy_photos(shots, pattern, folder)
         (folder / "faces").mkdir()
-        shutil.copy(scratch / "images/roll1/hanks_0.jpg", folder / "faces/mine.jpg")
+        shutil.copy(shots / "images/roll1/hanks_0.jpg", folder / "faces/mine.jpg")
         (folder / "faces/mine.jpg.json").write_text('{"taken": "by me"}')
 
     def settings(self, colours: Path) -> dict:
@@ -153,10 +149,10 @@ class Classes:
     words = ("run", "classes", "settings.yaml")
     marked = "classes/a00_red.jpg"
 
-    def write(self, folder: Path, scratch: Path) -> None:
+    def write(self, folder: Path, shots: Path) -> None:
         (folder / "images").mkdir(parents=True)
         (folder / "classes").mkdir()
-        for n in range(24):
+        for n in range(12):
             things = {(20, 40, 60 + n, 80): ["red", "green", "blue thing"][n % 3]}
             picture = Image.fromarray(coloured(256, 128 + n, things))
             picture.save(folder / f"images/a{n:02d}.png")
@@ -171,12 +167,12 @@ class Classes:
 
 
 @pytest.fixture(scope="module", params=[Faces, Classes], ids=["faces", "classes"])
-def kind(request, tmp_path_factory, colours):
+def kind(request, tmp_path_factory, shots, colours):
     """A kind of dataset, written down once, and the seconds that a run on it takes."""
     kind = request.param()
     home = tmp_path_factory.mktemp("kind")
     kind.sources = home / "crowd"
-    kind.write(kind.sources, home / "scratch")
+    kind.write(kind.sources, shots)
     (kind.sources / "cluster/000").mkdir(parents=True)
     (kind.sources / "cluster/000/notes.txt").write_text("mine")
     for path in sorted((kind.sources / "images").rglob("a0*.png")):

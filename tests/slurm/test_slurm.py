@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import photos
 from helpers import colour_detector
-from helpers.dataset import DLIB, ROOT, Dataset, environment
+from helpers.dataset import DLIB, ROOT, Dataset, copy_photos, environment
 from helpers.on_cluster import Cluster, OnCluster, wait_for
 
 FACES = DLIB | {"shard_size": 10}
@@ -26,15 +25,10 @@ IMAGES = {
 
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory) -> Path:
+def crowd(shots, tmp_path_factory) -> Path:
     """A folder with twelve photos of two people, which fall into two shards."""
-    everyone = tmp_path_factory.mktemp("everyone")
-    photos.write(everyone)
     folder = tmp_path_factory.mktemp("crowd") / "crowd"
-    for path in sorted(everyone.glob("images/*/[ch][oa][ln]*_[0-5].jpg")):
-        target = folder / path.relative_to(everyone)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
+    copy_photos(shots, "[ch][oa][ln]*_[0-5]", folder)
     return folder
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 
+import pytest
 from PIL import Image, ImageOps
 
 from dtst_flow.dataset import sidecars
@@ -27,15 +28,21 @@ def crops_of(dataset: Dataset, person: str) -> list[str]:
     )
 
 
-def test_ids_stay_when_photos_come_and_go(dataset):
-    before = ids(dataset)
-    photos = sorted((dataset.folder / "images").rglob("*.jpg"))
+@pytest.fixture
+def crowd(demo, tmp_path) -> Dataset:
+    """A copy of the finished demonstration, which has more people, to change at will."""
+    return demo.copy(tmp_path)
+
+
+def test_ids_stay_when_photos_come_and_go(crowd):
+    before = ids(crowd)
+    photos = sorted((crowd.folder / "images").rglob("*.jpg"))
     for photo in photos[:2]:
         photo.unlink()
-    ImageOps.mirror(Image.open(photos[5])).save(dataset.folder / "images/added.jpg")
+    ImageOps.mirror(Image.open(photos[5])).save(crowd.folder / "images/added.jpg")
     photos[8].rename(photos[8].with_name("renamed.jpg"))
-    dataset.run()
-    after = ids(dataset)
+    crowd.run()
+    after = ids(crowd)
     shared = before.keys() & after.keys()
     assert len(shared) > 60
     kept = sum(before[path] == after[path] for path in shared)
@@ -112,13 +119,13 @@ def test_a_lost_history_costs_only_the_ids(dataset):
     )
 
 
-def test_a_burst_is_no_cluster_by_itself(dataset):
+def test_a_burst_is_no_cluster_by_itself(crowd):
     """The shots of a person come from one photo: near-duplicates, most of them."""
-    listed = dataset.clusters()
+    listed = crowd.clusters()
     assert len(listed["near_duplicates"]) >= 5
-    printed = dataset.run(settings=DLIB | {"cluster": {"model": "dlib"}})
+    printed = crowd.run(settings=DLIB | {"cluster": {"model": "dlib"}})
     assert "are near-duplicates of others and count once" in printed
-    alone = dataset.clusters()
+    alone = crowd.clusters()
     assert alone["near_duplicates"] == listed["near_duplicates"]
     assert len(alone["clusters"]) < len(listed["clusters"])
     placed = {m["path"]: c["rank"] for c in alone["clusters"] for m in c["members"]}

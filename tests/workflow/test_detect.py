@@ -9,21 +9,14 @@ from PIL import Image
 from dtst_flow.dataset import sidecars
 from dtst_flow.imaging import decode
 from dtst_flow.utils.files import read_table
-from helpers import colour_detector
+from helpers import colour_detector, things_of_colour
 from helpers.dataset import Dataset
+from helpers.things_of_colour import SIDECAR, THINGS
 
 NOTHING = "Nothing to be done"
 
-THINGS = {
-    "left.png": {(20, 40, 60, 80): "red"},
-    "both.png": {(20, 40, 60, 80): "red", (160, 8, 240, 120): "red"},
-    "mixed.png": {(20, 40, 60, 80): "green", (160, 8, 240, 120): "blue thing"},
-    "bare.png": {},
-}
-SIDECAR = {"source": "flickr", "license": "CC0"}
 
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(colours):
     def chosen(path: str = "detect", **values) -> dict:
         found = {"from": "images", "classes": "Red,blue_thing", "weights": str(colours)}
@@ -34,14 +27,22 @@ def settings(colours):
 
 @pytest.fixture
 def things(tmp_path) -> Dataset:
-    """Four photos, one with a sidecar of the user's."""
-    dataset = Dataset(tmp_path / "things")
-    (dataset.folder / "images").mkdir(parents=True)
-    for name, found in THINGS.items():
-        photo = Image.fromarray(colour_detector.photo(256, 128, found))
-        photo.save(dataset.folder / "images" / name)
-    sidecars.write(dataset.folder / "images/both.png", SIDECAR)
+    """The photos, nothing run on them yet."""
+    return things_of_colour.write(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def detected(settings, tmp_path_factory) -> Dataset:
+    """The photos after detect with the usual settings; nobody may change it."""
+    dataset = things_of_colour.write(tmp_path_factory.mktemp("detected"))
+    dataset.run(settings=settings())
     return dataset
+
+
+@pytest.fixture
+def seen(detected, tmp_path) -> Dataset:
+    """A copy of the photos after detect, to change at will."""
+    return detected.copy(tmp_path)
 
 
 def sidecar(dataset: Dataset, name: str) -> dict:
@@ -98,18 +99,17 @@ def test_a_second_run_loads_no_model(things, settings, tmp_path):
     assert things.results() == before
 
 
-def test_threshold_and_number_compute_nothing_anew(things, settings, tmp_path):
-    things.run(settings=settings())
+def test_threshold_and_number_compute_nothing_anew(seen, settings, tmp_path):
     strict = settings(threshold=0.7)
-    things.run(settings=strict)
-    assert things.computed() == {"detect": 0}
-    assert classes(things)["both.png"] == {"Red": 1, "blue_thing": 0}
-    assert_as_from_nothing(things, tmp_path, strict)
-    things.run(settings=settings(max_instances=1))
-    assert [e["score"] for e in sidecar(things, "both.png")["classes"]["Red"]] == [0.9]
-    things.run(settings=settings())
-    assert classes(things)["both.png"] == {"Red": 2, "blue_thing": 0}
-    assert things.computed() == {"detect": 0}
+    seen.run(settings=strict)
+    assert seen.computed() == {"detect": 0}
+    assert classes(seen)["both.png"] == {"Red": 1, "blue_thing": 0}
+    assert_as_from_nothing(seen, tmp_path, strict)
+    seen.run(settings=settings(max_instances=1))
+    assert [e["score"] for e in sidecar(seen, "both.png")["classes"]["Red"]] == [0.9]
+    seen.run(settings=settings())
+    assert classes(seen)["both.png"] == {"Red": 2, "blue_thing": 0}
+    assert seen.computed() == {"detect": 0}
 
 
 def test_another_class_is_added_and_the_first_kept(things, settings):
@@ -120,33 +120,31 @@ def test_another_class_is_added_and_the_first_kept(things, settings):
     assert classes(things)["left.png"] == {"green": 0, "red": 1}
 
 
-def test_only_what_changed_is_looked_at(things, settings, tmp_path):
-    things.run(settings=settings())
-    folder = things.folder / "images"
+def test_only_what_changed_is_looked_at(seen, settings, tmp_path):
+    folder = seen.folder / "images"
     for photo in folder.iterdir():
         photo.touch()
-    things.run(settings=settings())
-    assert things.computed().get("detect", 0) == 0
+    seen.run(settings=settings())
+    assert seen.computed().get("detect", 0) == 0
     shutil.copy(folder / "left.png", folder / "copy.png")
     Image.fromarray(colour_detector.photo(256, 128, {(9, 9, 70, 70): "red"})).save(
         folder / "mixed.png"
     )
-    things.run(settings=settings())
-    assert things.computed() == {"detect": 1}
-    assert classes(things)["mixed.png"] == {"Red": 1, "blue_thing": 0}
-    assert_as_from_nothing(things, tmp_path, settings())
+    seen.run(settings=settings())
+    assert seen.computed() == {"detect": 1}
+    assert classes(seen)["mixed.png"] == {"Red": 1, "blue_thing": 0}
+    assert_as_from_nothing(seen, tmp_path, settings())
 
 
-def test_what_was_found_goes_with_its_photo(things, settings):
-    things.run(settings=settings())
-    folder = things.folder / "images"
+def test_what_was_found_goes_with_its_photo(seen, settings):
+    folder = seen.folder / "images"
     (folder / "left.png").unlink()
     (folder / "both.png").unlink()
     (folder / "mixed.png").write_bytes(b"no photo any more")
-    things.run(settings=settings())
+    seen.run(settings=settings())
     assert not (folder / "left.png.json").exists()
     assert not (folder / "mixed.png.json").exists()
-    assert sidecar(things, "both.png") == SIDECAR
+    assert sidecar(seen, "both.png") == SIDECAR
 
 
 def test_what_was_found_goes_with_its_photo_later_and_otherwise(things, settings):
@@ -165,14 +163,13 @@ def test_what_was_found_goes_with_its_photo_later_and_otherwise(things, settings
     assert not (folder / "more/far.png.json").exists()
 
 
-def test_a_photo_renamed_with_its_sidecar_keeps_nothing_old(things, settings, tmp_path):
-    things.run(settings=settings())
+def test_a_photo_renamed_with_its_sidecar_keeps_nothing_old(seen, settings, tmp_path):
     for name in ("both.png", "both.png.json"):
-        path = things.folder / "images" / name
+        path = seen.folder / "images" / name
         path.rename(path.with_name(f"new_{name}"))
-    things.run(settings=settings(threshold=0.7))
-    assert things.computed() == {"detect": 0}
-    assert_as_from_nothing(things, tmp_path, settings(threshold=0.7))
+    seen.run(settings=settings(threshold=0.7))
+    assert seen.computed() == {"detect": 0}
+    assert_as_from_nothing(seen, tmp_path, settings(threshold=0.7))
 
 
 def test_a_photo_renamed_before_a_run_came_to_its_end(things, settings, tmp_path):
@@ -188,18 +185,17 @@ def test_a_photo_renamed_before_a_run_came_to_its_end(things, settings, tmp_path
     assert_as_from_nothing(things, tmp_path, settings(threshold=0.7))
 
 
-def test_edited_and_deleted_sidecars(things, settings):
-    things.run(settings=settings())
-    (things.folder / "images/left.png.json").unlink()
-    edited = sidecar(things, "both.png")
+def test_edited_and_deleted_sidecars(seen, settings):
+    (seen.folder / "images/left.png.json").unlink()
+    edited = sidecar(seen, "both.png")
     edited["classes"]["Red"][0]["box"] = [21, 41, 61, 81]
-    sidecars.write(things.folder / "images/both.png", edited | {"rating": 5})
-    printed = things.run(settings=settings())
-    assert things.computed() == {"detect": 0}
-    assert classes(things)["left.png"] == {"Red": 1, "blue_thing": 0}
-    assert sidecar(things, "both.png") == edited | {"rating": 5}
+    sidecars.write(seen.folder / "images/both.png", edited | {"rating": 5})
+    printed = seen.run(settings=settings())
+    assert seen.computed() == {"detect": 0}
+    assert classes(seen)["left.png"] == {"Red": 1, "blue_thing": 0}
+    assert sidecar(seen, "both.png") == edited | {"rating": 5}
     assert "1 sidecars have a 'Red' that detect did not write" in printed
-    assert NOTHING in things.run(settings=settings())
+    assert NOTHING in seen.run(settings=settings())
 
 
 def test_clearing_removes_what_detect_wrote_and_nothing_else(things, settings):
@@ -250,11 +246,9 @@ def test_boxes_are_in_pixels_of_the_upright_photo(things, settings):
     assert (upright[y0:y1, x0:x1, 0] == 230).mean() > 0.9
 
 
-def test_shards_and_workers_leave_no_trace(things, settings, tmp_path):
-    anew = things.from_nothing(tmp_path / "anew")
-    things.run(settings=settings())
-    anew.run(settings=settings(workers=2) | {"shard_size": 1})
-    assert anew.results() == things.results()
+def test_shards_and_workers_leave_no_trace(things, detected, settings):
+    things.run(settings=settings(workers=2) | {"shard_size": 1})
+    assert things.results() == detected.results()
 
 
 @pytest.mark.parametrize(
@@ -290,65 +284,64 @@ def test_dry_run_counts_and_writes_nothing(things, settings, colours):
     assert things.results() == before
 
 
+@pytest.fixture(scope="module")
+def chosen(settings):
+    cluster = {"model": "efficientnet", "min_cluster_size": 2}
+    return settings("classes", classes="red") | {"cluster": cluster}
+
+
+@pytest.fixture(scope="module")
+def finished(chosen, tmp_path_factory) -> Dataset:
+    """The photos after the path; nobody may change it."""
+    dataset = things_of_colour.write(tmp_path_factory.mktemp("finished"))
+    dataset.run(settings=chosen)
+    return dataset
+
+
+@pytest.fixture
+def made(finished, tmp_path) -> Dataset:
+    """A copy of the photos after the path, to change at will."""
+    return finished.copy(tmp_path)
+
+
 class TestPathClasses:
     """detect, then extract-classes, then cluster."""
-
-    @pytest.fixture
-    def chosen(self, settings):
-        cluster = {"model": "efficientnet", "min_cluster_size": 2}
-        return settings("classes", classes="red") | {"cluster": cluster}
 
     def crops(self, dataset: Dataset) -> list[str]:
         return sorted(path.name for path in (dataset.folder / "crops").glob("*.jpg"))
 
-    def test_all_stages_run_and_then_none(self, things, chosen):
-        sidecars.write(
-            things.folder / "images/bare.png",
-            {"classes": {"cat": [{"box": [1, 2, 30, 40]}]}},
-        )
-        things.run(settings=chosen)
-        made = ["both_red_00.jpg", "both_red_01.jpg", "left_red.jpg"]
-        assert self.crops(things) == made  # the class asked for, not all there are
-        assert sum(c["size"] for c in things.clusters()["clusters"]) <= 3
-        assert NOTHING in things.run(settings=chosen)
-
-    def test_an_edit_goes_all_the_way(self, things, chosen, tmp_path):
-        things.run(settings=chosen)
+    def test_an_edit_goes_all_the_way(self, made, chosen, tmp_path):
         Image.fromarray(colour_detector.photo(256, 128, {(9, 9, 70, 70): "red"})).save(
-            things.folder / "images/mixed.png"
+            made.folder / "images/mixed.png"
         )
-        (things.folder / "images/left.png").unlink()
-        things.run(settings=chosen)
-        counts = things.computed()
+        (made.folder / "images/left.png").unlink()
+        made.run(settings=chosen)
+        counts = made.computed()
         assert [counts[r] for r in ("detect", "extract_classes", "embed")] == [1, 1, 1]
-        assert "mixed_red.jpg" in self.crops(things)
-        assert "left_red.jpg" not in self.crops(things)
-        assert_as_from_nothing(things, tmp_path, chosen)
+        assert "mixed_red.jpg" in self.crops(made)
+        assert "left_red.jpg" not in self.crops(made)
+        assert_as_from_nothing(made, tmp_path, chosen)
 
-    def test_what_the_user_writes_travels(self, things, chosen):
-        things.run(settings=chosen)
-        photo = things.folder / "images/left.png"
+    def test_what_the_user_writes_travels(self, made, chosen):
+        photo = made.folder / "images/left.png"
         sidecars.write(photo, sidecars.read(photo) | {"author": "Ann"})
-        things.run(settings=chosen)
-        assert sidecars.read(things.folder / "crops/left_red.jpg")["author"] == "Ann"
-        assert things.computed()["detect"] == 0
-        assert NOTHING in things.run(settings=chosen)
+        made.run(settings=chosen)
+        assert sidecars.read(made.folder / "crops/left_red.jpg")["author"] == "Ann"
+        assert made.computed()["detect"] == 0
+        assert NOTHING in made.run(settings=chosen)
 
-    def test_damaged_crops_are_restored(self, things, chosen):
-        things.run(settings=chosen)
-        before = things.results()
-        (things.folder / "crops/left_red.jpg").unlink()
-        things.run(settings=chosen)
-        assert things.results() == before
+    def test_damaged_crops_are_restored(self, made, chosen):
+        before = made.results()
+        (made.folder / "crops/left_red.jpg").unlink()
+        made.run(settings=chosen)
+        assert made.results() == before
 
-    def test_the_wrapper_gives_the_same(self, things, chosen, colours, tmp_path):
-        anew = things.from_nothing(tmp_path / "anew")
-        things.run(settings=chosen)
+    def test_the_wrapper_gives_the_same(self, things, finished, colours, tmp_path):
         config = tmp_path / "things.yaml"
         config.write_text(
-            f"working_dir: {anew.folder}\n"
+            f"working_dir: {things.folder}\n"
             f"detect: {{weights: {colours}}}\n"
             "cluster: {model: efficientnet, min_cluster_size: 2}\n"
         )
-        anew.dtst("run", "classes", str(config), "--from", "images", "-c", "red")
-        assert anew.results() == things.results()
+        things.dtst("run", "classes", str(config), "--from", "images", "-c", "red")
+        assert things.results() == finished.results()

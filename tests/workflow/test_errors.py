@@ -39,6 +39,6 @@ def test_missing_dataset_is_named(dataset):
 
 @pytest.mark.skipif(gpu.count() > 0, reason="there is a GPU")
 def test_missing_gpu_is_named(dataset):
-    printed = dataset.run(settings=DLIB | {"gpu": True, "shard_size": 40}, ok=False)
+    printed = dataset.run(settings=DLIB | {"gpu": True, "shard_size": 10}, ok=False)
     assert "was to have a GPU" in printed
     assert "gpu: false" in printed

@@ -35,10 +35,9 @@ def settings(**values) -> dict:
     return {"path": "extract-classes", "extract_classes": chosen}
 
 
-@pytest.fixture
-def dahlias(tmp_path) -> Dataset:
-    """Three photos, two of them with boxes."""
-    dataset = Dataset(tmp_path / "dahlias")
+def write(where: Path) -> Dataset:
+    """Write three photos, two of them with boxes."""
+    dataset = Dataset(where / "dahlias")
     folder = dataset.folder / "images"
     folder.mkdir(parents=True)
     for name, photo in (("dahlia", "flower"), ("china", "china"), ("bare", "china")):
@@ -47,6 +46,26 @@ def dahlias(tmp_path) -> Dataset:
     for name, classes in BOXES.items():
         sidecars.write(folder / name, SIDECAR | {"classes": classes})
     return dataset
+
+
+@pytest.fixture
+def dahlias(tmp_path) -> Dataset:
+    """The photos, nothing run on them yet."""
+    return write(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Dataset:
+    """The photos after a run with the usual settings; nobody may change it."""
+    dataset = write(tmp_path_factory.mktemp("finished"))
+    dataset.run(settings=settings())
+    return dataset
+
+
+@pytest.fixture
+def cut(finished, tmp_path) -> Dataset:
+    """A copy of the photos after that run, to change at will."""
+    return finished.copy(tmp_path)
 
 
 def crops_of(dataset: Dataset, bucket: str = "flowers") -> list[str]:
@@ -116,66 +135,61 @@ def test_boxes_of_the_photo_are_shifted_into_the_crop(dahlias):
     }
 
 
-def test_second_run_has_nothing_to_do(dahlias):
-    dahlias.run(settings=settings())
-    before = dahlias.results()
-    assert NOTHING in dahlias.run(settings=settings())
-    for photo in (dahlias.folder / "images").iterdir():
+def test_second_run_has_nothing_to_do(cut):
+    before = cut.results()
+    assert NOTHING in cut.run(settings=settings())
+    for photo in (cut.folder / "images").iterdir():
         photo.touch()
-    dahlias.run(settings=settings())
-    assert dahlias.jobs() == {}
-    assert dahlias.results() == before
+    cut.run(settings=settings())
+    assert cut.jobs() == {}
+    assert cut.results() == before
 
 
-def test_changed_box_makes_its_crop_anew(dahlias, tmp_path):
-    dahlias.run(settings=settings())
-    before = dahlias.results()
-    edit(dahlias, "china.jpg", {"Roof": [{"score": 0.8, "box": [200, 100, 480, 220]}]})
-    dahlias.run(settings=settings())
-    assert dahlias.computed() == {"extract_classes": 1}
-    after = dahlias.results()
+def test_changed_box_makes_its_crop_anew(cut, tmp_path):
+    before = cut.results()
+    edit(cut, "china.jpg", {"Roof": [{"score": 0.8, "box": [200, 100, 480, 220]}]})
+    cut.run(settings=settings())
+    assert cut.computed() == {"extract_classes": 1}
+    after = cut.results()
     changed = {path for path in before if before[path] != after[path]}
     assert changed == {
         "images/china.jpg.json",
         "flowers/china_Roof.jpg",
         "flowers/china_Roof.jpg.json",
     }
-    assert_as_from_nothing(dahlias, tmp_path)
+    assert_as_from_nothing(cut, tmp_path)
 
 
-def test_vanished_box_and_photo_take_their_crops_along(dahlias, tmp_path):
-    dahlias.run(settings=settings())
-    edit(dahlias, "dahlia.jpg", {"flower": BOXES["dahlia.jpg"]["flower"][:1]})
-    (dahlias.folder / "images/china.jpg").unlink()
-    dahlias.run(settings=settings())
-    assert crops_of(dahlias) == ["dahlia_flower.jpg"]
-    assert_as_from_nothing(dahlias, tmp_path)
+def test_vanished_box_and_photo_take_their_crops_along(cut, tmp_path):
+    edit(cut, "dahlia.jpg", {"flower": BOXES["dahlia.jpg"]["flower"][:1]})
+    (cut.folder / "images/china.jpg").unlink()
+    cut.run(settings=settings())
+    assert crops_of(cut) == ["dahlia_flower.jpg"]
+    assert_as_from_nothing(cut, tmp_path)
 
 
-def test_added_key_of_the_user_survives_and_travels(dahlias):
-    dahlias.run(settings=settings())
-    crop = dahlias.folder / "flowers/china_Roof.jpg"
+def test_added_key_of_the_user_survives_and_travels(cut):
+    crop = cut.folder / "flowers/china_Roof.jpg"
     sidecars.write(crop, sidecars.read(crop) | {"rating": 5})
-    source = dahlias.folder / "images/china.jpg"
+    source = cut.folder / "images/china.jpg"
     sidecars.write(source, sidecars.read(source) | {"author": "Ann"})
-    dahlias.run(settings=settings())
+    cut.run(settings=settings())
     content = sidecars.read(crop)
     assert content["rating"] == 5 and content["author"] == "Ann"
     sidecars.path_of(source).unlink()
-    dahlias.run(settings=settings())
+    cut.run(settings=settings())
     assert not crop.exists()
     assert sidecars.read(crop) == {"rating": 5}
 
 
-def test_damaged_crops_are_restored(dahlias):
-    dahlias.run(settings=settings())
-    before = dahlias.results()
-    (dahlias.folder / "flowers/china_Roof.jpg").unlink()
-    sidecars.path_of(dahlias.folder / "flowers/dahlia_leaf.jpg").unlink()
-    (dahlias.folder / "flowers/dahlia_flower_00.jpg").write_bytes(b"scribble")
-    dahlias.run(settings=settings())
-    assert dahlias.results() == before
-    assert NOTHING in dahlias.run(settings=settings())
+def test_damaged_crops_are_restored(cut):
+    before = cut.results()
+    (cut.folder / "flowers/china_Roof.jpg").unlink()
+    sidecars.path_of(cut.folder / "flowers/dahlia_leaf.jpg").unlink()
+    (cut.folder / "flowers/dahlia_flower_00.jpg").write_bytes(b"scribble")
+    cut.run(settings=settings())
+    assert cut.results() == before
+    assert NOTHING in cut.run(settings=settings())
 
 
 def test_tutorial(dahlias):
@@ -332,11 +346,10 @@ def test_boxes_are_in_pixels_of_the_upright_image(dahlias):
     assert (decode.read(clear) == 0).all()
 
 
-def test_shards_and_workers_leave_no_trace(dahlias, tmp_path):
-    dahlias.run(settings=settings())
-    anew = dahlias.from_nothing(tmp_path / "anew")
+def test_shards_and_workers_leave_no_trace(cut, tmp_path):
+    anew = cut.from_nothing(tmp_path / "anew")
     anew.run(settings=settings(workers=2) | {"shard_size": 1})
-    assert anew.results() == dahlias.results()
+    assert anew.results() == cut.results()
 
 
 def test_foreign_file_in_the_way_is_left_alone(dahlias):

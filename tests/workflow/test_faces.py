@@ -1,4 +1,4 @@
-"""Path A as a user lives with it: a first run, then reruns after all kinds of edits."""
+"""Path A as a user lives with it: reruns after all kinds of edits."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from dtst_flow.cluster.metrics import bcubed
 from dtst_flow.dataset import sidecars
 from dtst_flow.utils.files import read_table
 from helpers.dataset import DLIB, NOTHING, Dataset, photos_of
@@ -17,7 +16,6 @@ def assert_as_from_nothing(dataset, tmp_path, **kwargs) -> None:
     anew = dataset.from_nothing(tmp_path / "anew")
     anew.run(**kwargs)
     ours, theirs = dataset.results(), anew.results()
-    ours.pop("people.csv", None)
     assert ours.keys() == theirs.keys()
     assert [path for path in ours if ours[path] != theirs[path]] == []
 
@@ -25,46 +23,6 @@ def assert_as_from_nothing(dataset, tmp_path, **kwargs) -> None:
 def settings(stage: str, **values) -> dict:
     """The usual settings, some of one stage changed."""
     return DLIB | {stage: DLIB[stage] | values}
-
-
-def test_people_are_told_apart(finished):
-    from run import true_people
-
-    people = true_people(finished.folder)
-    clusters = finished.clusters()
-    found = {
-        member["path"]: cluster["rank"]
-        for cluster in clusters["clusters"]
-        for member in cluster["members"]
-    }
-    _, _, f = bcubed([found.get(path) for path in people], list(people.values()))
-    assert f > 0.95
-
-
-def test_every_crop_has_its_provenance(finished):
-    crops = sorted((finished.folder / "faces").glob("*.jpg"))
-    assert len(crops) >= len(photos_of(finished)) * 0.9
-    for crop in crops:
-        origin = sidecars.read(crop)["provenance"]
-        assert (finished.folder / origin["image"]).is_file()
-        with Image.open(crop) as image:
-            assert image.width == image.height == origin["size"][0]
-        assert len(origin["points"]) == 5
-        assert {"box", "score", "digest", "engine", "model"} <= origin.keys()
-
-
-def test_folders_hold_what_clusters_json_says(finished):
-    clusters = finished.clusters()
-    sizes = [cluster["size"] for cluster in clusters["clusters"]]
-    assert sizes == sorted(sizes, reverse=True)
-    for cluster in clusters["clusters"]:
-        folder = finished.folder / "cluster" / f"{cluster['rank']:03d}"
-        names = {Path(member["path"]).name for member in cluster["members"]}
-        assert {path.name for path in folder.glob("*.jpg")} == names
-        assert cluster["members"][0] == {"path": cluster["medoid"], "distance": 0.0}
-        assert {path.name for path in folder.glob("*.json")} == {
-            f"{name}.json" for name in names
-        }
 
 
 def test_second_run_has_nothing_to_do(dataset):
@@ -87,7 +45,7 @@ def test_touched_photos_compute_nothing(dataset):
 def test_added_photo_computes_one_image(dataset, tmp_path):
     source = Image.open(photos_of(dataset)[0])
     ImageOps.mirror(source).save(dataset.folder / "images/roll1/new.jpg")
-    small = DLIB | {"shard_size": 20}
+    small = DLIB | {"shard_size": 9}
     dataset.run(settings=small)  # many shards, all from records
     assert dataset.computed()["extract_faces"] == 1
     ImageOps.flip(ImageOps.mirror(source)).rotate(175).save(
@@ -300,9 +258,7 @@ def test_shards_and_workers_leave_no_trace(finished, tmp_path):
     anew = finished.from_nothing(tmp_path / "anew")
     split = settings("extract_faces", workers=2) | {"shard_size": 7}
     anew.run(settings=split)
-    ours = finished.results()
-    del ours["people.csv"]
-    assert anew.results() == ours
+    assert anew.results() == finished.results()
 
 
 def test_top_keeps_the_rest_listed(dataset):

@@ -1,96 +1,25 @@
-"""Path B: whole images grouped by what they show."""
+"""Path B as a user lives with it: whole images grouped by what they show."""
 
 import csv
 import shutil
-from importlib.metadata import files
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image
 
 from dtst_flow.cluster.groups import Settings, group
 from dtst_flow.cluster.metrics import bcubed
 from dtst_flow.imaging import decode
 from dtst_flow.utils.files import read_table
 from helpers.dataset import Dataset
-
-MODEL = {
-    "path": "images",
-    "cluster": {"model": "efficientnet", "count_duplicates": True},
-}
-
-PHOTOS = {
-    "cat": ("scikit-image", "chelsea.png"),
-    "coffee": ("scikit-image", "coffee.png"),
-    "motorcycle": ("scikit-image", "motorcycle_left.png"),
-    "rocket": ("scikit-image", "rocket.jpg"),
-    "temple": ("scikit-learn", "china.jpg"),
-    "flower": ("scikit-learn", "flower.jpg"),
-}
-SHOTS = 7
-
-
-def shots(photo: np.ndarray, chance: np.random.Generator):
-    """Take shots of a photo: other frames, sizes and light, some mirrored."""
-    height, width = photo.shape[:2]
-    for _ in range(SHOTS):
-        share = chance.uniform(0.75, 0.95)
-        frame = np.array([width, height]) * share
-        corner = chance.uniform(0, 1, 2) * ((width, height) - frame)
-        picture = Image.fromarray(photo).resize(
-            tuple((frame * chance.uniform(0.5, 1)).astype(int)),
-            Image.Resampling.BICUBIC,
-            (*corner, *(corner + frame)),
-        )
-        if chance.uniform() < 0.5:
-            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        for kind in (ImageEnhance.Brightness, ImageEnhance.Color):
-            picture = kind(picture).enhance(chance.uniform(0.7, 1.3))
-        yield picture
-
-
-@pytest.fixture(scope="module")
-def grouped(tmp_path_factory) -> Dataset:
-    """Shots of a few photos that pip brings, with path images run on them."""
-    dataset = Dataset(tmp_path_factory.mktemp("images") / "sights")
-    chance = np.random.default_rng(0)
-    for name, (package, file_name) in PHOTOS.items():
-        path = next(Path(f.locate()) for f in files(package) if f.name == file_name)
-        for i, picture in enumerate(shots(decode.read(path), chance)):
-            target = dataset.folder / f"images/roll{i % 2}/{name}_{i}.jpg"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            picture.save(target)
-    dataset.run(settings=MODEL)
-    return dataset
+from helpers.sights import MODEL, found_in, images_of
 
 
 @pytest.fixture
 def sights(grouped, tmp_path) -> Dataset:
     """A copy of the grouped dataset to change at will."""
-    shutil.copytree(grouped.folder, tmp_path / "sights")
-    return Dataset(tmp_path / "sights")
-
-
-def found_in(dataset: Dataset) -> dict[str, int]:
-    """Image -> its cluster's rank."""
-    return {
-        member["path"]: cluster["rank"]
-        for cluster in dataset.clusters()["clusters"]
-        for member in cluster["members"]
-    }
-
-
-def images_of(dataset: Dataset) -> list[str]:
-    paths = (dataset.folder / "images").rglob("*.jpg")
-    return sorted(path.relative_to(dataset.folder).as_posix() for path in paths)
-
-
-def test_shots_of_a_photo_are_grouped(grouped):
-    found, paths = found_in(grouped), images_of(grouped)
-    assert len(paths) == len(PHOTOS) * SHOTS
-    known = [Path(path).stem.partition("_")[0] for path in paths]
-    assert bcubed([found.get(path) for path in paths], known)[2] > 0.95
+    return grouped.copy(tmp_path)
 
 
 def test_a_second_run_has_nothing_to_do_and_one_image_more_computes_one(

@@ -36,13 +36,13 @@ def test_snakemakes_own_report_holds_the_page(reported, tmp_path):
     assert b"Every cluster with its medoid" in content
 
 
-def test_page_is_made_only_when_asked_for(finished):
-    assert not (finished.folder / "report-cluster.html").exists()
-    assert "Nothing to be done" in finished.run("--dry-run")
+def test_page_is_made_only_when_asked_for(dataset):
+    assert not (dataset.folder / "report-cluster.html").exists()
+    assert "Nothing to be done" in dataset.run("--dry-run")
 
 
-def test_path_without_clusters_has_no_page(finished):
-    printed = finished.run(
+def test_path_without_clusters_has_no_page(dataset):
+    printed = dataset.run(
         "--", "report", settings=DLIB | {"path": "extract-faces"}, ok=False
     )
     assert "path extract-faces makes no clusters" in printed

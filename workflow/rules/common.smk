@@ -56,9 +56,10 @@ def is_drawn(stage):
 def listed(stage):
     """The folder with a stage's manifests, once those before it have nothing to do.
 
-    Snakemake sees no further than to the last checkpoint that is resolved.
+    Snakemake sees no further than to the last checkpoint that is resolved; jobs need not.
     """
-    for name in (*PLAN.before(stage), stage):
+    before = PLAN.before(stage) if workflow.is_main_process else []
+    for name in (*before, stage):
         folder = getattr(checkpoints, f"inventory_{name}").get().output.folder
         HINTS.are_listed(workflow.dag, name)
     return folder

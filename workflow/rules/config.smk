@@ -25,9 +25,9 @@ from dtst_flow.utils import gpu
 
 SCHEMA = HOME / "workflow/schemas/config.schema.yaml"
 
+schema = yaml.safe_load(SCHEMA.read_bytes())
+config.update(read_texts(config, schema))
 if workflow.is_main_process:
-    schema = yaml.safe_load(SCHEMA.read_bytes())
-    config.update(read_texts(config, schema))
     try:
         check(config, schema)
     except BadSettings as error:

@@ -3,20 +3,19 @@
 import os
 from pathlib import Path
 
-import click
-
 LITTLE = 10_000_000
 """Bytes; where fewer are free, that is likely why a run failed."""
 
 
-def check(dataset: Path) -> None:
-    """Raise click.ClickException where a run could not write into a dataset folder."""
+def why_not_writable(dataset: Path) -> str | None:
+    """Why a run could not write into a dataset folder, None where it can."""
     for folder in (dataset, dataset / ".dtst", dataset / ".snakemake"):
         if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise click.ClickException(
+            return (
                 f"{folder} cannot be written to: {_why(folder)}; a run keeps its state "
                 "there and puts its results beside"
             )
+    return None
 
 
 def _why(folder: Path) -> str:

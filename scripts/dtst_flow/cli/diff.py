@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from dtst_flow.cli.settings import in_dataset
 from dtst_flow.dataset.state import state_of
 from dtst_flow.utils.files import read_json, to_json
 from dtst_flow.utils.text import printable
+
+if TYPE_CHECKING:  # it loads SciPy, which takes a moment
+    from dtst_flow.cluster.history import Changes
 
 MAX_SHOWN = 10
 """Images of each kind named; --json names them all."""
@@ -55,8 +59,8 @@ def labels(clusters: Path) -> dict[str, str]:
     return called
 
 
-def tell(changes, called: dict[str, str]) -> Iterator[str]:
-    """Yield what changed (`history.Changes`) in plain words, line by line."""
+def tell(changes: "Changes", called: dict[str, str]) -> Iterator[str]:
+    """Yield what changed in plain words, line by line."""
 
     def name(id_: str) -> str:
         return called.get(id_, id_) if id_ else "noise"
@@ -80,8 +84,9 @@ def tell(changes, called: dict[str, str]) -> Iterator[str]:
         yield f"split: {name(id_)} into {names(parts)}"
     for id_, parts in changes.merged.items():
         yield f"merged: {names(parts)} into {name(id_)}"
-    for id_, (was, is_) in changes.sizes.items():
-        yield f"{'grew' if is_ > was else 'shrank'}: {name(id_)} from {was} to {is_}"
+    for id_, (before, now) in changes.sizes.items():
+        verb = "grew" if now > before else "shrank"
+        yield f"{verb}: {name(id_)} from {before} to {now}"
     for image, was, is_ in changes.moved[:MAX_SHOWN]:
         yield f"moved: {image!r} from {name(was)} to {name(is_)}"
     if len(changes.moved) > MAX_SHOWN:

@@ -2,8 +2,9 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
 import click
 
@@ -14,7 +15,6 @@ from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.run import Request, run
 from dtst_flow.planning.pipelines import PIPELINES
-from dtst_flow.utils.text import printable
 
 WHOLE = ("faces", "images", "classes")
 """The paths of ``dtst run``."""
@@ -27,6 +27,7 @@ class Commands(click.Group):
     """Lists commands in the order of use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which the commands were added."""
         return list(self.commands)
 
 
@@ -106,13 +107,16 @@ def path_command(path: str) -> click.Command:
     return _command(path, call, [*COMMON, *flags], text)
 
 
-def _command(name: str, call, params: list, text: str) -> click.Command:
+def _command(
+    name: str, call: Callable[..., None], params: list[click.Parameter], text: str
+) -> click.Command:
     return click.Command(name, callback=call, params=params, help=text)
 
 
-def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
+def _request(path: str, stages: tuple[str, ...], values: dict[str, Any]) -> Request:
     """Settings of the config file, overridden by those of the command line."""
-    working_dir, blocks = None, {stage: {} for stage in stages}
+    working_dir: str | None = None
+    blocks: settings.Blocks = {stage: {} for stage in stages}
     config_file, passed_on = _positional(values)
     if config_file:
         working_dir, blocks = settings.read_yaml(config_file, list(stages))
@@ -145,7 +149,7 @@ def _request(path: str, stages: tuple[str, ...], values: dict) -> Request:
     )
 
 
-def _positional(values: dict) -> tuple[Path | None, tuple[str, ...]]:
+def _positional(values: dict[str, Any]) -> tuple[Path | None, tuple[str, ...]]:
     """Tell a config file from words for Snakemake, which stand after ``--``."""
     words = [w for w in (values["config_file"], *values["passed_on"]) if w is not None]
     if words and not words[0].startswith("-"):
@@ -160,18 +164,12 @@ def _positional(values: dict) -> tuple[Path | None, tuple[str, ...]]:
 
 
 def _run(request: Request) -> None:
-    began = monotonic()
-    code = run(request)
-    if request.dry_run and code == 0:
-        from dtst_flow.forecast.pending import forecast
-        from dtst_flow.models.errors import ModelError
+    if not request.dry_run:
+        sys.exit(run(request))
+    # Not before: it loads what takes a moment, such as NumPy.
+    from dtst_flow.cli.dry_run import dry_run
 
-        try:
-            for sentence in forecast(request, monotonic() - began):
-                click.echo(printable(sentence))
-        except ModelError as error:
-            raise click.ClickException(str(error)) from error
-    sys.exit(code)
+    dry_run(request)
 
 
 main.add_command(stage_command("extract_faces"))

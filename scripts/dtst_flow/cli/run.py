@@ -8,14 +8,15 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import yaml
 
-from dtst_flow.cli.diagnose import check, diagnose
+from dtst_flow.cli.diagnose import diagnose, why_not_writable
 from dtst_flow.dataset.state import STATE, StateGone, make_state
 from dtst_flow.planning.home import home
-from dtst_flow.runtime import acquire, run_lock
+from dtst_flow.runtime import run_lock
 from dtst_flow.utils.files import write_atomic
 from dtst_flow.utils.text import printable
 
@@ -34,7 +35,7 @@ class Request:
 
     dataset: Path
     path: str
-    settings: dict[str, dict]
+    settings: dict[str, dict[str, Any]]
     strict: bool | None = None
     gpu: bool | None = None
     dry_run: bool = False
@@ -45,10 +46,14 @@ class Request:
     passed_on: tuple[str, ...] = ()
 
 
-def overrides(request: Request) -> dict:
+def overrides(request: Request) -> dict[str, Any]:
     """The config that makes the workflow do what was asked for."""
     folder = request.dataset.resolve()
-    config = {"root": str(folder.parent), "dataset": folder.name, "path": request.path}
+    config: dict[str, Any] = {
+        "root": str(folder.parent),
+        "dataset": folder.name,
+        "path": request.path,
+    }
     for name in ("strict", "gpu"):
         if (value := getattr(request, name)) is not None:
             config[name] = value
@@ -63,15 +68,13 @@ def command(request: Request, config: Path) -> list[str]:
     words += ["--snakefile", str(home() / "Snakefile"), "--configfile", str(config)]
     # Snakemake would take one that lies where it runs, in the dataset's folder.
     words += ["--workflow-profile", str(home() / "profiles" / "default")]
-    if request.dry_run:
-        words += ["--dry-run", "--quiet", "rules"]
     if request.cores:
         words += ["--cores", request.cores]
     if request.profile:
         words += ["--profile", _profile(request.profile)]
     if request.force:
         words += ["--forcerun", *request.force]
-    if sys.stderr.isatty() and not request.dry_run:
+    if sys.stderr.isatty():
         words += ["--logger", "dtst"]
     return [*words, *request.passed_on]
 
@@ -84,13 +87,18 @@ def _profile(name: str) -> str:
     return name
 
 
-def run(request: Request) -> int:
-    """Run Snakemake; returns its exit code. Raises click.ClickException."""
-    if not request.dataset.is_dir():
+def check_exists(dataset: Path) -> None:
+    """Raise click.UsageError where there is no dataset folder."""
+    if not dataset.is_dir():
         raise click.UsageError(
-            f"there is no dataset folder {request.dataset}; make it and put a folder of "
+            f"there is no dataset folder {dataset}; make it and put a folder of "
             "images into it, or name another one with -d"
         )
+
+
+def run(request: Request) -> int:
+    """Run Snakemake; returns its exit code. Raises click.ClickException."""
+    check_exists(request.dataset)
     try:
         return _run(request)
     except OSError as error:
@@ -98,18 +106,16 @@ def run(request: Request) -> int:
             diagnose(request.dataset)
             or f"{error.filename or request.dataset}: {error.strerror}"
         ) from error
+    except (StateGone, run_lock.DatasetBusy) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _run(request: Request) -> int:
-    try:
-        make_state(request.dataset.resolve())
-    except StateGone as error:
-        raise click.ClickException(str(error)) from error
-    check(request.dataset)
-    if request.dry_run:
-        return _wait(_start(request))
+    make_state(request.dataset.resolve())
+    if fault := why_not_writable(request.dataset):
+        raise click.ClickException(fault)
     unlock = request.unlock or "--unlock" in request.passed_on
-    with acquire.taken(request.dataset, unlock) as files:
+    with run_lock.held(request.dataset, unlock, _tell) as files:
         # Snakemake holds the folder as well, should this process be killed.
         process = _start(request, files)
         with suppress(OSError):  # a full disk; the note is but for the user to read
@@ -122,22 +128,24 @@ def _run(request: Request) -> int:
     return code
 
 
-def _start(request: Request, files: tuple[int, ...] = ()) -> subprocess.Popen:
+def _tell(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
+def _start(request: Request, files: tuple[int, ...]) -> subprocess.Popen[bytes]:
     """Start Snakemake and pass open files to it."""
-    # Jobs on other machines read it as well, so a dry run beside has one of its own.
-    name = f"{request.path}-dry-run" if request.dry_run else request.path
-    config = request.dataset.resolve() / STATE / "config" / f"{name}.yaml"
+    config = request.dataset.resolve() / STATE / "config" / f"{request.path}.yaml"
     text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
     write_atomic(config, text.encode("utf-8", "surrogateescape"))
     words = command(request, config)
     told = shlex.join(["snakemake", *words[3:]])
     click.echo(f"$ {printable(told)}", err=True)
-    # What lies in the folder is data: Python would import modules from there.
+    # What is in the folder is data: Python would import modules from there.
     environment = os.environ | {"PYTHONSAFEPATH": "1"}
     return subprocess.Popen(words, cwd=request.dataset, env=environment, pass_fds=files)
 
 
-def _wait(process: subprocess.Popen) -> int:
+def _wait(process: subprocess.Popen[bytes]) -> int:
     """Wait for the end of a process; returns its exit code.
 
     Ctrl-C reaches it directly; it winds up, we wait.

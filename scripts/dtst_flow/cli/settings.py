@@ -1,13 +1,12 @@
 """Settings as the command line has them: options made from the schema, YAML files."""
 
-import functools
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 
-from dtst_flow.planning.home import home
+from dtst_flow.planning.config import read_schema
 from dtst_flow.planning.schema import BadSettings, check
 from dtst_flow.utils.text import printable
 
@@ -32,12 +31,17 @@ in_dataset = click.option("-d", "--working-dir", default=".", help=DATASET_HELP)
 TYPES = {"integer": int, "string": str, "array": str, "number": float}
 
 
-@functools.cache
-def schema() -> dict:
+def schema() -> dict[str, Any]:
     """The properties of the config schema."""
-    path = home() / "workflow" / "schemas" / "config.schema.yaml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path.read_bytes(), loader)["properties"]
+    properties: dict[str, Any] = read_schema()["properties"]
+    return properties
+
+
+Prop = dict[str, Any]
+"""What the schema says of one setting."""
+
+Blocks = dict[str, dict[str, Any]]
+"""Section -> settings."""
 
 
 def options(section: str) -> list[click.Option]:
@@ -46,7 +50,7 @@ def options(section: str) -> list[click.Option]:
     return [_option(section, name, prop) for name, prop in properties.items()]
 
 
-def _option(section: str, name: str, prop: dict) -> click.Option:
+def _option(section: str, name: str, prop: Prop) -> click.Option:
     flag = "--" + name.replace("_", "-")
     short = [SHORT[section][name]] if name in SHORT[section] else []
     help_text = prop["description"]
@@ -61,25 +65,31 @@ def _option(section: str, name: str, prop: dict) -> click.Option:
     return click.Option([*short, flag, name], type=kind, help=help_text)
 
 
-def choices(prop: dict) -> list[str]:
+def choices(prop: Prop) -> list[str]:
     """The values of a setting that has a fixed set of them; null is for left open."""
     return [value for value in prop["enum"] if value is not None]
 
 
-def _type(prop: dict) -> type:
+def _type(prop: Prop) -> type:
     types = prop["type"] if isinstance(prop["type"], list) else [prop["type"]]
     return next(TYPES[t] for t in types if t != "null")
 
 
-def read_yaml(path: Path, sections: list[str]) -> tuple[str | None, dict]:
+def read_yaml(path: Path, sections: list[str]) -> tuple[str | None, Blocks]:
     """Read a config file in dtst's layout: ``working_dir``, one block per command.
-
-    sections  the blocks to take; others are for other commands and passed over
 
     Where text is wanted, what YAML takes for something else (on, 007, 2024-05-01) is the
     text that stands there.
 
-    Returns the working_dir, if given, and section -> settings. Raises click.UsageError.
+    Args:
+        path: The file.
+        sections: The blocks to take; others are for other commands and skipped.
+
+    Returns:
+        The working_dir, if given, and section -> settings.
+
+    Raises:
+        click.UsageError: The file cannot be used.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -91,7 +101,9 @@ def read_yaml(path: Path, sections: list[str]) -> tuple[str | None, dict]:
         raise _unusable(path, f"cannot be read: {_fault(error)}") from error
     if not isinstance(content, dict):
         raise _unusable(path, "holds no mapping of settings")
-    taken = {name: content[name] or {} for name in sections if name in content}
+    taken: dict[str, Any] = {
+        name: content[name] or {} for name in sections if name in content
+    }
     for section, block in taken.items():
         if not isinstance(block, dict):
             raise _unusable(path, f"'{section}' holds no mapping of settings")
@@ -121,7 +133,7 @@ def _fault(error: Exception) -> str:
     return printable(str(error).partition("\n")[0])
 
 
-def _is_text(prop: dict) -> bool:
+def _is_text(prop: Prop) -> bool:
     return "string" in prop.get("type", ())
 
 

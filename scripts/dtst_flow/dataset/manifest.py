@@ -28,7 +28,7 @@ class ManifestRow:
     @classmethod
     def of_row(cls, row: dict[str, Any]) -> "ManifestRow":
         """Return the image that a row of a table tells of, whatever else it holds."""
-        return cls(row["path"], row["digest"], row["stem"], row["sidecar"])
+        return cls(row["path"], row["digest"], row["stem"], row.get("sidecar"))
 
 
 def read_manifest(path: str | Path) -> list[ManifestRow]:

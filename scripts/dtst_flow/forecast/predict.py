@@ -3,283 +3,236 @@
 Where this machine never ran a stage on the dataset, the stage is tried on a few images.
 """
 
-import os
+import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
-from dtst_flow.dataset import inventory
+import psutil
+
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
-from dtst_flow.forecast import costs, estimate
-from dtst_flow.forecast.costs import Rate
-from dtst_flow.forecast.crop_stats import Made, made
-from dtst_flow.forecast.estimate import Estimate
-from dtst_flow.forecast.trial import TRIAL_IMAGES, Trial, Trials
-from dtst_flow.forecast.verdict import FORECAST, Forecast, asked
+from dtst_flow.forecast import costs, verdict
+from dtst_flow.forecast.costs import Cost
+from dtst_flow.forecast.pending import StageWork, count
+from dtst_flow.forecast.trial import TRIAL_IMAGES, try_stage
+from dtst_flow.planning.plan import Plan
+from dtst_flow.planning.staleness import stale_files
+from dtst_flow.stages.crops import CropStats
+from dtst_flow.utils.quantities import duration, volume
 
-RECORD = 500
-"""Bytes of what is kept of one image, roughly."""
+AROUND = Cost(costs.RUN, 0, 1, begin=4.0, image=0.0, memory=0.0)
+"""What a stage costs around its jobs, roughly: 2 s to plan, and two jobs more."""
 
-EMBEDDING = 3400
-"""Those of an embedding of 512 numbers."""
+CUTTING = Cost("", 0, 1, begin=1.0, image=0.02, memory=100e6, note="guessed")
+"""What a stage without a model costs, roughly, where a trial had nothing to do."""
 
-JOB = 1.0
-"""Seconds that a job takes to start, roughly."""
-
-CUTTING = Rate(begin=1.0, image=0.02, memory=100e6, images=0, basis="guessed")
-"""What cutting boxes out costs, roughly, where a trial found none to cut."""
-
-CLUSTERING = Rate(begin=3.0, image=0.002, memory=250e6, images=0, basis="guessed")
+CLUSTERING = Cost("", 0, 1, 3.0, image=2e-3, memory=250e6, note="clustering guessed")
 """What clustering a few images costs, roughly, where it was never measured."""
 
+JOB, LISTING, PAIR, MEASURABLE = 1.0, 5e-4, 7.5e-9, 1.0
+"""Seconds until the next job starts when one has ended; around the jobs for one image more;
+of clustering for a pair of images, as tests/benchmarks/clustering.py measures it; and from
+which on a measured time says more than those of an image or pair."""
 
-@dataclass(frozen=True)
-class Counted:
-    """What a stage would do.
-
-    settings  all of the stage's
-    said      the same in words
-    files     of its source, with sidecars: path -> bytes
-    todo      the images to compute
-    """
-
-    stage: str
-    settings: dict[str, Any]
-    said: str
-    files: dict[str, int] = field(default_factory=dict)
-    todo: list[str] = field(default_factory=list)
-
-    @property
-    def rule(self) -> str:
-        """The rule that works on its images."""
-        return "embed" if self.stage == "cluster" else self.stage
-
-    @property
-    def images(self) -> list[str]:
-        """Paths of all images of its source."""
-        return [path for path in self.files if not path.endswith(".json")]
+RECORD, EMBEDDING = 500, 3400
+"""Bytes of what is kept of an image, roughly, and of one that is embedded."""
 
 
 @dataclass(frozen=True)
 class Setup:
     """Where and how a run would take place.
 
-    planning   seconds that Snakemake took to plan it
-    elsewhere  on machines of which nothing is known
+    Attributes:
+        cores: Those that it may use; None on machines of which nothing is known.
+        gpu: Whether its jobs ask for a GPU.
+        shard_size: Images that a job works on, at most.
     """
 
-    cores: int
+    cores: int | None
     gpu: bool
     shard_size: int
-    planning: float
-    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
-class Coming:
-    """What the stage before will change in a stage's source.
+class Estimate:
+    """What a stage, or all of a run, will take.
 
-    images    about how many it will put there
-    size      bytes of each, with its sidecar
-    replaced  those there that some of these will replace
+    Attributes:
+        seconds: From begin to end.
+        disk: Bytes added.
+        memory: Bytes that its jobs hold at once, at most.
+        cores: Those that are used.
+        notes: How it is known.
     """
 
-    images: int = 0
-    size: float = 0.0
-    replaced: frozenset[str] = frozenset()
+    seconds: float
+    disk: float
+    memory: float
+    cores: int
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, later: "Estimate") -> "Estimate":
+        """Return that of both, one after the other."""
+        return Estimate(
+            self.seconds + later.seconds,
+            self.disk + later.disk,
+            max(self.memory, later.memory),
+            max(self.cores, later.cores),
+            self.notes + later.notes,
+        )
 
 
-def outlook(path: str, counted: list[Counted], setup: Setup) -> Iterator[str]:
-    """Yield what the stages of a path would do and, line by line, what that takes.
+def forecast(plan: Plan, setup: Setup) -> Iterator[str]:
+    """Yield what a run would do and, line by line, what that takes. Raises ModelError.
 
-    To be called in the dataset's folder. Keeps what it said, for the end of the run.
+    Called in the dataset's folder, where nothing is written.
     """
-    FORECAST.unlink(missing_ok=True)
+    yield from stale_files(plan).said
     free = shutil.disk_usage(".").free
-    alone = len(counted) == 1
-    estimates, sure, all_known = [], {}, True
-    with Trials(setup.gpu) as trials:
-        planner = Planner(counted, setup, trials)
-        coming = Coming()
-        for stage in counted:
-            yield f"{stage.stage.replace('_', '-')}: {stage.said}{_more(stage, coming)}"
-            found = planner.estimate(stage, coming)
-            if found:
-                room = free if alone else None
-                yield f"  {estimate.told(found, room, setup.elsewhere)}"
-                estimates.append(found)
-            elif stage.todo or coming.images:
-                yield "  how long is not known: a trial on a few images told nothing"
-                all_known = False
-            if not coming.images:
-                sure[stage.rule] = len(stage.todo)
-            coming = planner.coming(stage, coming)
-    if not estimates or not all_known:
+    works = [count(plan, stage) for stage in plan.stages]
+    estimates: list[Estimate | None] = []
+    before, crops = None, CropStats({})
+    with TemporaryDirectory(prefix="dtst-trial-") as folder:
+        for now in works:
+            work = now.after(before, crops) if before else now
+            yield f"{work.stage.command}: {work.said}"
+            before = work if work.todo else None
+            if work.todo:
+                cost, crops = _look_up(now, setup, Path(folder))
+                one = _estimate(work, cost, crops, setup) if cost else None
+                estimates.append(one)
+                yield f"  {told(one, setup.cores, None if works[1:] else free)}"
+    known = [one for one in estimates if one]
+    if not known or None in estimates:
         return
-    whole = estimate.total(estimates)
-    if not alone:
-        yield f"together {estimate.told(whole, free, setup.elsewhere)}"
-    if setup.elsewhere:
-        return
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    yield from estimate.warnings(whole, free, memory)
-    settings = {stage.stage: stage.settings for stage in counted}
-    command = asked(path, settings, setup.cores, setup.gpu)
-    Forecast(command, sure, whole.seconds).write()
+    whole = replace(sum(known[1:], known[0]), notes=())
+    if works[1:]:
+        yield f"together {told(whole, setup.cores, free)}"
+    if setup.cores:
+        yield from warnings(whole, free, psutil.virtual_memory().total)
+        todo = len(works[0].todo)
+        name = verdict.name_of(plan, setup.cores, setup.gpu, todo)
+        verdict.keep_forecast(name, whole.seconds)
 
 
-def _more(stage: Counted, coming: Coming) -> str:
-    if not coming.images:
-        return ""
-    return f"; about {coming.images} {'new or changed' if stage.files else 'to come'}"
+def _look_up(
+    work: StageWork, setup: Setup, folder: Path
+) -> tuple[Cost | None, CropStats]:
+    """Return what a stage costs, if runs or a trial in a folder tell, and its crops.
+
+    Where the last run left no crops, those of the trial stand for them.
+    """
+    stage, settings = work.stage, work.settings
+    tables = state_of(settings.get("to", "")) / stage.table
+    crops = CropStats.of_tables(tables.glob("*.jsonl") if stage.makes_crops else ())
+    cost = costs.read().get(costs.key_of(stage, stage.rule, settings, setup.gpu))
+    if cost:
+        return cost, crops
+    images = work.todo if len(work.todo) >= TRIAL_IMAGES else work.images
+    by_size = sorted(images, key=work.files.__getitem__)
+    trial = try_stage(stage, settings, by_size, setup.gpu, folder)
+    if not trial:
+        return None if stage.models(settings) else CUTTING, crops
+    return trial[0], crops if crops.crops else replace(trial[1], crops={})
 
 
-class Planner:
-    """Knows what stages cost: from runs on this machine, or by trying."""
+def _estimate(work: StageWork, cost: Cost, crops: CropStats, setup: Setup) -> Estimate:
+    """Return what a stage that has something to do will take."""
+    cores = setup.cores or 1
+    workers = min(cores, work.settings.get("workers", 1))
+    on_gpu = setup.gpu and work.stage.uses_gpu
+    todo, images = len(work.todo), len(work.images)
+    halvings = math.ceil(math.log2(max(1, images / setup.shard_size)))
+    shards = min(todo, 2**halvings)
+    jobs = min(shards, 1 if on_gpu else max(1, cores // workers))
+    turns = math.ceil(shards / jobs)
+    job = cost.begin + todo / shards * cost.image / workers
+    seconds, memory = turns * job + (turns - 1) * JOB, jobs * cost.memory
+    if setup.cores:
+        around = costs.read().get(costs.RUN, AROUND)
+        seconds += _grown(around, images, 1, LISTING)
+    disk, notes = _disk(work, crops), (cost.note,)
+    estimate = Estimate(seconds, disk, memory, jobs * workers, notes)
+    for rule in work.stage.cost_keys.keys() - {work.stage.rule}:
+        key = costs.key_of(work.stage, rule, work.settings, setup.gpu)
+        estimate += _clustering(costs.read().get(key, CLUSTERING), images)
+    return estimate
 
-    def __init__(self, counted: list[Counted], setup: Setup, trials: Trials):
-        self.counted = counted
-        self.setup = setup
-        self.trials = trials
-        self.dataset = os.path.realpath(".")
-        self.known = costs.read()
-        self._tried: dict[str, Trial | None] = {}
 
-    def estimate(self, stage: Counted, coming: Coming) -> Estimate | None:
-        """What a stage will take; None if it has nothing to compute, or nobody knows."""
-        if not stage.todo and not coming.images:
-            return None
-        rate = self._rate(stage)
-        if rate is None:
-            return None
-        setup = self.setup
-        workers = min(setup.cores, stage.settings.get("workers", 1))
-        on_gpu = setup.gpu and stage.rule in ("embed", "detect")
-        shards = self._shards(stage, coming)
-        jobs = min(estimate.at_once(setup.cores, workers, on_gpu), len(shards))
-        images = len(set(stage.images) - coming.replaced) + coming.images
-        found = Estimate(
-            seconds=self._around(images)
-            + estimate.schedule(shards, rate, workers, jobs),
-            cpu=estimate.work(shards, rate, workers),
-            disk=self._disk(stage, coming),
-            memory=rate.memory * jobs,
-            cores=min(setup.cores, jobs * workers),
-            notes=(rate.basis,) if rate.basis else (),
+def _clustering(cost: Cost, images: int) -> Estimate:
+    """Return what it takes to work on all images of a bucket at once."""
+    scaled = not cost.images / 2 < images < cost.images * 2
+    note = f"clustering scaled from {cost.images} images" if scaled else ""
+    seconds = _grown(cost, images, 2, PAIR) + images * cost.image
+    return Estimate(seconds, 0.0, cost.memory, 1, (cost.note or note,))
+
+
+def _grown(cost: Cost, images: int, power: int, slope: float) -> float:
+    """Return the seconds that a job begins with, where it has so many images.
+
+    They grow by a power of the images; where those measured are too few to tell how much,
+    by `slope` for each image, or pair.
+    """
+    measured: float = cost.images**power
+    if slope * measured > MEASURABLE:
+        slope = cost.begin / measured
+    more: float = slope * (images**power - measured)
+    return max(min(cost.begin, MEASURABLE), cost.begin + more)
+
+
+def _disk(work: StageWork, crops: CropStats) -> float:
+    """Return the bytes that a stage adds: records, crops or what is laid out."""
+    todo = len(work.todo)
+    if not work.stage.makes_bucket:  # beside each image a sidecar, and a note of it
+        return todo * (RECORD + 2 * on_disk(1))
+    if work.stage.makes_crops:
+        new = sum(path not in crops.crops for path in work.todo)
+        return todo * RECORD + new * crops.per_image * on_disk(crops.size)
+    bucket, copies = work.settings["to"], work.settings["link"] == "copy"
+    owned = Ledgers(bucket, state_of(bucket)).owned().values()
+    there = sum(row.size for row in owned if isinstance(row, Entry))
+    paths = (path for path in work.files if copies or path.endswith(".json"))
+    room = sum(on_disk(work.files[path]) for path in paths)
+    return todo * EMBEDDING + max(0, room - there)
+
+
+def on_disk(size: float, block: int = 4096) -> int:
+    """Return the room that a file of so many bytes takes, in blocks."""
+    return math.ceil(size / block) * block
+
+
+def told(estimate: Estimate | None, cores: int | None, free: float | None) -> str:
+    """Put an estimate in words, with the bytes `free` on the disk where they are given.
+
+    Without `cores` it is for machines of which nothing is known: only the work is told.
+    """
+    if estimate is None:
+        return "how long is not known: a trial on a few images told nothing"
+    notes = ", ".join(filter(None, estimate.notes))
+    known = f"; {notes}" if notes else ""
+    if not cores:
+        return f"about {duration(estimate.seconds)} of CPU time{known}"
+    used = f"{estimate.cores} core{'s' if estimate.cores > 1 else ''}"
+    room = "" if free is None else f" ({volume(free)} free)"
+    return (
+        f"about {duration(estimate.seconds)} on {used}, {volume(estimate.disk)} on "
+        f"disk{room}, {volume(estimate.memory)} of memory{known}"
+    )
+
+
+def warnings(estimate: Estimate, free: float, memory: float) -> Iterator[str]:
+    """Yield what a machine with so many bytes has too little of, and what helps."""
+    if estimate.disk > free:
+        yield (
+            f"the disk is too small: {volume(estimate.disk)} are needed, {volume(free)} "
+            "are free; make room, or use --link hard for clusters"
         )
-        return self._clustered(found, images) if stage.stage == "cluster" else found
-
-    def coming(self, stage: Counted, coming: Coming) -> Coming:
-        """What the stage will change in the source of the one that comes after."""
-        images = len(stage.todo) + coming.images
-        if stage.stage == "detect":
-            return Coming(images, replaced=frozenset(stage.todo))
-        if stage.stage == "cluster" or not images:
-            return Coming()
-        made = self._made(stage)
-        old = {crop for path in stage.todo for crop in made.crops.get(path, ())}
-        return Coming(round(images * made.each), made.size, frozenset(old))
-
-    def _shards(self, stage: Counted, coming: Coming) -> list[int]:
-        """How many images each job will compute."""
-        size = self.setup.shard_size
-        todo = set(stage.todo) - coming.replaced
-        if coming.images:
-            return estimate.evenly(len(todo) + coming.images, size)
-        shards = inventory.split(stage.images, size).values()
-        return [count for s in shards if (count := len(todo.intersection(s)))]
-
-    def _rate(self, stage: Counted) -> Rate | None:
-        depends = costs.depends(stage.rule, stage.settings, self.setup.gpu)
-        past = costs.past(self.known, stage.rule, depends, self.dataset)
-        if past:
-            return costs.rate(past)
-        tried = self._try(stage)
-        if tried is None:
-            return CUTTING if stage.stage == "extract_classes" else None
-        return costs.rate([tried.cost], f"calibrated on {tried.images} images")
-
-    def _try(self, stage: Counted) -> Trial | None:
-        """Try a stage; for one whose source is not there yet, those before it, too."""
-        if stage.stage not in self._tried:
-            at = self.counted.index(stage)
-            if not stage.images and at:
-                self._try(self.counted[at - 1])
-            images = stage.todo if len(stage.todo) >= TRIAL_IMAGES else stage.images
-            by_size = sorted(images, key=stage.files.__getitem__)
-            self._tried[stage.stage] = self.trials.run(
-                stage.stage, stage.settings, by_size
-            )
-        return self._tried[stage.stage]
-
-    def _around(self, images: int) -> float:
-        """Seconds of Snakemake, the inventory and what else a stage has around its jobs."""
-        past = costs.past(self.known, costs.RUN, "")
-        if not past:
-            begin = self.setup.planning / len(self.counted) + 2 * JOB
-            return estimate.grown(begin, 0, images, 1, estimate.LISTING)
-        rate = costs.rate(past[-costs.ROWS_KEPT :])
-        return estimate.grown(rate.begin, rate.images, images, 1, estimate.LISTING)
-
-    def _clustered(self, found: Estimate, images: int) -> Estimate:
-        """An estimate of embedding with that of clustering added, and laying out."""
-        stage = self.counted[-1]
-        depends = costs.depends("cluster", stage.settings, self.setup.gpu)
-        past = costs.past(self.known, "cluster", depends)
-        nearest = min(past, key=lambda c: abs(c.images - images), default=None)
-        rate = costs.rate([nearest]) if nearest else CLUSTERING
-        seconds = estimate.grown(rate.begin, rate.images, images, 2, estimate.PAIR)
-        seconds += images * rate.image
-        notes = list(found.notes)
-        if rate.basis:
-            notes.append("clustering guessed")
-        elif not rate.images / 2 < images < rate.images * 2:
-            notes.append(f"clustering scaled from {rate.images} images")
-        return replace(
-            found,
-            seconds=found.seconds + seconds,
-            cpu=found.cpu + seconds,
-            memory=max(found.memory, rate.memory),
-            notes=tuple(notes),
+    if estimate.memory > memory:
+        yield (
+            f"memory may run out: about {volume(estimate.memory)} are needed, the "
+            f"machine has {volume(memory)}; use fewer --cores or --workers"
         )
-
-    def _made(self, stage: Counted) -> Made:
-        """What the last run of a stage made, or a trial."""
-        there = made(stage.stage, stage.settings["to"])
-        if there.crops:
-            return there
-        tried = self._tried.get(stage.stage)
-        if tried and tried.crops:
-            return replace(
-                there,
-                each=len(tried.crops) / tried.images,
-                size=sum(map(estimate.on_disk, tried.crops)) / len(tried.crops),
-            )
-        return there
-
-    def _disk(self, stage: Counted, coming: Coming) -> float:
-        """Bytes that a stage adds: records, crops or what is laid out."""
-        images = len(stage.todo) + coming.images
-        records = images * (EMBEDDING if stage.stage == "cluster" else RECORD)
-        if stage.stage == "detect":  # beside each image a sidecar, and a note of it
-            return records + 2 * images * estimate.on_disk(1)
-        if stage.stage != "cluster":
-            found = self._made(stage)
-            new = images - sum(path in found.crops for path in stage.todo)
-            return records + new * found.each * found.size
-        folder = Path(stage.settings["to"])
-        owned = Ledgers(folder, state_of(folder)).owned().values()
-        there = sum(row.size for row in owned if isinstance(row, Entry))
-        laid_out = {
-            path: size
-            for path, size in stage.files.items()
-            if stage.settings["link"] == "copy" or path.endswith(".json")
-        }
-        room = sum(map(estimate.on_disk, laid_out.values())) - there
-        if stage.settings["link"] == "copy":
-            room += (coming.images - len(coming.replaced)) * coming.size
-        return records + max(0.0, room)

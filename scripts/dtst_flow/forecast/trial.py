@@ -1,115 +1,91 @@
-"""What a stage costs that never ran on a dataset's images: a few of them are tried."""
+"""What a stage costs that never ran on a dataset's images: a few of them are tried.
 
+`python -m dtst_flow.forecast.trial STAGE < request` is the process in which it is tried.
+"""
+
+import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.entries import Entry
+from dtst_flow.dataset import inventory, scan, sidecars
 from dtst_flow.dataset.state import PROGRESS, STATE
 from dtst_flow.forecast import costs
 from dtst_flow.forecast.costs import Cost
-from dtst_flow.forecast.verdict import notes_of
-from dtst_flow.utils.files import read_table, to_json
+from dtst_flow.runtime.job import logged
+from dtst_flow.runtime.meter import notes_of
+from dtst_flow.stages.contract import Settings, ShardJob, Stage
+from dtst_flow.stages.crops import CropStats
+from dtst_flow.stages.registry import STAGES
+from dtst_flow.utils import gpu
+from dtst_flow.utils.files import to_json
 
-TRIAL_IMAGES = 5
-"""Images tried."""
-
-PATIENCE = 60
-"""Seconds after which a trial is given up."""
+TRIAL_IMAGES, PATIENCE = 5, 60
+"""Images tried, and seconds after which a trial is given up."""
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What a trial showed.
+def try_stage(
+    stage: Stage, settings: Settings, images: Sequence[str], on_gpu: bool, folder: Path
+) -> tuple[Cost, CropStats] | None:
+    """Try a stage on copies of a few images, in a folder outside of the dataset.
 
-    cost    of its job
-    images  how many were tried
-    crops   bytes of each crop that it made, with its sidecar
+    The few are spread over the images; without any it is tried on what a trial of the stage
+    before left. Returns what it cost, and its crops; None where it told nothing.
     """
-
-    cost: Cost
-    images: int
-    crops: list[int]
-
-
-class Trials:
-    """The trials of a path, in a folder outside of the dataset. To be used with `with`.
-
-    Runs in the dataset's folder, which is only read.
-    """
-
-    def __init__(self, gpu: bool):
-        self.gpu = gpu
-        self._temporary = tempfile.TemporaryDirectory(prefix="dtst-trial-")
-        self.folder = Path(self._temporary.name)
-
-    def __enter__(self) -> "Trials":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._temporary.cleanup()
-
-    def run(
-        self, stage: str, settings: dict[str, Any], images: list[str]
-    ) -> Trial | None:
-        """Try a stage; None where that cannot be.
-
-        images  to compute, in an order over which the few that are tried are spread.
-                Without any, what the trial before left in the stage's source
-        """
-        rule = "embed" if stage == "cluster" else stage
-        chosen = spread(images, TRIAL_IMAGES)
-        specs = chosen or [settings["from"]]
-        if not chosen and not (self.folder / specs[0]).is_dir():
-            return None
-        for path in chosen:
-            self._copy(path)
-        shutil.rmtree(self.folder / PROGRESS, ignore_errors=True)
-        asked = {"settings": settings, "specs": specs, "gpu": int(self.gpu)}
-        if not self._call(stage, asked):
-            return None
-        notes = notes_of(self.folder / PROGRESS).get(rule, [])
-        depends = costs.depends(rule, settings, self.gpu)
-        cost = costs.of_jobs(rule, depends, str(self.folder), notes)
-        if cost is None or not cost.timed:
-            return None
-        table = self.folder / STATE / "trial" / stage / "table"
-        crops = [crop for row in read_table(table) for crop in row.get("crops", ())]
-        sizes = [Entry.of_row(crop).size for crop in crops]
-        return Trial(cost, notes[0]["computed"], sizes)
-
-    def _copy(self, path: str) -> None:
-        for name in (path, str(sidecars.path_of(path))):
-            if os.path.isfile(name):
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(name, self.folder / name)
-
-    def _call(self, stage: str, asked: dict) -> bool:
-        """Whether a process of its own, whose memory can be told, came to a good end."""
-        package = str(Path(costs.__file__).parents[1])
-        known = os.environ.get("PYTHONPATH")
-        paths = os.pathsep.join(filter(None, (package, known)))
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "dtst_flow.stages.trial", stage],
-                cwd=self.folder,
-                env=os.environ | {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1"},
-                input=to_json(asked),
-                timeout=PATIENCE,
-                capture_output=True,
-            )
-        except subprocess.TimeoutExpired:
-            return False
-        return done.returncode == 0
+    specs = spread(images, TRIAL_IMAGES) or scan.parse_specs(settings["from"])
+    if not images and not (folder / specs[0]).is_dir():
+        return None
+    for image in specs if images else ():
+        for name in filter(os.path.isfile, (image, sidecars.name_of(image))):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(name, folder / name)
+    shutil.rmtree(folder / PROGRESS, ignore_errors=True)
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
+    path = os.pathsep.join(filter(None, paths))
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "dtst_flow.forecast.trial", stage.name],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
+            input=to_json({"settings": settings, "specs": specs, "gpu": on_gpu}),
+            timeout=PATIENCE,
+            capture_output=True,
+            check=True,
+        )
+    except subprocess.SubprocessError:
+        return None
+    notes = notes_of(folder / PROGRESS).get(stage.rule, [])
+    cost = costs.of_jobs("", 0, notes)
+    if cost is None:
+        return None
+    known = f"calibrated on {sum(note['computed'] for note in notes)} images"
+    table = folder / STATE / stage.name / "table"
+    return replace(cost, note=known), CropStats.of_tables([table])
 
 
-def spread(images: list[str], few: int) -> list[str]:
-    """So many of the images, at most, from the middles of so many equal parts."""
+def spread(images: Sequence[str], few: int) -> list[str]:
+    """Return so many images, at most, from the middles of so many equal parts."""
     count = min(few, len(images))
     return [images[(2 * i + 1) * len(images) // (2 * count)] for i in range(count)]
+
+
+def main(stage: Stage, settings: dict[str, Any], specs: list[str]) -> None:
+    """Run a stage on its source in the current folder."""
+    folder = STATE / stage.name
+    inventory.write(".", specs, folder, folder / "digests", sys.maxsize)
+    table, failed, array = (str(folder / n) for n in ("table", "failed", "array"))
+    # One at a time: of a whole batch at once the time of one image would not be seen.
+    job = ShardJob(str(folder / "s.jsonl"), table, failed, array)
+    stage.run(job, settings | {"batch_size": 1})
+
+
+if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    with logged(STATE / "trial.log"):
+        gpu.hold(asked["gpu"])
+        main(STAGES[sys.argv[1]], asked["settings"], asked["specs"])

@@ -114,7 +114,8 @@ def _validator(schema: dict[str, Any]) -> Any:
         return isinstance(value, int) and not isinstance(value, bool)
 
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_whole)
-    return extend(Draft202012Validator, type_checker=types)(schema)
+    make: Any = extend
+    return make(Draft202012Validator, type_checker=types)(schema)
 
 
 def _sentence(error: Any) -> str:

@@ -10,14 +10,25 @@ import resource
 import sys
 from pathlib import Path
 from time import monotonic, time
+from typing import Any
 
-from dtst_flow.utils.files import to_json, write_atomic
+import psutil
+
+from dtst_flow.utils.files import read_json, to_json, write_atomic
 
 SUFFIX = ".cost"
 """The suffix of notes' file names."""
 
 BEGAN = time()
 """When this process began, without Python's own start."""
+
+Note = dict[str, Any]
+"""What `Meter.note` writes, and how many of the job's images `failed`."""
+
+
+def process_seconds() -> float:
+    """Return for how long this process has run."""
+    return time() - psutil.Process().create_time()
 
 
 class Meter:
@@ -68,6 +79,16 @@ class Meter:
             "worker": _in_bytes(resource.getrusage(resource.RUSAGE_CHILDREN)),
         }
         write_atomic(path.with_suffix(SUFFIX), to_json(content))
+
+
+def notes_of(folder: Path) -> dict[str, list[Note]]:
+    """Read what the jobs of each rule noted in the folder of their progress."""
+    notes: dict[str, list[Note]] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        failed = read_json(path.with_suffix(".json"))["failed"]
+        note = read_json(path) | {"failed": failed}
+        notes.setdefault(path.name.partition(".")[0], []).append(note)
+    return notes
 
 
 def _peak() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,9 @@ from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.embed import embedders
-from dtst_flow.embed.base import CLIP
 from dtst_flow.runtime.failures import fail_where_due
 from dtst_flow.stages import crops, embed
+from dtst_flow.stages.clustering import Clustering, Options, describe, sentences
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
 from dtst_flow.stages.layout import lay_out
 from dtst_flow.utils.files import (
@@ -30,38 +30,10 @@ from dtst_flow.utils.files import (
 )
 
 if TYPE_CHECKING:
-    from dtst_flow.cluster.duplicates import Sets
-    from dtst_flow.cluster.groups import Group, Grouping
+    from dtst_flow.cluster.groups import Grouping
     from dtst_flow.cluster.history import Members
 
 log = logging.getLogger(__name__)
-
-LARGE = 0.3
-"""The share of all images from which on a cluster looks suspicious."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """The settings of cluster that its results depend on.
-
-    Attributes:
-        model: A key of `embedders.MODELS`.
-        top: Lay out only the largest so many clusters, None for all.
-        min_cluster_size: Fewer images do not make a cluster.
-        min_samples: HDBSCAN's k: how many neighbours make a place dense.
-        clip_model: Which of OpenCLIP's models clip is.
-        count_duplicates: Whether near-duplicates count as images of their own.
-        max_distance: The cosine distance above which parts of a cluster are taken apart,
-            None for that of the model.
-    """
-
-    model: str
-    top: int | None = None
-    min_cluster_size: int = 5
-    min_samples: int = 2
-    clip_model: str = CLIP
-    count_duplicates: bool = False
-    max_distance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,25 +71,6 @@ class Handling:
 
 
 PLAINLY = Handling()
-
-
-@dataclass(frozen=True)
-class Clustering:
-    """All that is known of the images, and of the clusters they make.
-
-    Attributes:
-        rows: Those of embed's tables, by path.
-        grouping: The clusters, as rows.
-        sets: The near-duplicates among the rows.
-        known: What the user knows better.
-        options: The settings, that of the model filled in.
-    """
-
-    rows: list[Row]
-    grouping: Grouping
-    sets: Sets
-    known: constraints.Constraints
-    options: Options
 
 
 def run(job: ClusterJob, settings: Settings, strict: bool) -> None:
@@ -253,122 +206,6 @@ def _members(rows: list[Row], which: NDArray[np.intp]) -> Members:
     return {rows[i]["path"]: rows[i]["digest"] for i in sorted(which)}
 
 
-def _name(group: Group, known: constraints.Constraints) -> str | None:
-    """The name that the user gave a cluster, by one of its images."""
-    return next((known.names[i] for i in group.members if i in known.names), None)
-
-
-def describe(clustering: Clustering, ids: list[str]) -> dict[str, Any]:
-    """Return the content of clusters.json."""
-    rows, groups = clustering.rows, clustering.grouping.groups
-    shown = len(groups[: clustering.options.top])
-    return {
-        "parameters": asdict(clustering.options),
-        "clusters": [
-            {
-                "id": ids[rank],
-                "name": _name(group, clustering.known),
-                "rank": rank,
-                "folder": f"{rank:03d}" if rank < shown else None,
-                "size": len(group.members),
-                "medoid": rows[group.members[0]]["path"],
-                "members": [
-                    {"path": rows[i]["path"], "distance": round(float(d), 6)}
-                    for i, d in zip(group.members, group.distances, strict=True)
-                ],
-            }
-            for rank, group in enumerate(groups)
-        ],
-        "noise": [{"path": rows[i]["path"]} for i in clustering.grouping.noise],
-        "near_duplicates": [
-            [rows[i]["path"] for i in members] for members in clustering.sets.several
-        ],
-    }
-
-
-def sentences(clustering: Clustering, failures: int) -> list[str]:
-    """Return what to tell the user of the result, in plain words.
-
-    Args:
-        clustering: The result.
-        failures: How many images could not be embedded.
-    """
-    rows, options = clustering.rows, clustering.options
-    groups, noise = clustering.grouping.groups, clustering.grouping.noise
-    said = [
-        f"{len(rows)} images: {len(groups)} clusters with "
-        f"{sum(len(g.members) for g in groups)} images, {len(noise)} in noise"
-    ]
-    if failures:
-        said.append(f"{failures} images could not be embedded")
-    centred = sum(row["aligned"] == "centre" for row in rows)
-    if centred:
-        said.append(
-            f"{centred} crops show no face that could be found; their centre was taken"
-        )
-    copies = len(rows) - len(clustering.sets.chosen)
-    if copies:
-        counted = "count nevertheless" if options.count_duplicates else "count once"
-        said.append(
-            f"{copies} images are near-duplicates of others and {counted} "
-            "(--count-duplicates); clusters.json lists them"
-        )
-    said += _of_sizes(len(rows), groups, len(noise), options)
-    said += _of_trouble(clustering)
-    left = groups[options.top :] if options.top is not None else []
-    if left:
-        said.append(
-            f"{len(left)} smaller clusters with {sum(len(g.members) for g in left)} "
-            "images are not laid out (--top); clusters.json lists them"
-        )
-    return said
-
-
-def _of_sizes(
-    images: int, groups: list[Group], noise: int, options: Options
-) -> list[str]:
-    """What is odd about the sizes of the clusters, and what helps."""
-    if images < options.min_cluster_size:
-        return [
-            f"fewer images than --min-cluster-size {options.min_cluster_size}, so all "
-            "are noise"
-        ]
-    if not groups:
-        return [
-            "no group stands out, so all are noise: the images are all alike or all "
-            "different; a smaller --min-cluster-size may help"
-        ]
-    if len(groups) == 1:
-        return [] if noise else ["all images form one single cluster"]
-    share = len(groups[0].members) / images
-    if share <= LARGE:
-        return []
-    return [
-        f"cluster 000 holds {share:.0%} of all images; if it mixes different things, "
-        "a smaller --max-distance takes it apart"
-    ]
-
-
-def _of_trouble(clustering: Clustering) -> list[str]:
-    """What could not be used: embeddings, lines of the user's, links."""
-    rows, grouping = clustering.rows, clustering.grouping
-    said = []
-    if len(grouping.unusable):
-        said.append(
-            f"{len(grouping.unusable)} images have an embedding that cannot be compared "
-            "(zero or not finite) and are noise"
-        )
-    return [
-        *said,
-        *clustering.known.faults,
-        *(
-            f"{rows[a]['path']} and {rows[b]['path']} are not linked: that would bring "
-            "images together that must not be"
-            for a, b in grouping.refused
-        ),
-    ]
-
-
 STAGE = Stage(
     name="cluster",
     rule="embed",
@@ -377,7 +214,7 @@ STAGE = Stage(
     options=Options,
     models=embed.models,
     code=embed.code,
-    cost_keys=("model", "clip_model", "weights"),
+    cost_keys={"embed": ("model", "clip_model", "weights"), "cluster": ("link",)},
     run=embed.run,
     pending=embed.pending,
     damaged_shards=crops.damaged_shards,

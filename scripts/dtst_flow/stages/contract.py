@@ -32,7 +32,8 @@ class ShardJob:
         table: Written: a row for every image that was processed.
         failed: Written: a row for every image that could not be processed.
         array: Written by embed: the vectors, in the order of `table`.
-        vocabulary: Read by detect: what the classes mean to its model.
+        vocabulary: Read by detect: what the classes mean to its model; without it the job
+            itself asks the model.
         workers: Processes that work on the images.
     """
 
@@ -88,7 +89,8 @@ class Stage:
             with the file to use instead. Raises ModelError.
         code: Settings -> the modules that its results depend on, besides its own and what
             that imports.
-        cost_keys: The settings that decide how fast it is.
+        cost_keys: Its rules that work on images -> the settings that decide how fast. A
+            rule besides `rule` works on all images of the bucket at once.
         run: Does the work of one job.
         pending: Settings and images (path -> digest of the content) -> what is left to
             do. Only reads.
@@ -110,7 +112,7 @@ class Stage:
     options: type
     models: Callable[[Settings], dict[str, str | None]]
     code: Callable[[Settings], tuple[ModuleType, ...]]
-    cost_keys: tuple[str, ...]
+    cost_keys: dict[str, tuple[str, ...]]
     run: Callable[[ShardJob, Settings], None]
     pending: Callable[[Settings, dict[str, str]], Pending]
     damaged_shards: Callable[[str], list[str]]

@@ -1,13 +1,17 @@
 """What the stages that write crops share."""
 
 import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import healed_parts
 from dtst_flow.stages.contract import Row
+from dtst_flow.utils.files import read_table
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +28,34 @@ def distinct(content: dict[str, str]) -> list[str]:
 def count(rows: list[Row]) -> int:
     """How many crops the rows of a table tell of."""
     return sum(len(row["crops"]) for row in rows)
+
+
+@dataclass(frozen=True)
+class CropStats:
+    """The crops that a stage made of images.
+
+    Attributes:
+        crops: Image -> its crops, by their names in the bucket.
+        per_image: How many an image has, on average; 1 where none is known.
+        size: Bytes of a crop and its sidecar, on average.
+    """
+
+    crops: dict[str, list[str]]
+    per_image: float = 1.0
+    size: float = 0.0
+
+    @classmethod
+    def of_tables(cls, tables: Iterable[Path]) -> "CropStats":
+        """Read a stage's tables; those that no run wrote are as good as none."""
+        try:
+            rows = [row for table in tables for row in read_table(table)]
+            crops = {row["path"]: [c["path"] for c in row["crops"]] for row in rows}
+            sizes = [Entry.of_row(c).size for row in rows for c in row["crops"]]
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return cls({})
+        if not sizes:
+            return cls({})
+        return cls(crops, len(sizes) / len(crops), sum(sizes) / len(sizes))
 
 
 def damaged_shards(bucket: str) -> list[str]:

@@ -45,18 +45,24 @@ from dtst_flow.utils.files import (
 log = logging.getLogger(__name__)
 
 
-def learn(settings: Settings, target: str) -> None:
-    """Find out what the classes asked for mean to the model, for all shards.
+def prepare(settings: Settings, target: str) -> None:
+    """Find out what the classes asked for mean to the model, as the settings say."""
+    learn(_classes(settings), weights_of(settings), target)
+
+
+def learn(classes: list[str], weights: Weights, target: str) -> None:
+    """Find out what classes mean to a model, for all shards.
 
     Args:
-        settings: Those of detect.
+        classes: Those asked for.
+        weights: The model's.
         target: The file to write: the `Vocabulary`.
 
     Raises:
-        SystemExit: The model cannot find a class, or is missing.
+        SystemExit: The model cannot find a class, or cannot be loaded.
     """
     try:
-        learnt = vocabulary.learn(weights_of(settings), _classes(settings))
+        learnt = vocabulary.learn(weights, classes)
     except ModelError as error:
         raise SystemExit(str(error)) from error
     write_atomic(target, to_json(learnt.to_value(), indent=2) + b"\n")
@@ -102,7 +108,10 @@ def look(job: ShardJob, options: Options, weights: Weights) -> None:
     Raises:
         SystemExit: Images changed in the meantime; no table is written.
     """
-    known = Vocabulary.of_value(read_json(job.vocabulary))
+    if job.vocabulary:
+        known = Vocabulary.of_value(read_json(job.vocabulary))
+    else:
+        known = vocabulary.learn(weights, parse_classes(options.classes) or [])
     visited().begin(job.manifest)
     make = functools.partial(Finder, job.shard, options, weights, known)
     done, failures = _work(job, make)
@@ -202,7 +211,7 @@ STAGE = Stage(
     options=Options,
     models=models,
     code=code,
-    cost_keys=("model", "weights"),
+    cost_keys={"detect": ("model", "weights")},
     run=run,
     pending=pending,
     damaged_shards=damaged_shards,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dtst_flow.annotations import boxes, crop_window
+from dtst_flow.annotations import boxes, crop_plan, crop_window
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.imaging import encode
-from dtst_flow.stages import extract_classes
 
 positions = st.floats(-3000, 6000)
 sizes = st.integers(1, 4000)
@@ -239,15 +239,15 @@ class TestMoved:
         }
 
 
-ROW = {"path": "images/a.jpg", "digest": "d", "stem": "a"}
+ROW = ManifestRow("images/a.jpg", "d", "a")
 
 
 class TestPlan:
     def plan(self, box, width, height, **values):
-        options = extract_classes.Options(**values)
+        options = crop_plan.Options(**values)
         sidecar = {"classes": {"b": [{"box": box, "score": 0.5}]}}
-        choice = extract_classes.choose(sidecar, options)
-        return list(extract_classes.plan(ROW, choice, width, height, options))
+        choice = crop_plan.choose(sidecar, options)
+        return list(crop_plan.plan(ROW, choice, (width, height), options))
 
     def test_a_crop_too_large_for_a_jpeg_is_refused(self):
         (fits,) = self.plan([0, 0, encode.MAX_SIDE, 9], 70000, 9)
@@ -273,15 +273,15 @@ class TestPlan:
 
     def test_without_a_score_none_passes_a_threshold(self):
         entry = boxes.Entry("b", 0, 1, (0, 0, 1, 1))
-        assert extract_classes.passes(entry, extract_classes.Options())
-        least = extract_classes.Options(min_score=-1)
-        assert not extract_classes.passes(entry, least)
+        assert crop_plan.passes(entry, crop_plan.Options())
+        least = crop_plan.Options(min_score=-1)
+        assert not crop_plan.passes(entry, least)
 
     @given(contents)
     def test_a_crop_takes_the_keys_of_its_source_along(self, sidecar):
         sidecar["classes"] = {"b": [{"box": [0, 0, 5, 5]}]}
-        choice = extract_classes.choose(sidecar, extract_classes.Options())
-        (crop,) = extract_classes.plan(ROW, choice, 9, 9, extract_classes.Options())
+        choice = crop_plan.choose(sidecar, crop_plan.Options())
+        (crop,) = crop_plan.plan(ROW, choice, (9, 9), crop_plan.Options())
         ours = {"classes", "provenance", "metrics"}
         kept = {k: v for k, v in sidecar.items() if k not in ours}
         assert kept == {k: v for k, v in crop.sidecar.items() if k not in ours}

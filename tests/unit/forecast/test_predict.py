@@ -1,19 +1,21 @@
 """What a run will take: from what earlier ones cost, on datasets and tables made up."""
 
-import platform
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset.inventory import split
 from dtst_flow.dataset.state import state_of
 from dtst_flow.forecast import costs
 from dtst_flow.forecast import predict as module
 from dtst_flow.forecast.costs import Cost
-from dtst_flow.forecast.predict import Counted, Setup, outlook
-from dtst_flow.forecast.trial import Trial, spread
-from dtst_flow.forecast.verdict import FORECAST
+from dtst_flow.forecast.pending import StageWork
+from dtst_flow.forecast.predict import PAIR, Estimate, Setup, told, warnings
+from dtst_flow.forecast.verdict import forecast_file, name_of
+from dtst_flow.planning.plan import Plan
+from dtst_flow.planning.staleness import Stale
+from dtst_flow.stages.crops import CropStats
+from dtst_flow.stages.registry import STAGES
 from dtst_flow.utils.files import read_json, write_table
 
 FACES = {
@@ -32,7 +34,7 @@ CLUSTER = {
     "weights": None,
     "link": "copy",
 }
-SETUP = Setup(cores=2, gpu=False, shard_size=1000, planning=4.0)
+SETUP = Setup(cores=2, gpu=False, shard_size=1000)
 
 
 @pytest.fixture(autouse=True)
@@ -47,42 +49,56 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def trials(monkeypatch, **found: Trial) -> list[str]:
+def trials(monkeypatch, **found: tuple[Cost, CropStats]) -> list[str]:
     """Have trials find this, by stage; returns the stages that are tried."""
     tried = []
 
-    def run(self, stage, settings, images):
-        tried.append(stage)
-        return found.get(stage)
+    def try_stage(stage, settings, images, on_gpu, folder):
+        tried.append(stage.name)
+        return found.get(stage.name)
 
-    monkeypatch.setattr(module.Trials, "run", run)
+    monkeypatch.setattr(module, "try_stage", try_stage)
     return tried
 
 
+def plan(path: str, *works: StageWork) -> Plan:
+    settings = {work.stage.name: dict(work.settings) for work in works}
+    return Plan(Path.cwd(), path, settings, False)
+
+
+def forecast(path: str, *works: StageWork, setup: Setup = SETUP) -> list[str]:
+    """What is said of a path whose stages would do this."""
+    counted = {work.stage.name: work for work in works}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "stale_files", lambda plan: Stale([], []))
+        patch.setattr(module, "count", lambda plan, stage: counted[stage.name])
+        return list(module.forecast(plan(path, *works), setup))
+
+
 def cost(rule: str, settings: dict | None = None, **values) -> Cost:
-    given = {
-        "depends": costs.depends(rule, settings, False) if settings else "",
-        "dataset": str(Path.cwd()),
-        "host": platform.node(),
-        "jobs": 1,
-        "timed": 10,
-        "seconds": 5.0,
-        "begun": 3.0,
-        "memory": 200e6,
-        "images": 100,
-    }
-    return Cost(rule, **given | values)
+    """A cost in this dataset, of a stage with such settings or around its jobs."""
+    key = costs.RUN
+    if settings:
+        stage = STAGES["cluster" if "link" in settings else rule]
+        key = costs.key_of(stage, rule, settings, False)
+    given = {"images": 100, "timed": 10, "begin": 3.0, "image": 0.5, "memory": 200e6}
+    return Cost(key, **given | values)
 
 
-def photos(count: int, todo: int, **settings) -> Counted:
-    files = {f"images/{n:04d}.jpg": 500_000 for n in range(count)}
-    said = f"{count} images"
-    return Counted("extract_faces", FACES | settings, said, files, list(files)[:todo])
+def photos(count: int, todo: int, **settings) -> StageWork:
+    files = {f"images/{n:04d}.jpg": 500_000.0 for n in range(count)}
+    stage, said = STAGES["extract_faces"], f"{count} images"
+    return StageWork(stage, FACES | settings, said, files, list(files)[:todo])
 
 
-def crops(files: dict[str, int], todo: int, **settings) -> Counted:
+def crops(files: dict[str, float], todo: int, **settings) -> StageWork:
     images = [path for path in files if path.endswith(".jpg")]
-    return Counted("cluster", CLUSTER | settings, "crops", files, images[:todo])
+    stage = STAGES["cluster"]
+    return StageWork(stage, CLUSTER | settings, "crops", files, images[:todo])
+
+
+def nothing_yet() -> StageWork:
+    return StageWork(STAGES["cluster"], CLUSTER, "faces is not there yet")
 
 
 def made(images: int, each: int) -> None:
@@ -102,106 +118,151 @@ def made(images: int, each: int) -> None:
 
 def seconds() -> float:
     """How long the run was said to take."""
-    return read_json(FORECAST)["seconds"]
+    return read_json(forecast_file())[1]
+
+
+def test_what_is_restored_comes_first(monkeypatch):
+    stale = Stale(["x"], ["extract-faces: 1 file was edited"])
+    monkeypatch.setattr(module, "stale_files", lambda plan: stale)
+    monkeypatch.setattr(module, "count", lambda plan, stage: photos(80, 0))
+    said = list(module.forecast(plan("extract-faces", photos(80, 0)), SETUP))
+    assert said == ["extract-faces: 1 file was edited", "extract-faces: 80 images"]
 
 
 class TestTime:
     def test_is_that_of_images_and_of_what_jobs_begin_with(self):
-        costs.keep([cost("extract_faces", FACES), cost("run", begun=6.0, jobs=2)])
-        _, told = outlook("extract-faces", [photos(80, 40)], SETUP)
+        costs.keep([cost("extract_faces", FACES), cost("run")])
+        _, told = forecast("extract-faces", photos(80, 40))
         # 3 around the job, 3 to begin, 40 images of half a second.
         assert told.startswith("  about 26 s on 1 core, ") and "200 MB of mem" in told
 
+    def test_where_no_run_tells_4_seconds_are_taken_for_what_is_around(self):
+        costs.keep([cost("extract_faces", FACES)])
+        forecast("extract-faces", photos(80, 40))
+        assert seconds() == pytest.approx(4 + 3 + 20, abs=0.1)
+
     def test_jobs_share_the_cores(self):
-        costs.keep([cost("extract_faces", FACES), cost("run", begun=6.0, jobs=2)])
+        costs.keep([cost("extract_faces", FACES), cost("run")])
         setup = replace(SETUP, shard_size=100)
-        _, told = outlook("extract-faces", [photos(160, 160)], setup)
+        _, told = forecast("extract-faces", photos(160, 160), setup=setup)
         assert "on 2 cores" in told and "400 MB of memory" in told
-        larger = max(map(len, split(photos(160, 0).images, 100).values()))
-        assert seconds() == pytest.approx(3 + 3 + larger * 0.5, abs=0.1)
+        assert seconds() == pytest.approx(3 + 3 + 80 * 0.5, abs=0.1)
+
+    def test_jobs_wait_for_their_turn(self):
+        costs.keep([cost("extract_faces", FACES), cost("run")])
+        setup = replace(SETUP, shard_size=40)
+        forecast("extract-faces", photos(160, 160), setup=setup)
+        assert seconds() == pytest.approx(3 + 2 * 3 + 80 * 0.5 + 1, abs=0.1)
 
     def test_workers_share_a_job(self):
-        costs.keep([cost("extract_faces", FACES), cost("run", begun=6.0, jobs=2)])
-        list(outlook("extract-faces", [photos(80, 40, workers=2)], SETUP))
+        costs.keep([cost("extract_faces", FACES), cost("run")])
+        _, told = forecast("extract-faces", photos(80, 40, workers=2))
+        assert "on 2 cores" in told and "200 MB of memory" in told
         assert seconds() == pytest.approx(3 + 3 + 10, abs=0.1)
 
-    def test_without_runs_on_these_images_a_trial_tells(self, monkeypatch):
-        costs.keep([cost("extract_faces", FACES, dataset="/other"), cost("run")])
-        tried = trials(
-            monkeypatch,
-            extract_faces=Trial(cost("extract_faces", FACES, seconds=20.0), 5, []),
-        )
-        _, told = outlook("extract-faces", [photos(80, 40)], SETUP)
+    def test_jobs_share_the_gpu(self):
+        files = {f"faces/{n}.jpg": 8000.0 for n in range(100)}
+        setup = replace(SETUP, gpu=True, shard_size=50)
+        key = costs.key_of(STAGES["cluster"], "embed", CLUSTER, True)
+        costs.keep([replace(cost("run"), key=key)])
+        _, told = forecast("cluster", crops(files, 100), setup=setup)
+        assert "on 1 core, " in told and "250 MB of memory" in told
+
+    def test_without_runs_on_these_images_a_trial_tells(self, monkeypatch, tmp_path):
+        (tmp_path / "other").mkdir()
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path / "other")
+            costs.keep([cost("extract_faces", FACES), cost("run")])
+        known = cost("", image=2.0, note="calibrated on 5 images")
+        tried = trials(monkeypatch, extract_faces=(known, CropStats({})))
+        _, told = forecast("extract-faces", photos(80, 40))
         assert told.startswith("  about 1 min 26 s on")
         assert told.endswith("; calibrated on 5 images") and tried == ["extract_faces"]
 
     def test_small_and_large_images_are_tried(self, monkeypatch):
         given = []
-        monkeypatch.setattr(module.Trials, "run", lambda *words: given.append(words[3]))
-        files = {f"images/{n}.jpg": n * 7 % 10 for n in range(10)}
-        list(
-            outlook(
-                "x", [Counted("extract_faces", FACES, "", files, list(files))], SETUP
-            )
-        )
+        monkeypatch.setattr(module, "try_stage", lambda *words: given.append(words[2]))
+        files = {f"images/{n}.jpg": n * 7.0 % 10 for n in range(10)}
+        stage = STAGES["extract_faces"]
+        forecast("extract-faces", StageWork(stage, FACES, "", files, list(files)))
         assert [files[path] for path in given[0]] == list(range(10))
 
     def test_a_trial_that_tells_nothing_is_said_and_no_sum_made(self):
         costs.keep([cost("embed", CLUSTER)])
-        stages = [photos(80, 40), crops({"faces/a.jpg": 9}, 1)]
-        _, told, *more = outlook("faces", stages, SETUP)
+        stages = [photos(80, 40), crops({"faces/a.jpg": 9.0}, 1)]
+        _, told, *more = forecast("faces", *stages)
         assert "how long is not known" in told
         assert not any(line.startswith("together") for line in more)
-        assert not FORECAST.exists()
+        assert not forecast_file().exists()
 
     def test_cutting_is_guessed_where_a_trial_found_nothing_to_cut(self):
-        files = {"images/a.jpg": 9}
-        stage = Counted("extract_classes", {"to": "crops"}, "", files, list(files))
-        _, told = outlook("extract-classes", [stage], SETUP)
+        files = {"images/a.jpg": 9.0}
+        stage = STAGES["extract_classes"]
+        work = StageWork(stage, {"to": "crops"}, "", files, list(files))
+        _, told = forecast("extract-classes", work)
         assert told.endswith("; guessed")
 
     def test_nothing_to_compute_takes_no_words(self, monkeypatch):
         tried = trials(monkeypatch)
-        FORECAST.parent.mkdir()
-        FORECAST.write_text("of before")
-        assert list(outlook("extract-faces", [photos(80, 0)], SETUP)) == [
-            "extract-faces: 80 images"
-        ]
-        assert tried == [] and not FORECAST.exists()
+        assert forecast("extract-faces", photos(80, 0)) == ["extract-faces: 80 images"]
+        assert tried == [] and not forecast_file().exists()
 
     def test_elsewhere_the_work_is_told(self):
         costs.keep([cost("extract_faces", FACES)])
-        setup = replace(SETUP, elsewhere=True)
-        _, told = outlook("extract-faces", [photos(80, 40)], setup)
+        setup = replace(SETUP, cores=None)
+        _, told = forecast("extract-faces", photos(80, 40), setup=setup)
         assert told == "  about 23 s of CPU time"
-        assert not FORECAST.exists()
+        assert not forecast_file().exists()
+
+    def test_a_cache_that_cannot_be_written_takes_no_words_away(self, monkeypatch):
+        Path("cache").write_text("no folder")
+        trials(monkeypatch, extract_faces=(cost("run"), CropStats({})))
+        _, told = forecast("extract-faces", photos(80, 40))
+        assert told.startswith("  about 27 s on 1 core, ")
 
 
 class TestClustering:
     def forecast(self, images: int) -> str:
         """What is told of so many crops, of which embedding takes 11 seconds."""
-        files = {f"faces/{n}.jpg": 8000 for n in range(images)}
-        _, told = outlook("cluster", [crops(files, 10)], SETUP)
+        files = {f"faces/{n}.jpg": 8000.0 for n in range(images)}
+        _, told = forecast("cluster", crops(files, 10))
         return told
 
     @pytest.fixture(autouse=True)
     def known(self):
-        costs.keep([cost("embed", CLUSTER), cost("run", begun=3.0)])
+        costs.keep([cost("embed", CLUSTER), cost("run")])
 
     def test_takes_what_it_took_for_as_many(self):
-        costs.keep([cost("cluster", CLUSTER, begun=7.0, seconds=1.0, images=200)])
+        costs.keep([cost("cluster", CLUSTER, begin=7.0, image=0.1, images=200)])
         told = self.forecast(200)
         assert seconds() == pytest.approx(11 + 7 + 200 * 0.1, abs=0.1)
         assert "scaled" not in told and "guessed" not in told
 
-    def test_is_scaled_from_the_nearest(self):
-        near = cost("cluster", CLUSTER, begun=7.0, seconds=0.1, images=50)
-        costs.keep([cost("cluster", CLUSTER, begun=99.0, images=1), near])
+    def test_is_scaled_from_the_last(self):
+        costs.keep([cost("cluster", CLUSTER, begin=7.0, image=0.01, images=50)])
         assert "clustering scaled from 50 images" in self.forecast(200)
         assert seconds() == pytest.approx(11 + 7 + 200 * 0.01, abs=0.1)
 
     def test_is_guessed_where_it_never_ran(self):
         assert "clustering guessed" in self.forecast(200)
+
+
+class TestGrown:
+    def grown(self, begin: float, measured: int, images: int) -> float:
+        known = cost("run", begin=begin, images=measured)
+        return module._grown(known, images, 2, PAIR)
+
+    def test_what_took_too_short_to_tell_grows_as_is_usual(self):
+        assert self.grown(2.0, 100, 20_000) == pytest.approx(2 + 3, rel=0.01)
+
+    def test_what_took_long_grows_from_what_was_measured(self):
+        assert self.grown(12.0, 20_000, 40_000) == pytest.approx(48)
+
+    def test_for_as_many_images_it_is_what_was_measured(self):
+        assert self.grown(12.0, 20_000, 20_000) == 12.0
+
+    def test_for_fewer_it_never_falls_to_nothing(self):
+        assert self.grown(12.0, 20_000, 10) == 1.0
 
 
 class TestStagesToCome:
@@ -215,56 +276,75 @@ class TestStagesToCome:
             ]
         )
 
-    def lines(self, *stages: Counted) -> list[str]:
-        return list(outlook("faces", list(stages), SETUP))
-
     def test_crops_to_come_are_as_many_of_an_image_as_there_are(self):
         made(30, each=2)
-        there = {f"faces/{n:04d}_0{i}.jpg": 8000 for n in range(30) for i in (0, 1)}
-        new = {f"images/1{n:03d}.jpg": 9 for n in range(50)}
+        there = {f"faces/{n:04d}_0{i}.jpg": 8000.0 for n in range(30) for i in (0, 1)}
+        new = {f"images/1{n:03d}.jpg": 9.0 for n in range(50)}
         photo = photos(30, 0)
-        stage = Counted(photo.stage, FACES, "80 images", photo.files | new, list(new))
-        lines = self.lines(stage, crops(there, 0))
+        stages = [
+            StageWork(photo.stage, FACES, "80 images", photo.files | new, list(new)),
+            crops(there, 0),
+        ]
+        lines = forecast("faces", *stages)
         assert lines[2] == "cluster: crops; about 100 new or changed"
         assert lines[4].startswith("together about ")
-        assert read_json(FORECAST)["images"] == {"extract_faces": 50}
+        name = name_of(plan("faces", *stages), 2, False, 50)
+        assert read_json(forecast_file())[0] == name
 
     def test_those_of_a_changed_photo_come_instead_of_those_there(self):
         made(30, each=2)
-        there = {f"faces/{n:04d}_0{i}.jpg": 8000 for n in range(30) for i in (0, 1)}
-        lines = self.lines(photos(30, 15), crops(there, 60))
+        there = {f"faces/{n:04d}_0{i}.jpg": 8000.0 for n in range(30) for i in (0, 1)}
+        lines = forecast("faces", photos(30, 15), crops(there, 60))
         assert lines[2].endswith("about 30 new or changed")
         # 30 crops stay and 30 come, which are embedded and laid out; 4 around each stage.
         faces, faces_clustered = 3 + 15 * 0.5, 3 + 60 * 0.5 + 3 + 60 * 0.5
         assert seconds() == pytest.approx(8 + faces + faces_clustered, abs=0.1)
 
+    def test_too_few_crops_to_expect_one_change_nothing(self):
+        made(1, each=1)
+        more = ({"path": f"images/{n:04d}.jpg", "crops": []} for n in range(1, 30))
+        write_table(state_of("faces") / "faces/s1.jsonl", more)
+        lines = forecast("faces", photos(30, 3), crops({"faces/0000_00.jpg": 9.0}, 1))
+        assert lines[2] == "cluster: crops" and lines[3].startswith("  about ")
+
     def test_a_trial_tells_how_many_where_there_are_none(self, monkeypatch):
-        found = Trial(cost("extract_faces", FACES), 5, [8900] * 15)
-        trials(monkeypatch, extract_faces=found)
-        faces = photos(80, 80, engine="scrfd")
-        lines = self.lines(faces, Counted("cluster", CLUSTER, "faces is not there yet"))
+        known = cost("", note="calibrated on 5 images")
+        trials(monkeypatch, extract_faces=(known, CropStats({}, 3.0, 8900.0)))
+        lines = forecast("faces", photos(80, 80, engine="scrfd"), nothing_yet())
         assert lines[2] == "cluster: faces is not there yet; about 240 to come"
 
     def test_else_one_is_taken_of_each(self):
-        lines = self.lines(
-            photos(80, 80), Counted("cluster", CLUSTER, "faces is not there yet")
-        )
+        lines = forecast("faces", photos(80, 80), nothing_yet())
         assert lines[2].endswith("about 80 to come")
+
+    def test_what_is_detected_is_looked_at_again(self):
+        files = {f"images/{n}.jpg": 9.0 for n in range(8)}
+        detect = StageWork(
+            STAGES["detect"],
+            {"model": "yolo26n", "weights": None, "workers": 1},
+            "8 images",
+            files,
+            list(files)[:5],
+        )
+        cut = StageWork(STAGES["extract_classes"], {"to": "x"}, "", files, [*files][4:])
+        after = cut.after(detect, CropStats({}))
+        assert after.said == "; about 5 new or changed"
+        assert sorted(after.todo) == sorted(files) and after.files == files
 
 
 class TestDisk:
-    def disk(self, *stages: Counted) -> str:
+    def disk(self, path: str, work: StageWork) -> str:
         costs.keep([cost("extract_faces", FACES), cost("embed", CLUSTER)])
-        told = list(outlook("x", list(stages), SETUP))[-1]
-        return told.split(", ")[1]
+        return forecast(path, work)[-1].split(", ")[1]
 
     def test_crops_take_what_those_there_do(self):
         made(10, each=2)
         # A record for each image, and three blocks of 4096 bytes for a crop of 8900.
         images = photos(1000, 0).files
-        stage = Counted("extract_faces", FACES, "", images, list(images)[10:])
+        stage = STAGES["extract_faces"]
+        work = StageWork(stage, FACES, "", images, list(images)[10:])
         assert 990 * (500 + 2 * 12288) // 10**6 == 24
-        assert self.disk(stage) == "25 MB on disk (5 GB free)"
+        assert self.disk("extract-faces", work) == "25 MB on disk (5 GB free)"
 
     @pytest.mark.parametrize(
         ("link", "size"),
@@ -272,24 +352,58 @@ class TestDisk:
     )
     def test_copies_take_the_room_of_the_files_and_links_none(self, link, size):
         files = {
-            f"faces/{n}.jpg{x}": 20_000 if not x else 900
+            f"faces/{n}.jpg{x}": 20_000.0 if not x else 900.0
             for n in range(1000)
             for x in ("", ".json")
         }
-        costs.keep([cost("embed", CLUSTER)])
-        assert self.disk(crops(files, 1000, link=link)).startswith(size)
+        assert self.disk("cluster", crops(files, 1000, link=link)).startswith(size)
 
-    def test_too_little_is_said(self, monkeypatch):
-        files = {f"faces/{n}.jpg": 2_000_000_000 for n in range(3)}
+    def test_copies_to_come_take_room_as_well(self):
+        costs.keep([cost("extract_faces", FACES), cost("embed", CLUSTER)])
+        made(10, each=2)
+        photo = photos(1000, 0)
+        work = replace(photo, todo=list(photo.files)[10:])
+        said = forecast("faces", work, crops({}, 0))[3]
+        assert 2 * 990 * (3400 + 12288) // 10**6 == 31
+        assert ", 31 MB on disk" in said
+
+    def test_too_little_is_said(self):
+        files = {f"faces/{n}.jpg": 2e9 for n in range(3)}
         costs.keep([cost("embed", CLUSTER)])
-        *_, said = outlook("cluster", [crops(files, 3)], SETUP)
+        *_, said = forecast("cluster", crops(files, 3))
         assert said.startswith("the disk is too small: 6 GB are needed, 5 GB are free")
 
 
-@pytest.mark.parametrize(("count", "tried"), [(0, 0), (3, 3), (5, 5), (1000, 5)])
-def test_images_to_try_are_spread_over_all(count, tried):
-    images = [str(n) for n in range(count)]
-    chosen = spread(images, 5)
-    assert len(chosen) == len(set(chosen)) == tried
-    if count > 5:
-        assert chosen == ["100", "300", "500", "700", "900"]
+def test_stages_follow_one_another():
+    one = Estimate(10, 30, 400, 2, ("calibrated on 5 images",))
+    other = Estimate(1, 3, 500, 1, ("guessed",))
+    notes = ("calibrated on 5 images", "guessed")
+    assert one + other == Estimate(11, 33, 500, 2, notes)
+
+
+class TestTold:
+    found = Estimate(71.4, 45e6, 600e6, 2, ("",))
+
+    def test_time_cores_disk_and_memory(self):
+        assert told(self.found, 2, free=2.1e11) == (
+            "about 1 min 11 s on 2 cores, 45 MB on disk (210 GB free), 600 MB of memory"
+        )
+
+    def test_how_it_is_known_comes_last(self):
+        found = Estimate(5, 1e6, 1e8, 1, ("calibrated on 5 images", "guessed"))
+        assert told(found, 2, None) == (
+            "about 5 s on 1 core, 1 MB on disk, 100 MB of memory; "
+            "calibrated on 5 images, guessed"
+        )
+
+    def test_elsewhere_only_the_work_is_known(self):
+        found = replace(self.found, seconds=9300)
+        assert told(found, None, 2.1e11) == "about 2 h 35 min of CPU time"
+
+
+def test_too_little_of_anything_is_said_with_what_helps():
+    found = Estimate(1, disk=3e9, memory=5e9, cores=1)
+    assert list(warnings(found, free=3e9, memory=5e9)) == []
+    disk, memory = warnings(found, free=2e9, memory=4e9)
+    assert "3 GB are needed, 2 GB are free" in disk and "--link" in disk
+    assert "5 GB are needed" in memory and "--workers" in memory

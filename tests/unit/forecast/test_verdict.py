@@ -1,20 +1,47 @@
 """The end of a run: its forecast is held against it, its cost is kept."""
 
 import platform
+from pathlib import Path
 
 import pytest
 
 from dtst_flow.dataset.state import PROGRESS, state_of
-from dtst_flow.forecast import costs, verdict
-from dtst_flow.forecast.verdict import FORECAST, Forecast, asked, took
+from dtst_flow.forecast import costs
+from dtst_flow.forecast.verdict import (
+    Run,
+    forecast_file,
+    keep_forecast,
+    name_of,
+    record_run,
+    took,
+)
+from dtst_flow.planning.plan import Plan
+from dtst_flow.stages.registry import STAGES
 from dtst_flow.utils.files import to_json, write_atomic, write_table
 
 SETTINGS = {
-    "extract_faces": {"engine": "dlib", "search": True, "weights": None, "workers": 2},
-    "cluster": {"model": "dlib", "clip_model": "x", "weights": None, "link": "copy"},
+    "extract_faces": {
+        "to": "faces",
+        "engine": "dlib",
+        "search": True,
+        "weights": None,
+        "workers": 2,
+    },
+    "cluster": {
+        "to": "cluster",
+        "model": "dlib",
+        "clip_model": "x",
+        "weights": None,
+        "link": "copy",
+    },
 }
-BUCKETS = {"extract_faces": "faces", "cluster": "cluster"}
-COMMAND = asked("faces", SETTINGS, 4, False)
+
+
+def plan(path: str = "faces") -> Plan:
+    return Plan(Path("/crowd"), path, SETTINGS, False)
+
+
+NAME = name_of(plan(), 4, False, 20)
 
 
 @pytest.fixture(autouse=True)
@@ -37,62 +64,84 @@ def job(name: str, began: float, ended: float, failed: int = 0, **values) -> Non
     write_atomic(PROGRESS / f"{name}.cost", to_json(values))
 
 
-def reckon(finished: bool = True) -> str:
-    return verdict.reckon("faces", SETTINGS, BUCKETS, 4, False, 100.0, finished)
+def record(finished: bool = True) -> str:
+    return record_run(Run(plan(), 4, False, 100.0, finished))
+
+
+def kept() -> dict[str, costs.Cost]:
+    """Rule -> what it cost."""
+    rules = {"extract_faces": "extract_faces", "embed": "cluster", "cluster": "cluster"}
+    keys = {
+        rule: costs.key_of(STAGES[stage], rule, SETTINGS[stage], False)
+        for rule, stage in rules.items()
+    }
+    rows = costs.read()
+    named = {rule: rows.pop(key) for rule, key in keys.items()}
+    assert rows.keys() <= {costs.RUN}
+    return named | dict.fromkeys(["run"] * bool(rows), next(iter(rows.values()), None))
 
 
 def test_a_forecast_is_held_against_the_run():
-    Forecast(COMMAND, {"extract_faces": 20, "embed": 30}, 77.0).write()
-    assert reckon() == "took 1 min 40 s; the forecast said 1 min 17 s (23 % less)"
-    assert not FORECAST.exists()
+    keep_forecast(NAME, 77.0)
+    assert record() == "took 1 min 40 s; the forecast said 1 min 17 s (23 % less)"
+    assert not forecast_file().exists()
 
 
 @pytest.mark.parametrize(
-    "said",
+    "name",
     [
-        Forecast(COMMAND, {"extract_faces": 21}, 77.0),
-        Forecast(COMMAND, {"extract_faces": 20, "embed": 29}, 77.0),
-        Forecast(COMMAND, {"detect": 3}, 77.0),
-        Forecast(asked("faces", SETTINGS, 2, False), {"extract_faces": 20}, 77.0),
-        Forecast(asked("cluster", SETTINGS, 4, False), {"extract_faces": 20}, 77.0),
+        name_of(plan(), 4, False, 21),
+        name_of(plan(), 2, False, 20),
+        name_of(plan(), 4, True, 20),
+        name_of(plan("cluster"), 4, False, 20),
     ],
 )
-def test_one_of_another_command_or_other_images_goes_unsaid(said):
-    said.write()
-    assert reckon() == ""
-    assert not FORECAST.exists()
+def test_one_of_another_command_or_other_images_goes_unsaid(name):
+    keep_forecast(name, 77.0)
+    assert record() == ""
+    assert not forecast_file().exists()
+
+
+def test_one_of_another_dataset_stays_there(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path / "other")
+        keep_forecast(NAME, 77.0)
+        other = forecast_file()
+    assert record() == "" and other.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"asked": 1}', b"[" * 100_000])
 def test_one_that_is_none_is_as_good_as_none(content):
-    write_atomic(FORECAST, content)
-    assert reckon() == ""
+    write_atomic(forecast_file(), content)
+    assert record() == ""
 
 
 def test_nor_is_anything_said_of_a_run_that_failed():
-    Forecast(COMMAND, {"extract_faces": 20}, 77.0).write()
-    assert reckon(finished=False) == ""
+    keep_forecast(NAME, 77.0)
+    assert record(finished=False) == ""
 
 
 def test_what_the_run_cost_is_kept():
-    reckon()
-    found = {cost.rule: cost for cost in costs.read()}
+    record()
+    found = kept()
     faces, clusters = found["extract_faces"], found["cluster"]
-    assert faces.seconds == 2 * 27.0 and faces.begun == 40 - 20 * 1.5
+    assert faces.image == 2 * 27.0 / 18 and faces.begin == 40 - 20 * 1.5
     assert faces.memory == 100 + 2 * 10
-    assert clusters.images == 30 and clusters.begun == pytest.approx(10 - 2.9)
+    assert clusters.images == 30 and clusters.begin == pytest.approx(10 - 2.9)
     # Of 100 seconds the jobs lasted 70; the rest is that of two stages.
-    assert (found["run"].begun, found["run"].jobs) == (30, 2)
+    assert found["run"].begin == 30 / 2
 
 
 def test_of_a_run_that_failed_what_its_jobs_cost():
-    reckon(finished=False)
-    assert {cost.rule for cost in costs.read()} == {"extract_faces", "embed", "cluster"}
+    record(finished=False)
+    assert kept().keys() == {"extract_faces", "embed", "cluster"}
 
 
 def test_a_cache_that_cannot_be_written_fails_no_run(tmp_path):
     (tmp_path / "cache").write_text("no folder")
-    assert reckon() == ""
+    keep_forecast(NAME, 77.0)
+    assert record() == ""
 
 
 @pytest.mark.parametrize(

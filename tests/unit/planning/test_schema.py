@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from dtst_flow.planning.schema import MAX_VALUES, BadSettings, check
+from dtst_flow.planning.schema import MAX_VALUES, BadSettings, check, read_texts
 from helpers.dataset import ROOT
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -68,3 +68,32 @@ def test_a_few_lines_cannot_stand_for_billions():
 def test_deep_ones_are_refused_as_well():
     deep = json.loads("[" * 900 + "]" * 900)
     assert "extract_faces.from: " in refused({"extract_faces": {"from": deep}})
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"strict": "true"}, {"strict": True}),
+        ({"strict": "yes please"}, {"strict": "yes please"}),
+        ({"shard_size": "20"}, {"shard_size": 20}),
+        ({"shard_size": "2.5"}, {"shard_size": "2.5"}),
+        ({"gpu": "null"}, {"gpu": None}),
+        ({"dataset": "007"}, {"dataset": "007"}),
+        (
+            {"cluster": {"min_cluster_size": "20"}},
+            {"cluster": {"min_cluster_size": 20}},
+        ),
+        ({"cluster": {"model": "null"}}, {"cluster": {"model": None}}),
+        ({"cluster": {"model": "dlib"}}, {"cluster": {"model": "dlib"}}),
+        ({"cluster": {"max_distance": "1"}}, {"cluster": {"max_distance": 1}}),
+        ({"extract_faces": {"max_faces": "1"}}, {"extract_faces": {"max_faces": 1}}),
+        ({"detect": {"classes": "yes"}}, {"detect": {"classes": "yes"}}),
+        ({"odd": "1"}, {"odd": "1"}),
+        ({"strict": "{"}, {"strict": "{"}),
+        ({"cluster": "text"}, {"cluster": "text"}),
+    ],
+)
+def test_text_is_read_by_the_types_that_are_wanted(given, read):
+    found = read_texts(given, SCHEMA)
+    assert found == read
+    assert repr(found) == repr(read)  # True is no 1

@@ -6,20 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.imaging.decode import UnreadableImage
-from dtst_flow.runtime import job
-from dtst_flow.runtime.job import Progress, work
-from dtst_flow.utils.files import write_table
+from dtst_flow.runtime import job, progress
+from dtst_flow.runtime.job import work
+from dtst_flow.runtime.progress import Progress
 
 
 class Halver:
     """A worker for even numbers."""
 
-    def __call__(self, row: dict) -> dict:
-        if row["number"] % 2:
-            raise UnreadableImage(f"{row['number']} is odd")
-        half = row["number"] // 2
-        return {"path": row["path"], "half": half, "computed": half > 1}
+    def __call__(self, row: ManifestRow, /) -> dict:
+        number = int(row.stem)
+        if number % 2:
+            raise UnreadableImage(f"{number} is odd")
+        half = number // 2
+        return {"path": row.path, "half": half, "computed": half > 1}
 
     def close(self) -> None:
         pass
@@ -28,7 +30,7 @@ class Halver:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_work_tells_what_became_of_every_image(tmp_path, monkeypatch, caplog, workers):
     monkeypatch.chdir(tmp_path)
-    write_table("s01.jsonl", ({"path": f"{n}.png", "number": n} for n in range(7)))
+    write_manifest("s01.jsonl", (ManifestRow(f"{n}.png", "", f"{n}") for n in range(7)))
     with caplog.at_level("INFO"):
         done, failures = work("halve", "s01.jsonl", Halver, workers)
     assert done == [{"path": f"{2 * half}.png", "half": half} for half in range(4)]
@@ -50,7 +52,7 @@ class TestProgress:
     def clock(self, monkeypatch):
         """Seconds that pass only when a test says so."""
         seconds = [100.0]
-        monkeypatch.setattr(job, "monotonic", lambda: seconds[0])
+        monkeypatch.setattr(progress, "monotonic", lambda: seconds[0])
         return seconds
 
     def told(self) -> dict:

@@ -8,7 +8,7 @@ import pytest
 from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.cluster.duplicates import Sets
 from dtst_flow.cluster.groups import Group, Grouping
-from dtst_flow.stages.cluster import Options, sentences
+from dtst_flow.stages.clustering import Clustering, Options, sentences
 
 
 def told(sizes: list[int], noise: int = 0, unusable: int = 0, **values) -> str:
@@ -27,7 +27,7 @@ def told(sizes: list[int], noise: int = 0, unusable: int = 0, **values) -> str:
     sets = values.pop("sets", Sets(every, every))
     known = Constraints(faults=values.pop("faults", []))
     options = Options("arcface", **values)
-    return "\n".join(sentences(rows, found, sets, known, options, 0))
+    return "\n".join(sentences(Clustering(rows, found, sets, known, options), 0))
 
 
 @pytest.mark.parametrize(

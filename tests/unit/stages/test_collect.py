@@ -8,7 +8,10 @@ from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages import collect
+from dtst_flow.stages.collect import CollectJob
 from dtst_flow.utils.files import read_table, write_table
+
+WRITTEN = ("skipped.table", "summary.json", "failed.jsonl")
 
 
 @pytest.fixture(autouse=True)
@@ -35,16 +38,12 @@ def run(*shards: str, strict: bool = False, skipped: int = 0) -> dict:
     write_table(
         "skipped.table", ({"path": f"{i}", "reason": ""} for i in range(skipped))
     )
-    collect.run(
-        "extract_faces",
+    job = CollectJob(
         [f"tables/{shard}.jsonl" for shard in shards],
         [f"failed/{shard}.jsonl" for shard in shards],
-        "skipped.table",
-        "faces",
-        "summary.json",
-        "failed.jsonl",
-        strict,
+        *WRITTEN,
     )
+    collect.run("extract_faces", job, "faces", strict)
     return json.loads(Path("summary.json").read_text())
 
 
@@ -164,6 +163,6 @@ def test_unfinished_sidecars_beside_the_images_go():
     unfinished = Path("images/a/.dtst-0123.tmp")
     unfinished.parent.mkdir(parents=True)
     unfinished.touch()
-    tables = ["tables/s.jsonl"], ["failed/s.jsonl"], "skipped.table"
-    collect.run("detect", *tables, ".detect", "summary.json", "failed.jsonl", False)
+    job = CollectJob(["tables/s.jsonl"], ["failed/s.jsonl"], *WRITTEN)
+    collect.run("detect", job, ".detect", strict=False)
     assert list(unfinished.parent.iterdir()) == []

@@ -7,13 +7,15 @@ import pytest
 from PIL import Image
 
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.embed.embedders import MODELS
 from dtst_flow.imaging import decode, encode
 from dtst_flow.imaging.perceptual_hash import perceptual_hash
 from dtst_flow.models import store
 from dtst_flow.runtime import pool
-from dtst_flow.stages import embed
-from dtst_flow.stages.embed import Options
+from dtst_flow.stages import embed, embedding
+from dtst_flow.stages.contract import ShardJob
+from dtst_flow.stages.embedding import Item, Options
 from dtst_flow.utils.files import digest, read_table, write_table
 
 OPTIONS = Options("efficientnet")
@@ -51,9 +53,9 @@ def run(
         for name in names
     ]
     write_table("0.jsonl", rows)
-    outputs = ("table.jsonl", "array.npy", "failed.jsonl")
     weights = store.resolve(MODELS[options.model].weights)
-    embed.run("0.jsonl", *outputs, options, weights, fresh=fresh)
+    job = ShardJob("0.jsonl", "table.jsonl", "failed.jsonl", "array.npy")
+    embed.embed(job, options, weights, fresh=fresh)
     return list(read_table("table.jsonl")), np.load("array.npy")
 
 
@@ -82,12 +84,14 @@ def test_another_way_to_hash_finds_no_old_record(dataset, monkeypatch):
 
     def found() -> bool:
         return (
-            embed.records(OPTIONS, weights).get(embed.identity({**row, "points": None}))
+            embedding.records(OPTIONS, weights).get(
+                Item(ManifestRow.of_row(row)).identity
+            )
             is not None
         )
 
     assert found()
-    monkeypatch.setattr(embed, "perceptual_hash", encode)  # other code in its place
+    monkeypatch.setattr(embedding, "perceptual_hash", encode)  # other code in its place
     assert not found()
 
 

@@ -36,17 +36,15 @@ class Dataset:
         ]
         write_table(self.state / "s.jsonl", rows)
         np.save(self.state / "s.npy", np.array([embedding(row) for row in rows]))
-        cluster.run(
+        job = cluster.ClusterJob(
             [str(self.state / "s.jsonl")],
             [str(self.state / "s.npy")],
             [],
-            "cluster",
-            cluster.Options("efficientnet", min_cluster_size=3),
             str(self.state / "summary.json"),
             str(self.state / "failed.jsonl"),
-            link=link,
-            clean=clean,
         )
+        options = cluster.Options("efficientnet", min_cluster_size=3)
+        cluster.cluster(job, "cluster", options, cluster.Handling(link, clean))
         return read_json(PROGRESS / "cluster.all.json")["computed"]
 
     def images(self) -> list[Path]:

@@ -1,0 +1,51 @@
+"""The complete config: what is asked for, on top of config/config.yaml and the schema."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from dtst_flow.planning.home import home
+from dtst_flow.planning.schema import check, read_texts
+
+
+@functools.cache
+def read_schema() -> dict[str, Any]:
+    """Read the schema of the config; not to be changed by who gets it."""
+    path = home() / "workflow" / "schemas" / "config.schema.yaml"
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    schema: dict[str, Any] = yaml.load(path.read_bytes(), loader)
+    return schema
+
+
+def complete_config(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete a config as a run of Snakemake does that gets it by --configfile.
+
+    Args:
+        given: The settings asked for; those of a section may be any of it.
+
+    Returns:
+        All settings, as `plan.make_plan` takes them.
+
+    Raises:
+        BadSettings: One of them cannot be used.
+    """
+    schema = read_schema()
+    config = yaml.safe_load((home() / "config" / "config.yaml").read_bytes())
+    for name, value in given.items():
+        section = config.get(name)
+        both = isinstance(section, dict) and isinstance(value, dict)
+        config[name] = section | value if both else value
+    config = read_texts(config, schema)
+    check(config, schema)
+    return _with_defaults(config, schema)
+
+
+def _with_defaults(settings: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    complete = {}
+    for name, wanted in schema["properties"].items():
+        value = settings.get(name, wanted["default"])
+        nested = "properties" in wanted
+        complete[name] = _with_defaults(value, wanted) if nested else value
+    return complete

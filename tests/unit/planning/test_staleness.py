@@ -1,0 +1,170 @@
+"""What is stale in a dataset that a run left, worked out without Snakemake."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dtst_flow.dataset import inventory
+from dtst_flow.planning import staleness
+from dtst_flow.planning.dag_hints import DagHints
+from dtst_flow.planning.plan import Plan, PlanError, make_plan
+from dtst_flow.planning.staleness import source_fingerprint, stage_version, stale_files
+from helpers.plans import complete
+
+STATE = Path(".dtst/buckets")
+SUMMARY = {stage: str(STATE / stage / "summary.json") for stage in ("faces", "cluster")}
+
+
+@pytest.fixture
+def plan(dataset, monkeypatch) -> Plan:
+    """Path faces, as it was run on the dataset in which we are."""
+    monkeypatch.chdir(dataset.folder)
+    settings = {"extract_faces": {"engine": "dlib"}, "cluster": {"model": "dlib"}}
+    return make_plan(complete(dataset.folder.parent, "faces", **settings))
+
+
+def listing() -> dict[str, tuple]:
+    """All that reading could have changed: path -> inode, size and mtime."""
+    return {
+        str(path): (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        for path in Path().rglob("*")
+        for stat in [path.lstat()]
+    }
+
+
+def crop() -> Path:
+    return min(Path("faces").glob("*.jpg"))
+
+
+def test_nothing_is_stale_after_a_run(plan):
+    before = listing()
+    assert stale_files(plan).files == []
+    assert stale_files(plan).said == []
+    assert listing() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda: crop().unlink(),
+        lambda: os.utime(crop()),
+        lambda: Path(f"{crop()}.json").write_text("{}"),
+    ],
+    ids=["deleted", "touched", "sidecar"],
+)
+def test_a_damaged_crop_makes_its_table_and_all_after_stale(plan, damage):
+    name = crop().name
+    damage()
+    before = listing()
+    stale = stale_files(plan)
+    table = str(STATE / "faces/faces/s.jsonl")
+    later = str(STATE / "cluster/inventory")
+    assert stale.files == sorted([table, *SUMMARY.values(), later])
+    assert stale.said == [
+        "extract-faces: 1 file in faces was edited or deleted since, first "
+        f"'{name}'; to be restored"
+    ]
+    assert listing() == before
+
+
+def test_a_damaged_cluster_concerns_no_stage_before(plan):
+    shutil.rmtree("cluster/000")
+    stale = stale_files(plan)
+    assert stale.files == [SUMMARY["cluster"]]
+    assert "cluster" in stale.said[0] and "files in cluster were" in stale.said[0]
+
+
+def test_a_missing_table_makes_the_summary_stale(plan):
+    (STATE / "faces/faces/s.jsonl").unlink()
+    assert SUMMARY["faces"] in stale_files(plan).files
+
+
+def test_unknown_contents_are_listed_again(plan):
+    (STATE / "faces" / inventory.DIGESTS).unlink()
+    assert str(STATE / "faces/inventory") in stale_files(plan).files
+
+
+def test_without_snakemakes_notes_all_is_stale(plan):
+    assert staleness.forgotten_files(plan) == []
+    shutil.rmtree(".snakemake/metadata")
+    stale = stale_files(plan)
+    assert set(SUMMARY.values()) < set(stale.files)
+    assert "notes" in stale.said[0]
+    other = STATE / "other"
+    (other / "inventory").mkdir(parents=True)
+    for name in ("summary.json", "inventory/skipped.table", "digests.jsonl"):
+        (other / name).touch()
+    assert set(staleness.forgotten_files(plan)) == {
+        other / "summary.json",
+        other / "inventory",
+    }
+
+
+def test_while_a_run_is_at_work_its_files_are_no_damage(plan):
+    crop().unlink()
+    lock = Path(".snakemake/locks/0.output.lock")
+    lock.parent.mkdir(exist_ok=True)
+    lock.touch()
+    assert stale_files(plan).files == []
+
+
+def test_the_fingerprint_follows_what_others_do_to_a_source(plan):
+    own = {
+        stage: source_fingerprint(plan, stage) for stage in ("extract_faces", "cluster")
+    }
+    os.utime(min(Path("images").rglob("*.jpg")))
+    assert source_fingerprint(plan, "extract_faces") != own["extract_faces"]
+    assert source_fingerprint(plan, "cluster") == own["cluster"]
+    os.utime(crop())  # its stage tells of that itself
+    assert source_fingerprint(plan, "cluster") == own["cluster"]
+    shutil.copy(crop(), "faces/by-hand.jpg")
+    assert source_fingerprint(plan, "cluster") != own["cluster"]
+
+
+def test_a_source_that_is_not_there_is_told(plan):
+    shutil.rmtree("faces")  # still to be made
+    source_fingerprint(plan, "cluster")
+    shutil.rmtree("images")
+    with pytest.raises(PlanError, match="nothing matches"):
+        source_fingerprint(plan, "extract_faces")
+
+
+def test_the_version_of_a_stage_is_of_settings_code_and_weights(plan):
+    version = stage_version(plan, "extract_faces")
+    assert version["options"]["engine"] == "dlib"
+    assert len(version["weights"]) == 1
+    plan.settings["extract_faces"]["max_faces"] = 1
+    changed = stage_version(plan, "extract_faces")
+    assert changed["options"] != version["options"]
+    assert (changed["code"], changed["weights"]) == (
+        version["code"],
+        version["weights"],
+    )
+
+
+def test_a_missing_model_is_told(plan, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("DTST_MODELS", raising=False)
+    plan.settings["cluster"]["model"] = "arcface"
+    with pytest.raises(PlanError, match="dtst models fetch arcface_r50"):
+        stage_version(plan, "cluster")
+
+
+class Dag:
+    def __init__(self, *until: str):
+        self.forcefiles: set[str] = set()
+        self.untilrules = set(until)
+
+
+def test_a_rule_that_a_run_is_to_end_at_is_told_when_its_jobs_are_known(plan):
+    hints, dag = DagHints(plan), Dag("embed", "inventory_cluster")
+    assert hints.give(dag) == []
+    assert dag.untilrules == {"inventory_cluster"}
+    hints.are_listed(dag, "extract_faces")
+    assert dag.untilrules == {"inventory_cluster"}
+    (STATE / "cluster/embeddings/s.jsonl").unlink()
+    hints.are_listed(dag, "cluster")
+    assert dag.untilrules == {"inventory_cluster", "embed"}
+    assert dag.forcefiles == {str(STATE / "cluster/embeddings/s.jsonl")}
