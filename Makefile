@@ -1,10 +1,3 @@
-# make demo        set up .venv and run faces -> clusters on a small dataset made from
-#                  photos that Python packages bring
-# make test        set up .venv with the test extras and run all tests but those of what
-#                  runs on PyTorch; with --jobs=2 two kinds of them at a time
-# make test-long   try at length, for hours, what edits, kills and broken files do
-# make test-torch  set up .venv-torch, gigabytes, and run these
-
 PYTHON ?= python3
 VENV := .venv
 TORCH := .venv-torch
@@ -13,30 +6,44 @@ INSTALL = $(PIP) install --constraint constraints.txt
 # The OpenCV builds that mediapipe, insightface and ultralytics ask for need a desktop's
 # libraries; the headless one must be the last to write the module they share.
 HEADLESS = $(INSTALL) --force-reinstall --no-deps opencv-python-headless
+# One process more than processors: tests also wait, for Snakemake, locks and clusters.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
+PYTEST = $(VENV)/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal
 
-.PHONY: demo test test-style test-units test-robustness test-long test-torch clean
+.PHONY: help demo lint types test test-most test-all test-torch test-long bench clean
 
-demo: $(VENV)/installed
+help: ## list these
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "%-12s%s\n", $$1, $$2}'
+
+demo: $(VENV)/installed ## run faces -> clusters on photos that Python packages bring
 	$(VENV)/bin/python demo/run.py
 
-test: test-style test-robustness test-units
-
-test-style: $(VENV)/installed-test
+lint: $(VENV)/installed-test ## style of the code and the rules, and what imports what
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/snakefmt --check Snakefile workflow
+	$(VENV)/bin/lint-imports
 
-test-robustness: $(VENV)/installed-test
-	$(VENV)/bin/pytest -m "not torch" tests/robustness tests/slurm
+types: $(VENV)/installed-test ## check the types
+	$(VENV)/bin/mypy
 
-test-units: $(VENV)/installed-test
-	$(VENV)/bin/pytest -m "not torch" tests/unit tests/workflow
+test: lint types ## these two, unit tests, a real run of each path, the tutorial
+	$(PYTEST) -m "not torch" tests/unit tests/paths
 
-test-long: $(VENV)/installed-test
+test-all: lint types test-most test-torch ## all tests, two kinds at a time with --jobs=2
+
+test-most: $(VENV)/installed-test ## all tests except those of what runs on PyTorch
+	$(PYTEST) -m "not torch"
+
+test-torch: $(TORCH)/installed ## those, in an environment of their own (6 GB)
+	$(TORCH)/bin/pytest -m torch
+
+test-long: $(VENV)/installed-test ## try for hours what edits, kills and broken files do
 	$(VENV)/bin/pytest --long tests/robustness
 
-test-torch: $(TORCH)/installed
-	$(TORCH)/bin/pytest -m torch
+bench: $(VENV)/installed-test ## measure the clustering, and what surrounds the models
+	$(VENV)/bin/python tests/benchmarks/clustering.py --rows 2000 20000
+	$(VENV)/bin/python tests/benchmarks/wide.py --images 2000 --shard-size 100 scratch/wide
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(@D)
@@ -54,5 +61,5 @@ $(TORCH)/installed: pyproject.toml constraints.txt
 	$(HEADLESS)
 	touch $@
 
-clean:
+clean: ## remove the environments
 	rm -rf $(VENV) $(TORCH)
