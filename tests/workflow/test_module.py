@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,40 +12,17 @@ import pytest
 
 from helpers.dataset import DLIB, NOTHING, ROOT, Dataset
 
-SNAKEFILES = [ROOT / "workflow/Snakefile", ROOT / "Snakefile"]
+PLACE = "/path/to/dtst-flow"
+"""What examples have for the checkout."""
 
-MODULE = """
-rule mine:
-    input: ".dtst/buckets/cluster/summary.json"
-    output: "people.txt"
-    shell: "ls cluster > {output}"
-
-module dtst:
-    snakefile: SNAKEFILE
-    config: config["dtst"]
-
-use rule * from dtst as dtst_*
-
-onstart: dtst.onstart()
-onsuccess: dtst.onsuccess()
-onerror: dtst.onerror()
-"""
-
-COMMAND = """
-rule all:
-    input: "crowd.txt"
-
-rule people:
-    input: "{dataset}.faces"
-    output: "{dataset}.txt"
-    shell: "ls {wildcards.dataset}/cluster > {output}"
-
-rule faces:
-    input: DEMO
-    output: touch("{dataset}.faces")
-    threads: 2
-    shell: "dtst run faces {input} -d {wildcards.dataset} --cores {threads}"
-"""
+DOCS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+EXAMPLES = re.findall(
+    r"(?s)```python\n(.*?)```", "".join(path.read_text() for path in DOCS)
+)
+MODULE = next(text for text in EXAMPLES if text.startswith("module dtst:"))
+COMMAND = next(text for text in EXAMPLES if "dtst run faces" in text)
+RULES, HOOKS = re.split(r"(?m)^(?=rule people|onstart)", MODULE)[::2]
+"""The module and its rules, and what tells it of the run's begin and end."""
 
 
 class Outer:
@@ -53,12 +31,12 @@ class Outer:
     def __init__(self, dataset: Dataset, text: str = MODULE):
         self.dataset = dataset
         self.snakefile = dataset.folder.parent / "outer.smk"
-        self.snakefile.write_text(text.replace("SNAKEFILE", repr(str(SNAKEFILES[0]))))
+        self.snakefile.write_text(text.replace(PLACE, str(ROOT)))
 
-    def run(self, *words: str, ok: bool | None = True, **settings: object) -> str:
+    def run(self, *words: str, ok: bool = True) -> str:
         names = {"root": str(self.dataset.folder.parent), "dataset": "crowd"}
         config = self.snakefile.with_suffix(".json")
-        config.write_text(json.dumps({"dtst": names | DLIB | settings}))
+        config.write_text(json.dumps({"dtst": names | DLIB}))
         words = ("--configfile", str(config), "--cores", "2", *words)
         return self.dataset.snakemake(*words, ok=ok, snakefile=self.snakefile)
 
@@ -72,7 +50,7 @@ def scheduled(printed: str) -> set[str]:
 def test_a_module_gives_what_the_path_gives(finished, tmp_path):
     outer = Outer(finished.from_nothing(tmp_path))
     printed = outer.run()
-    assert "Finished jobid: 0 (Rule: mine)" in printed
+    assert "Finished jobid: 0 (Rule: people)" in printed
     assert "extract-faces -> " in printed and "computed anew: " in printed
     ours, theirs = outer.dataset.results(), finished.results()
     assert ours.pop("people.txt").startswith(b"000\n")
@@ -85,12 +63,12 @@ def test_a_module_gives_what_the_path_gives(finished, tmp_path):
 
 def test_a_module_restores_what_was_deleted(dataset):
     before = dataset.results()
-    outer = Outer(dataset, MODULE.partition("onstart")[0])
+    outer = Outer(dataset, MODULE.removesuffix(HOOKS))
     crop = min((dataset.folder / "faces").glob("*.jpg"))
     crop.unlink()
     told = outer.run("--dry-run")
     assert "1 file in faces was edited or deleted" in told
-    assert {"dtst_extract_faces", "dtst_cluster", "mine", "total"} <= scheduled(told)
+    assert {"dtst_extract_faces", "dtst_cluster", "people"} <= scheduled(told)
     printed = outer.run("--until", "dtst_extract_faces")
     assert "(Rule: dtst_extract_faces)" in printed
     assert "(Rule: dtst_cluster)" not in printed
@@ -101,26 +79,24 @@ def test_a_module_restores_what_was_deleted(dataset):
     assert after == before
 
 
-@pytest.mark.parametrize("snakefile", SNAKEFILES, ids=["workflow", "root"])
-def test_a_module_leaves_the_first_rule_its_place(dataset, snakefile):
-    text = MODULE.replace("SNAKEFILE", repr(str(snakefile)))
-    assert "mine" in scheduled(Outer(dataset, text).run("--dry-run"))
-    bare = text.partition("rule mine")[0] + text[text.index("module") :]
-    outer = Outer(dataset, bare)
-    assert NOTHING in outer.run("--dry-run")
+@pytest.mark.parametrize("folder", ["", "/workflow"], ids=["root", "workflow"])
+def test_a_module_leaves_the_first_rule_its_place(dataset, folder):
     min((dataset.folder / "faces").glob("*.jpg")).unlink()
-    assert "dtst_all" in scheduled(outer.run("--dry-run"))
+    rules = RULES.replace("/workflow", folder)
+    assert "dtst_all" in scheduled(Outer(dataset, rules).run("--dry-run"))
+    first = 'rule first:\n    output: "first.txt"\n    shell: "touch {output}"\n'
+    told = Outer(dataset, first + rules).run("--dry-run")
+    assert "first" in scheduled(told) and "dtst_all" not in scheduled(told)
 
 
 def test_the_snakefile_of_the_workflow_folder_is_the_workflow(dataset):
+    min((dataset.folder / "faces").glob("*.jpg")).unlink()
     override = dataset.folder.parent / "settings.json"
     names = {"root": str(dataset.folder.parent), "dataset": "crowd"}
     override.write_text(json.dumps(names | DLIB))
-    words = ("--configfile", str(override))
     # Without --cores: it has the default profile beside it, too.
-    assert NOTHING in dataset.snakemake(*words, snakefile=SNAKEFILES[0])
-    min((dataset.folder / "faces").glob("*.jpg")).unlink()
-    printed = dataset.snakemake(*words, snakefile=SNAKEFILES[0])
+    snakefile = ROOT / "workflow/Snakefile"
+    printed = dataset.snakemake("--configfile", str(override), snakefile=snakefile)
     assert "(Rule: extract_faces)" in printed and "(Rule: all)" in printed
     assert "extract-faces -> " in printed
 
@@ -131,8 +107,10 @@ def test_a_module_works_in_its_dataset_folder_alone(dataset, tmp_path):
     other = dataset.from_nothing(tmp_path / "other")
     settings = {"root": str(other.folder.parent), "dataset": "crowd"}
     settings |= {"extract_faces": {"to": "f"}, "cluster": {"to": "c"}}
-    second = MODULE[MODULE.index("module") : MODULE.index("onstart")]
-    second = second.replace("dtst", "other").replace('config["other"]', str(settings))
+    second = RULES.replace('config["dtst"]', str(settings))
+    second = second.replace("module dtst", "module other").replace(
+        "dtst as dtst_", "other as other_"
+    )
     told = Outer(dataset, MODULE + second).run("--dry-run", ok=False)
     assert f"the run works in {other.folder}, not in the dataset folder" in told
 
@@ -142,7 +120,7 @@ def test_a_module_from_a_code_host_is_refused(dataset, tmp_path):
     clone = cache / "snakemake/snakemake/source-cache/snakemake-git-cache/github.com"
     commit = repository(clone / "owner/dtst-flow")
     place = f"github('owner/dtst-flow', path='workflow/Snakefile', commit='{commit}')"
-    outer = Outer(dataset, MODULE.replace("SNAKEFILE", place))
+    outer = Outer(dataset, MODULE.replace(f'"{PLACE}/workflow/Snakefile"', place))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
         told = outer.run("--dry-run", ok=False)
@@ -171,9 +149,9 @@ def test_the_command_is_a_rule_of_another_workflow(dataset, tmp_path, monkeypatc
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     before = dataset.results()
     min((dataset.folder / "faces").glob("*.jpg")).unlink()
-    settings = repr(str(ROOT / "demo/demo.yaml"))
-    outer = Outer(dataset, COMMAND.replace("DEMO", settings))
+    target = 'rule all:\n    input: "crowd.faces"\n'
+    shutil.copy(ROOT / "demo/demo.yaml", tmp_path / "faces.yaml")
+    outer = Outer(dataset, target + COMMAND)
     assert "extract-faces -> " in outer.run()
-    assert (tmp_path / "crowd.txt").read_text().startswith("000\n")
     assert dataset.results() == before
     assert NOTHING in outer.run()

@@ -19,9 +19,15 @@ sys.path.insert(0, str(HOME / "scripts"))
 # Jobs run in the dataset's folder; what is there is data, no modules to import.
 os.environ.update(PYTHONSAFEPATH="1")
 
+from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.schema import BadSettings, check, read_texts
 from dtst_flow.utils import gpu
+
+if not home().samefile(HOME):
+    raise WorkflowError(
+        f"dtst_flow was imported from {home()} before, but this is the workflow of {HOME}"
+    )
 
 SCHEMA = HOME / "workflow/schemas/config.schema.yaml"
 

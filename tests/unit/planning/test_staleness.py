@@ -131,6 +131,12 @@ def test_a_source_that_is_not_there_is_told(plan):
         source_fingerprint(plan, "extract_faces")
 
 
+def test_a_source_is_read_in_the_dataset_folder_alone(plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PlanError, match="not in the dataset folder"):
+        source_fingerprint(plan, "extract_faces")
+
+
 def test_the_version_of_a_stage_is_of_settings_code_and_weights(plan):
     version = stage_version(plan, "extract_faces")
     assert version["options"]["engine"] == "dlib"

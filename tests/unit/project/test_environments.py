@@ -155,6 +155,21 @@ def test_an_installed_package_brings_every_script():
     assert {name for name in carried if name.startswith("scripts/")} == scripts
 
 
+def test_an_installed_package_is_the_workflow_with_types_and_licence():
+    targets = PROJECT["tool"]["hatch"]["build"]["targets"]
+    carried = targets["wheel"]["force-include"]
+    for name in ("Snakefile", "workflow/Snakefile", "workflow/profiles/default"):
+        assert (ROOT / name).exists()
+        room = name.partition("/")[0]
+        assert carried[room] == f"dtst_flow/workflow/{room}"
+    # A link is left out of sdists, of which installers make wheels.
+    assert targets["sdist"]["force-include"].keys() == {"workflow/profiles"}
+    packages = targets["wheel"]["packages"]
+    assert (ROOT / packages[0] / "py.typed").is_file()
+    (licence,) = PROJECT["project"]["license-files"]
+    assert (ROOT / licence).read_text().startswith(f"{PROJECT['project']['license']} ")
+
+
 def test_the_container_takes_all_that_the_workflow_is():
     recipe = (ROOT / "envs/dtst-flow.def").read_text()
     copied = set(re.search(r"%files\n(.*?)\n\n", recipe, re.DOTALL)[1].split())
