@@ -49,7 +49,11 @@ class Request:
 def overrides(request: Request) -> dict[str, Any]:
     """The config that makes the workflow do what was asked for."""
     folder = request.dataset.resolve()
-    config: dict[str, Any] = {"root": str(folder.parent), "dataset": folder.name, "path": request.path}
+    config: dict[str, Any] = {
+        "root": str(folder.parent),
+        "dataset": folder.name,
+        "path": request.path,
+    }
     for name in ("strict", "gpu"):
         if (value := getattr(request, name)) is not None:
             config[name] = value
