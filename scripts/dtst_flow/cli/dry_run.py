@@ -26,7 +26,7 @@ def dry_run(request: Request) -> None:
     """
     check_exists(request.dataset)
     if request.passed_on:
-        said = "-n starts no Snakemake, which what stands after -- is for"
+        said = "what stands after -- is for Snakemake, which -n does not start"
         click.echo(f"{said}; its own dry run is: -- -n", err=True)
     try:
         config = complete_config(overrides(request))

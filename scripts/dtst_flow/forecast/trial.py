@@ -37,7 +37,7 @@ def try_stage(
     The few are spread over the images; without any it is tried on what a trial of the stage
     before left. Returns what it cost, and its crops; None where it told nothing.
     """
-    specs = spread(images, TRIAL_IMAGES) or scan.parse_specs(settings["from"])
+    specs = spread(images, TRIAL_IMAGES) or scan.parse_specs(settings["from"], folder)
     if not images and not (folder / specs[0]).is_dir():
         return None
     for image in specs if images else ():

@@ -123,4 +123,5 @@ def test_words_for_snakemake_are_not_for_it(dataset):
     result = CliRunner().invoke(
         main, [*CUT, "-d", str(dataset), "-n", "--", "--forceall"]
     )
-    assert result.exit_code == 0 and "-n starts no Snakemake" in result.stderr
+    assert result.exit_code == 0
+    assert "for Snakemake, which -n does not start" in result.stderr

@@ -76,9 +76,9 @@ def kept() -> dict[str, costs.Cost]:
         for rule, stage in rules.items()
     }
     rows = costs.read()
-    named = {rule: rows.pop(key) for rule, key in keys.items()}
-    assert rows.keys() <= {costs.RUN}
-    return named | dict.fromkeys(["run"] * bool(rows), next(iter(rows.values()), None))
+    assert rows.keys() - {costs.RUN} == set(keys.values())
+    names = {key: rule for rule, key in keys.items()} | {costs.RUN: "run"}
+    return {names[key]: cost for key, cost in rows.items()}
 
 
 def test_a_forecast_is_held_against_the_run():
