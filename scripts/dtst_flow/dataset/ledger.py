@@ -54,6 +54,11 @@ class Ledgers:
         """What was last noted of all files that we wrote or began to write, by path."""
         return {row.path: row for row in self._all_rows()}
 
+    def size(self) -> int:
+        """Sum up the bytes of all files that we wrote, with their sidecars."""
+        rows = self.owned().values()
+        return sum(row.size for row in rows if isinstance(row, Entry))
+
     def paths(self) -> set[str]:
         """The paths of `owned`; of a million files, the rows would take a gigabyte."""
         return {row["path"] for table in self._tables() for row in read_rows(table)}

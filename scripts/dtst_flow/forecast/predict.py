@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.forecast import costs, verdict
@@ -193,8 +192,7 @@ def _disk(work: StageWork, crops: CropStats) -> float:
         new = sum(path not in crops.crops for path in work.todo)
         return todo * RECORD + new * crops.per_image * on_disk(crops.size)
     bucket, copies = work.settings["to"], work.settings["link"] == "copy"
-    owned = Ledgers(bucket, state_of(bucket)).owned().values()
-    there = sum(row.size for row in owned if isinstance(row, Entry))
+    there = Ledgers(bucket, state_of(bucket)).size()
     paths = (path for path in work.files if copies or path.endswith(".json"))
     room = sum(on_disk(work.files[path]) for path in paths)
     return todo * EMBEDDING + max(0, room - there)
