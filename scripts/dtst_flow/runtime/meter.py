@@ -12,8 +12,6 @@ from pathlib import Path
 from time import monotonic, time
 from typing import Any
 
-import psutil
-
 from dtst_flow.utils.files import read_json, to_json, write_atomic
 
 SUFFIX = ".cost"
@@ -28,6 +26,8 @@ Note = dict[str, Any]
 
 def process_seconds() -> float:
     """Return for how long this process has run."""
+    import psutil  # which jobs need not have
+
     return time() - psutil.Process().create_time()
 
 

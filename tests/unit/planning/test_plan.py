@@ -113,6 +113,8 @@ def test_a_stage_keeps_its_contract(stage, tmp_path):
     assert stage.name in config
     options = set(stage.options.__dataclass_fields__)
     assert options <= config[stage.name].keys()
-    assert set(stage.cost_keys) <= config[stage.name].keys()
+    assert stage.rule in stage.cost_keys
+    for keys in stage.cost_keys.values():
+        assert set(keys) <= config[stage.name].keys()
     assert stage.makes_bucket is ("to" in config[stage.name])
     assert (stage.describe is None) is (stage.commit is None)
