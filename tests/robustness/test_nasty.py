@@ -17,6 +17,7 @@ from dtst_flow.imaging import decode
 from dtst_flow.utils.files import digest_file, read_table
 from helpers.dataset import ROOT, Dataset
 from helpers.nasty_files import assert_alike, crops, fates, members
+from helpers.once import once
 
 DATA = ROOT.parent / "shared/data"
 NOTHING = "Nothing to be done"
@@ -126,13 +127,21 @@ def things(colours) -> dict:
 
 @pytest.fixture(scope="module")
 def finished(shared, tmp_path_factory, things) -> tuple[Dataset, str]:
-    """The dataset after things, whole images and faces were looked at; the last words."""
-    dataset = lay_out(tmp_path_factory.mktemp("nasty") / "nasty")
-    before = contents(dataset)
-    for settings in (things, WHOLE, FACES):
-        printed = dataset.run(settings=settings)
-    assert contents(dataset) == before
-    return dataset, printed
+    """The dataset after things, whole images and faces were looked at; the last words.
+
+    Nobody may change it.
+    """
+
+    def make(folder: Path) -> None:
+        dataset = lay_out(folder / "nasty")
+        before = contents(dataset)
+        for settings in (things, WHOLE, FACES):
+            printed = dataset.run(settings=settings)
+        assert contents(dataset) == before
+        (folder / "printed.txt").write_text(printed)
+
+    folder = once(tmp_path_factory, "nasty", make)
+    return Dataset(folder / "nasty"), (folder / "printed.txt").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +246,8 @@ def test_the_summary_tells_what_failed(finished):
     assert f"... and {failed - 3} more, listed in {nasty.folder}" in printed
 
 
-def test_a_second_run_has_nothing_to_do_and_strictness_fails(nasty):
+def test_a_second_run_has_nothing_to_do_and_strictness_fails(nasty, tmp_path):
+    nasty = nasty.copy(tmp_path)
     words = ["extract-faces", "-d", str(nasty.folder), "--from", "images/**"]
     words += ["--engine", "dlib", "--max-pixels", str(LIMIT)]
     before = nasty.results()

@@ -12,6 +12,7 @@ import pytest
 
 from helpers.dataset import ROOT
 from helpers.on_cluster import Cluster
+from helpers.once import alone
 
 PACKAGES = (
     "pandas",
@@ -57,9 +58,12 @@ def plugin(tool, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="package")
 def cluster(tool, plugin, tmp_path_factory) -> Iterator[Cluster]:
-    """A cluster of three nodes; all of it is gone after the tests."""
+    """A cluster of three nodes; all of it is gone after the tests.
+
+    There can be one on a machine, so the tests' other processes wait for its end.
+    """
     cluster = Cluster(tool, tmp_path_factory.mktemp("cluster"))
-    with pytest.MonkeyPatch.context() as patch:
+    with alone(tmp_path_factory, "slurm"), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(plugin))
         try:
             cluster.call("start")
