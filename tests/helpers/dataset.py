@@ -96,6 +96,12 @@ class Dataset:
             and path.relative_to(self.folder).parts[0] not in (".dtst", ".snakemake")
         }
 
+    def listing(self) -> dict[str, tuple[int, int]]:
+        """Path -> size and time, of the folder and all in it: the workflow's state, too."""
+        paths = [self.folder, *self.folder.rglob("*")]
+        stats = {str(path): path.lstat() for path in paths}
+        return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
+
     def clusters(self) -> dict:
         return json.loads((self.folder / "cluster/clusters.json").read_text())
 

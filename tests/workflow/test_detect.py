@@ -270,18 +270,18 @@ def test_mistakes_are_told_and_nothing_is_written(things, settings, values, sent
 def test_dry_run_counts_and_writes_nothing(things, settings, colours):
     words = ("detect", "-d", str(things.folder), "--from", "images", "-n")
     words += ("--weights", str(colours))
-    before = things.results()
+    before = things.listing()
     printed = things.dtst(*words, "-c", "red")
     assert "detect: 4 images, 4 to compute, 0 known from records" in printed
     assert "cannot find" in things.dtst(*words, "-c", "yellow", ok=False)
-    assert things.results() == before
+    assert things.listing() == before
     things.run(settings=settings(classes="red"))
-    before = things.results()
+    before = things.listing()
     printed = things.dtst(*words, "-c", "green")
     assert "detect: 4 images, 0 to compute, 4 known from records" in printed
     printed = things.dtst(*words, "--clear")
     assert "detect: 4 images, 4 sidecars to clear" in printed
-    assert things.results() == before
+    assert things.listing() == before
 
 
 @pytest.fixture(scope="module")

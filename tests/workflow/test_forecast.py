@@ -26,13 +26,6 @@ def few(finished, tmp_path) -> Dataset:
     return Dataset(folder)
 
 
-def listing(dataset: Dataset) -> dict[str, tuple[int, int]]:
-    """Path -> size and time, of the dataset's folder and all that is in it."""
-    paths = [dataset.folder, *dataset.folder.rglob("*")]
-    stats = {str(path): path.lstat() for path in paths}
-    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
-
-
 def words(dataset: Dataset, *more: str) -> tuple[str, ...]:
     return ("extract-faces", "-d", str(dataset.folder), "--engine", "dlib", *more)
 
@@ -63,16 +56,16 @@ def add(dataset: Dataset, name: str) -> None:
 
 
 def test_a_forecast_is_made_by_trying_then_from_what_runs_cost(few):
-    before = listing(few)
+    before = few.listing()
     printed = few.dtst(*words(few, "-n"))
     assert f"{PHOTOS} images, {PHOTOS} to compute, 0 known from records" in printed
     assert "; calibrated on 5 images" in printed
-    assert listing(few) == before
+    assert few.listing() == before
     printed = few.dtst(*words(few))
     assert "took " in printed and "; the forecast said " in printed
     shutil.rmtree(few.folder / ".dtst/records")
     make_dear(few)
-    before = listing(few)
+    before = few.listing()
     printed = few.dtst(*words(few, "-n"))
     assert f"{PHOTOS} images, {PHOTOS} to compute, 0 known from records" in printed
     assert "  about 20 min on 1 core, " in printed and "calibrated" not in printed
@@ -82,7 +75,7 @@ def test_a_forecast_is_made_by_trying_then_from_what_runs_cost(few):
     (profile / "config.yaml").write_text("cores: 1\n")
     printed = few.dtst(*words(few, "-n", "--profile", str(profile)))
     assert "  about 20 min of CPU time\n" in printed
-    assert listing(few) == before
+    assert few.listing() == before
 
 
 def test_a_forecast_is_held_against_a_run_of_snakemake_as_well(few):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from helpers.dataset import DLIB, NOTHING, ROOT, Dataset, environment, photos_of
+from helpers.dataset import DLIB, NOTHING, ROOT, environment, photos_of
 
 
 def test_two_commands_give_what_the_path_gives(finished, tmp_path):
@@ -33,7 +33,7 @@ def test_two_commands_give_what_the_path_gives(finished, tmp_path):
 def test_dry_run_counts_images_and_changes_nothing(dataset):
     shutil.copy(photos_of(dataset)[0], dataset.folder / "images/copy.jpg")
     photos_of(dataset)[1].write_bytes(b"")
-    before = everything(dataset)
+    before = dataset.listing()
     count = len(photos_of(dataset))
     words = ("extract-faces", "-d", str(dataset.folder), "--engine", "dlib", "-n")
     printed = dataset.dtst(*words)
@@ -42,24 +42,18 @@ def test_dry_run_counts_images_and_changes_nothing(dataset):
         f"extract-faces: {count} images, 1 to compute, {count - 1} known from records"
         in printed
     )
-    assert everything(dataset) == before
+    assert dataset.listing() == before
 
 
 def test_dry_run_says_what_would_be_restored_and_restores_nothing(dataset):
     words = ("run", "faces", str(ROOT / "demo/demo.yaml"), "-d", str(dataset.folder))
     crop = min((dataset.folder / "faces").glob("*.jpg"))
     crop.write_bytes(b"edited")
-    before = everything(dataset)
+    before = dataset.listing()
     printed = dataset.dtst(*words, "-n")
     assert printed.startswith("extract-faces: 1 file in faces was edited or deleted")
     assert f"first {crop.name!r}; to be restored" in printed
-    assert everything(dataset) == before
-
-
-def everything(dataset: Dataset) -> dict[str, tuple[int, int]]:
-    """Path -> size and time of all in the dataset, the workflow's own state included."""
-    stats = {str(path): path.lstat() for path in dataset.folder.rglob("*")}
-    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
+    assert dataset.listing() == before
 
 
 def test_runs_from_anywhere_and_from_a_config_file(dataset, tmp_path):

@@ -46,7 +46,7 @@ def test_a_stage_is_tried_on_copies_and_the_next_on_what_it_left(
     )
     assert cost.note == "calibrated on 2 images"  # nothing was found in the blue one
     assert set(crops.crops) == set(photos)
-    assert crops.per_image == pytest.approx(2 / 3) and crops.size > 0
+    assert crops.per_image >= 2 / 3 and crops.size > 0
     assert not os.path.exists("crops")
 
 
