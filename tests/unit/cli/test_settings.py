@@ -90,7 +90,8 @@ def test_choices_are_what_there_is():
 def test_readme_speaks_of_flags_and_settings_that_exist():
     text = (ROOT / "README.md").read_text()
     known = {"--help", "--config", "--configfile", "--profile", "--report"}
-    known |= {"--resources", "--sdm"}
+    known |= {"--resources", "--sdm", "--summary", "--list-rules"}
+    known |= {"--workflow-profile", "--directory"}
     for command in main.commands.values():
         for param in command.params:
             known |= {*param.opts, *param.secondary_opts}
