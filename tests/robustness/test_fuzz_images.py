@@ -11,8 +11,7 @@ from time import monotonic
 
 import pytest
 
-from helpers import fuzz_images
-from helpers.dataset import environment
+from helpers.dataset import ROOT, environment
 
 SEEDS = Path(__file__).parent / "seeds/images"
 SECONDS = 60
@@ -26,9 +25,13 @@ WAIT = 600
 
 def call(*words: str) -> str:
     """Run the fuzzer; returns how it failed, "" when it did not."""
-    command = [sys.executable, fuzz_images.__file__, *words]
     done = subprocess.run(
-        command, env=environment(), capture_output=True, text=True, timeout=WAIT
+        [sys.executable, "-m", "helpers.fuzz_images", *words],
+        cwd=ROOT / "tests",
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
     )
     if not done.returncode:
         return ""

@@ -29,9 +29,10 @@ def param(function, *values, in_jobs=False):
 
 def fingerprint(stage):
     """The state of a stage's source; a missing model of any stage is told here, too."""
+    state = staleness.source_fingerprint(PLAN, stage)
     for other in PLAN.stages:
         version(other.name)
-    return staleness.source_fingerprint(PLAN, stage)
+    return state
 
 
 @functools.cache
