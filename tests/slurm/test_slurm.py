@@ -135,7 +135,7 @@ def test_what_asks_for_a_gpu_goes_where_one_is(cluster, things, colours, tmp_pat
     places = {job.what: job.node for job in cluster.jobs(since=before)}
     assert places.pop("rule_detect_wildcards_s") == "n3"
     assert places.keys() == {
-        "rule_inventory_wildcards_.detect",
+        "rule_inventory_detect",
         "rule_vocabulary",
     }
     assert set(places.values()) <= {"n1", "n2"}
