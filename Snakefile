@@ -67,8 +67,8 @@ onstart:
     if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
     if not workflow.touch:
-        run_lock.begin_plainly(PLAN.dataset)
         make_state(PLAN.dataset)
+        run_lock.begin_plainly(PLAN.dataset)
         for path in staleness.forgotten_files(PLAN):
             remove(path)
         shutil.rmtree(PROGRESS, ignore_errors=True)
