@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dtst_flow.cluster.hdbscan.distances import Arrays, best_arrays, euclidean
 from dtst_flow.cluster.hdbscan.neighbours import certified, core_distances, nearest
+from dtst_flow.cluster.hdbscan.published import compiled_module
 from dtst_flow.cluster.hdbscan.rows import Rows
 from dtst_flow.cluster.hdbscan.spanning import Edges
 from dtst_flow.cluster.hdbscan.sweep import connect, sweep
@@ -89,13 +90,10 @@ def _dense(rows: Rows, core: NDArray[np.float64]) -> NDArray[np.float64]:
 
     For rows that are nearly all equally far apart.
     """
-    from hdbscan._hdbscan_linkage import mst_linkage_core_vector
-    from hdbscan.dist_metrics import DistanceMetric
-
-    steps: NDArray[np.float64] = mst_linkage_core_vector(
-        rows.vectors[rows.group].astype(np.float64),
-        core[rows.group],
-        DistanceMetric.get_metric("euclidean"),
+    metric = compiled_module("dist_metrics").DistanceMetric.get_metric("euclidean")
+    linkage = compiled_module("_hdbscan_linkage").mst_linkage_core_vector
+    steps: NDArray[np.float64] = linkage(
+        rows.vectors[rows.group].astype(np.float64), core[rows.group], metric
     )
     return steps
 

@@ -8,6 +8,8 @@ them.
 import numpy as np
 from numpy.typing import NDArray
 
+from dtst_flow.cluster.hdbscan.published import compiled_module
+
 
 def single_linkage(steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the tree that the edges of a spanning tree make in order of their weight.
@@ -20,10 +22,9 @@ def single_linkage(steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if not len(steps):
         return np.empty((0, 4))
-    from hdbscan._hdbscan_linkage import label
-
     # Not a stable sort, as hdbscan does not use one: how equal weights are ordered
     # depends on the processor, and labels depend on that.
+    label = compiled_module("_hdbscan_linkage").label
     linkage: NDArray[np.float64] = label(steps[np.argsort(steps.T[2])])
     return linkage
 
@@ -46,13 +47,12 @@ def select(
     Returns:
         (m,), the label of each row, -1 for noise.
     """
-    from hdbscan.hdbscan_ import _tree_to_labels
-
+    trees = compiled_module("_hdbscan_tree")
+    condensed = trees.condense_tree(linkage, min_cluster_size)
     labels: NDArray[np.intp]
-    labels, *_ = _tree_to_labels(
-        None,
-        linkage,
-        min_cluster_size,
+    labels, *_ = trees.get_clusters(
+        condensed,
+        trees.compute_stability(condensed),
         cluster_selection_method=method,
         allow_single_cluster=single is not None,
         cluster_selection_epsilon=float(single or 0),
