@@ -4,9 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import validate
 
 HOME = Path(str(workflow.current_basedir)).parents[1]
 if not HOME.is_dir():
@@ -19,9 +17,10 @@ sys.path.insert(0, str(HOME / "scripts"))
 # Jobs run in the dataset's folder; what is there is data, no modules to import.
 os.environ.update(PYTHONSAFEPATH="1")
 
+from dtst_flow.planning.config import settled
 from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import PlanError, make_plan
-from dtst_flow.planning.schema import BadSettings, check, read_texts
+from dtst_flow.planning.schema import BadSettings
 from dtst_flow.utils import gpu
 
 if not home().samefile(HOME):
@@ -29,17 +28,10 @@ if not home().samefile(HOME):
         f"dtst_flow was imported from {home()} before, but this is the workflow of {HOME}"
     )
 
-SCHEMA = HOME / "workflow/schemas/config.schema.yaml"
-
-schema = yaml.safe_load(SCHEMA.read_bytes())
-config.update(read_texts(config, schema))
-if workflow.is_main_process:
-    try:
-        check(config, schema)
-    except BadSettings as error:
-        raise WorkflowError(f"config: {error}") from error
-
-validate(config, str(SCHEMA))
+try:
+    config.update(settled(config))
+except BadSettings as error:
+    raise WorkflowError(f"config: {error}") from error
 
 
 def planned(function, *values):

@@ -10,13 +10,17 @@ line breaks within brackets do not. Every Python from 3.11 on gives the same dig
 import ast
 import functools
 import io
+import json
 import token
 import tokenize
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
-from dtst_flow.utils.files import digest, digest_value
+from dtst_flow.utils.files import digest, digest_value, read_json, write_atomic
+from dtst_flow.utils.folders import user_cache
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -31,15 +35,32 @@ WITHOUT_EFFECT = frozenset(
         "models.store",
         "runtime",
         "utils.array_types",
+        "utils.folders",
     }
 )
 """Modules and rooms on which no result depends, whoever imports them: which models exist,
-where their weights come from (their digests count), and how a job is run."""
+where their weights come from (their digests count), how a job is run, the names of types
+and where the user's own files are."""
 
 LAYOUT = frozenset({token.COMMENT, token.NL, token.ENCODING, token.ENDMARKER})
 """Tokens that do not count."""
 
 CLOSING = frozenset(")]}")
+
+MEMO_ENTRIES = 1000
+"""How many modules the memo keeps; with more it is begun again."""
+
+
+class Code(NamedTuple):
+    """What counts of a module.
+
+    Attributes:
+        digest: The digest of its tokens.
+        imported: The modules that it may import from the package.
+    """
+
+    digest: str
+    imported: tuple[str, ...]
 
 
 def code_version(*modules: ModuleType) -> str:
@@ -52,8 +73,12 @@ def code_version(*modules: ModuleType) -> str:
         The digest, in hexadecimal.
     """
     seen: dict[str, str] = {}
+    known = len(_memo())
     for module in modules:
         _collect(module.__name__.removeprefix(f"{PACKAGE.name}."), seen)
+    if len(_memo()) > known:
+        with suppress(OSError):
+            write_atomic(_memo_file(), json.dumps(_memo()).encode())
     return digest_value(seen)
 
 
@@ -63,18 +88,25 @@ def _collect(module: str, seen: dict[str, str]) -> None:
     code = _read(module)
     if code is None:
         return
-    seen[module], imported = code
-    for name in imported:
+    seen[module] = code.digest
+    for name in code.imported:
         _collect(name, seen)
 
 
 @functools.cache
-def _read(module: str) -> tuple[str, tuple[str, ...]] | None:
-    """Give the digest of a module alone, and what it may import from the package."""
+def _read(module: str) -> Code | None:
+    """Look at a module alone, or give what was seen when its text was the same."""
     path = _file(module)
     if path is None:
         return None
-    source = path.read_text("utf-8")
+    source = path.read_bytes()
+    key = digest(source)
+    if key not in _memo():
+        _memo()[key] = _look(source.decode())
+    return _memo()[key]
+
+
+def _look(source: str) -> Code:
     imported = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
@@ -83,7 +115,30 @@ def _read(module: str) -> tuple[str, tuple[str, ...]] | None:
             parent = (node.module or "").removeprefix(PACKAGE.name).lstrip(".")
             imported += [parent]
             imported += [f"{parent}.{name.name}".lstrip(".") for name in node.names]
-    return digest("\0".join(significant(source)).encode()), tuple(imported)
+    return Code(digest("\0".join(significant(source)).encode()), tuple(imported))
+
+
+def _memo_file() -> Path:
+    """Where the memo is; what other code than this file's wrote is not found there."""
+    own = digest(Path(__file__).read_bytes())
+    return user_cache() / "code" / f"{own}.json"
+
+
+@functools.cache
+def _memo() -> dict[str, Code]:
+    """Give what was seen of modules before, by the digests of their text.
+
+    To take the tokens of all modules apart lasts a third of a second, which each start
+    of Snakemake would take.
+    """
+    try:
+        memo = {
+            str(key): Code(str(code), tuple(map(str, imported)))
+            for key, (code, imported) in read_json(_memo_file()).items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+    return memo if len(memo) < MEMO_ENTRIES else {}
 
 
 def _file(module: str) -> Path | None:

@@ -15,6 +15,7 @@ from statistics import fmean
 from dtst_flow.runtime.meter import Note
 from dtst_flow.stages.contract import Settings, Stage
 from dtst_flow.utils.files import to_json, write_table
+from dtst_flow.utils.folders import user_cache
 
 RUN = f"run on {platform.node()}"
 """The key of what a stage costs around the jobs that note their own costs."""
@@ -69,8 +70,7 @@ def of_jobs(key: str, images: int, notes: list[Note], workers: int = 1) -> Cost 
 
 def file() -> Path:
     """Return where the table is."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "dtst-flow" / "costs.jsonl"
+    return user_cache() / "costs.jsonl"
 
 
 def read() -> dict[str, Cost]:

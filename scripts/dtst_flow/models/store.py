@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dtst_flow.models.errors import ModelError, ModelMissing, WrongContent
 from dtst_flow.models.registry import MODELS, Model
+from dtst_flow.utils.folders import user_cache
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,7 @@ def models_folder() -> Path | None:
 
 def cache_folder() -> Path:
     """Return the folder of downloads, where DTST_MODELS names no other."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "dtst-flow" / "models"
+    return user_cache() / "models"
 
 
 def _chosen(model: Model, path: Path) -> Weights:

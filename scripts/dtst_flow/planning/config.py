@@ -31,15 +31,30 @@ def complete_config(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         BadSettings: One of them cannot be used.
     """
-    schema = read_schema()
     config = yaml.safe_load((home() / "config" / "config.yaml").read_bytes())
     for name, value in given.items():
         section = config.get(name)
         both = isinstance(section, dict) and isinstance(value, dict)
         config[name] = section | value if both else value
-    config = read_texts(config, schema)
-    check(config, schema)
-    return _with_defaults(config, schema)
+    return settled(config)
+
+
+def settled(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a config against the schema and complete it.
+
+    Args:
+        config: The config, where ``--config`` gave a value as text.
+
+    Returns:
+        All settings, each of the schema's type.
+
+    Raises:
+        BadSettings: One of them cannot be used.
+    """
+    schema = read_schema()
+    settings = read_texts(dict(config), schema)
+    check(settings, schema)
+    return _with_defaults(settings, schema)
 
 
 def _with_defaults(settings: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

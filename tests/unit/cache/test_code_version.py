@@ -35,6 +35,21 @@ SOURCES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def empty_memo(tmp_path_factory, monkeypatch):
+    """Nothing was seen before, by a run of this package or by another test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    """As a new process, which has the memo on the disk."""
+    versions._memo.cache_clear()
+    versions._read.cache_clear()
+
+
 @pytest.fixture
 def pack(tmp_path, monkeypatch) -> Path:
     """A package on disk."""
@@ -42,14 +57,13 @@ def pack(tmp_path, monkeypatch) -> Path:
     for name, source in SOURCES.items():
         write(folder / name, source)
     monkeypatch.setattr(versions, "PACKAGE", folder)
-    yield folder
-    versions._read.cache_clear()
+    return folder
 
 
 def write(path: Path, source: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(source)
-    versions._read.cache_clear()
+    forget()
 
 
 def version(*modules: str) -> str:
@@ -158,13 +172,11 @@ def copied(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / PACKAGE.name
     shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(versions, "PACKAGE", folder)
-    versions._read.cache_clear()
-    yield folder
-    versions._read.cache_clear()
+    return folder
 
 
 def all_versions() -> list[str]:
-    versions._read.cache_clear()
+    forget()
     return [code_version(module) for module in (*COMPUTING, extract_faces)]
 
 
@@ -236,3 +248,26 @@ def digest_by(python: str) -> str:
         capture_output=True,
         text=True,
     ).stdout
+
+
+def test_what_was_seen_is_looked_at_once(pack, monkeypatch):
+    before = version("top")
+    forget()
+    monkeypatch.setattr(versions, "significant", lambda source: pytest.fail("again"))
+    assert version("top") == before
+
+
+@pytest.mark.parametrize("memo", ["", "[]", '{"x": 1}', '{"x": ["y", 1]}', "[" * 5000])
+def test_a_memo_that_is_not_ours_is_no_memo(pack, memo):
+    before = version("top")
+    versions._memo_file().write_text(memo)
+    forget()
+    assert version("top") == before
+
+
+def test_without_a_folder_for_the_memo(pack, tmp_path, monkeypatch):
+    before = version("top")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    forget()
+    assert version("top") == before
