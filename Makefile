@@ -6,8 +6,8 @@ INSTALL = $(PIP) install --constraint constraints.txt
 # The OpenCV builds that mediapipe, insightface and ultralytics ask for need a desktop's
 # libraries; the headless one must be the last to write the module they share.
 HEADLESS = $(INSTALL) --force-reinstall --no-deps opencv-python-headless
-# One process more than processors: tests also wait, for Snakemake, locks and clusters.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
+# Two processes more than processors: tests also wait, for Snakemake, locks and clusters.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 2)')
 PYTEST = $(VENV)/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal
 
 .PHONY: help demo lint types test test-most test-all test-torch test-long bench clean
