@@ -23,7 +23,7 @@ include: "workflow/rules/common.smk"
 
 from dtst_flow.dataset.state import PROGRESS, make_state
 from dtst_flow.forecast import verdict
-from dtst_flow.report.summary import summary, written_at
+from dtst_flow.report.summary import outcome, sentences, written_at
 from dtst_flow.runtime import run_lock
 from dtst_flow.runtime.meter import process_seconds
 from dtst_flow.utils.files import remove
@@ -60,6 +60,13 @@ SUMMED_UP = {}
 """The summaries from before this run, as `written_at` gives them."""
 
 
+def tell(result, verdict=""):
+    """Say what a run did; a dtst that started it says it itself."""
+    events.tell("said", text=verdict)
+    if not events.are_wanted():
+        print(*sentences(result), *filter(None, [verdict]), sep="\n")
+
+
 onstart:
     # With a limit on the jobs started per second, Snakemake checks the waiting jobs as
     # many times a second as jobs have ended. Its default is dropped, a user's limit stays.
@@ -78,11 +85,11 @@ onstart:
 onsuccess:
     if not workflow.touch:
         run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), True)
-        print(f"{summary(PLAN.buckets)}\n{verdict.record_run(run)}".rstrip())
+        tell(outcome(PLAN.buckets), verdict.record_run(run))
 
 
 onerror:
     if not workflow.touch:
         run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), False)
         verdict.record_run(run)
-        print(summary(PLAN.buckets, SUMMED_UP))
+        tell(outcome(PLAN.buckets, SUMMED_UP))

@@ -9,6 +9,6 @@ from dtst_flow.stages import collect
 
 with running(snakemake):
     given, params = snakemake.input, snakemake.params
-    skipped = f"{given.inventory}/skipped.table"
-    job = collect.CollectJob(given.tables, given.failed, skipped, *snakemake.output)
+    files = given.tables, given.failed, given.inventory
+    job = collect.CollectJob(*files, *snakemake.output)
     collect.run(params.stage, job, params.bucket, params.strict)

@@ -68,13 +68,16 @@ def embed_faces(manifest: str, **limits: int) -> None:
 
 
 def lay_out(manifest: str) -> None:
-    embedded = str(STATE / "embedded.jsonl")
+    embedded = str(STATE / "embedded/s.jsonl")
     rows = [row | {"aligned": None, "hash": "0"} for row in read_table(manifest)]
     write_table(embedded, rows)
     np.save(STATE / "embedded.npy", np.eye(len(rows), 4, dtype=np.float32))
     options = cluster.Options("efficientnet")
     arrays = [str(STATE / "embedded.npy")]
-    cluster.cluster(ClusterJob([embedded], arrays, [], *TABLES), "made", options)
+    failed = str(STATE / "not_embedded/s.jsonl")
+    write_table(failed, [])
+    job = ClusterJob([embedded], arrays, [failed], str(STATE / "inventory"), *TABLES)
+    cluster.cluster(job, "made", options)
 
 
 STAGES = [find_faces, find_objects, cut_objects, embed_images, embed_faces, lay_out]

@@ -133,9 +133,8 @@ def stages(weights: Weights) -> None:
                 detect.look(job, detect.Options(list(COLOURS)), weights)
             else:
                 extract_classes.cut(job, bucket, extract_classes.Options())
-        skipped = state / "inventory/skipped.table"
         written = (state / "summary.json", state / "failed.jsonl")
-        job = CollectJob(tables, failed, skipped, *written)
+        job = CollectJob(tables, failed, state / "inventory", *written)
         collect.run(stage, job, bucket, strict=False)
     state = state_of("cluster")
     inventory.write(".", ["classes"], state / "inventory", state / "digests.jsonl", 99)

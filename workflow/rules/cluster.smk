@@ -13,6 +13,7 @@ rule cluster:
         tables=per_shard("cluster", rules.embed.output.table),
         arrays=per_shard("cluster", rules.embed.output.array),
         failed=per_shard("cluster", rules.embed.output.failed),
+        inventory=PLAN.inventory("cluster"),
         labels=lambda w: PLAN.labels(),
     output:
         summary=report(

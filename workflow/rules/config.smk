@@ -21,6 +21,7 @@ from dtst_flow.planning.config import settled
 from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.schema import BadSettings
+from dtst_flow.runtime import events
 from dtst_flow.utils import gpu
 
 if not home().samefile(HOME):
@@ -28,10 +29,12 @@ if not home().samefile(HOME):
         f"dtst_flow was imported from {home()} before, but this is the workflow of {HOME}"
     )
 
-try:
-    config.update(settled(config))
-except BadSettings as error:
-    raise WorkflowError(f"config: {error}") from error
+
+def refused(sentence):
+    """The error that ends Snakemake; a dtst that started it is told the sentence alone."""
+    if workflow.is_main_process:
+        events.tell("error", text=sentence)
+    return WorkflowError(sentence)
 
 
 def planned(function, *values):
@@ -39,7 +42,13 @@ def planned(function, *values):
     try:
         return function(*values)
     except PlanError as error:
-        raise WorkflowError(str(error)) from error
+        raise refused(str(error)) from error
+
+
+try:
+    config.update(settled(config))
+except BadSettings as error:
+    raise refused(f"config: {error}") from error
 
 
 PLAN = planned(make_plan, config)

@@ -44,7 +44,7 @@ rule detect:
         ".dtst/logs/detect/{shard}.log",
     conda:
         environment("detect")
-    threads: config["detect"]["workers"]
+    threads: workers("detect", 3000)
     resources:
         gpu=GPU,
         mem_mb=lambda w, attempt, threads: 3000 * threads * attempt,

@@ -18,10 +18,10 @@ rule embed:
         PLAN.log("embed", "cluster", "{shard}"),
     conda:
         environment("embed")
-    threads: 1
+    threads: workers("cluster", 4000)
     resources:
         gpu=GPU,
-        mem_mb=lambda w, attempt: 4000 * attempt,
+        mem_mb=lambda w, attempt, threads: 4000 * threads * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
         options=PLAN.options("cluster", EmbedOptions),

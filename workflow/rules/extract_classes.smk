@@ -17,7 +17,7 @@ rule extract_classes:
         PLAN.log("extract_classes", "extract_classes", "{shard}"),
     conda:
         "../../envs/base.yaml"
-    threads: config["extract_classes"]["workers"]
+    threads: workers("extract_classes", 1500)
     resources:
         mem_mb=lambda w, attempt, threads: 1500 * threads * attempt,
         runtime=lambda w, attempt: 30 * attempt,

@@ -18,7 +18,7 @@ rule extract_faces:
         PLAN.log("extract_faces", "extract_faces", "{shard}"),
     conda:
         "../../envs/faces.yaml"
-    threads: config["extract_faces"]["workers"]
+    threads: workers("extract_faces", 1500)
     resources:
         mem_mb=lambda w, attempt, threads: 1500 * threads * attempt,
         runtime=lambda w, attempt: 30 * attempt,

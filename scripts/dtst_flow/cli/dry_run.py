@@ -4,18 +4,11 @@ import os
 from contextlib import chdir
 from typing import Any
 
-import click
-
 from dtst_flow.cli.diagnose import why_not_writable
-from dtst_flow.cli.run import Request, check_exists, overrides
+from dtst_flow.cli.preflight import check, check_exists, refusing
+from dtst_flow.cli.request import Request
 from dtst_flow.forecast.predict import Setup, forecast
-from dtst_flow.models.errors import ModelError
-from dtst_flow.planning.config import complete_config
-from dtst_flow.planning.plan import Plan, PlanError, make_plan
-from dtst_flow.planning.schema import BadSettings
-from dtst_flow.planning.staleness import source_fingerprint, stage_version
 from dtst_flow.utils import gpu
-from dtst_flow.utils.text import printable, printable_lines
 
 
 def dry_run(request: Request) -> None:
@@ -25,30 +18,26 @@ def dry_run(request: Request) -> None:
         click.ClickException: It could not be carried out.
     """
     check_exists(request.dataset)
+    voice = request.voice
     if request.passed_on:
         said = "what stands after -- is for Snakemake, which -n does not start"
-        click.echo(f"{said}; its own dry run is: -- -n", err=True)
-    try:
-        config = complete_config(overrides(request))
-        plan = make_plan(config)
-        with chdir(plan.dataset):
-            _check_sources(plan)
-            for sentence in forecast(plan, _setup(request, config)):
-                click.echo(printable(sentence))
-    except (BadSettings, PlanError, ModelError) as error:
-        raise click.ClickException(printable_lines(error)) from error
-    except OSError as error:
-        what = error.filename or request.dataset
-        raise click.ClickException(printable(f"{what}: {error.strerror}")) from error
-    if fault := why_not_writable(request.dataset):
-        click.echo(printable(fault))
-
-
-def _check_sources(plan: Plan) -> None:
-    """Refuse a plan without its sources or models, as Snakemake does. Raises PlanError."""
-    for stage in plan.stages:
-        source_fingerprint(plan, stage.name)
-        stage_version(plan, stage.name)
+        voice.say(f"{said}; its own dry run is: -- -n")
+    told = []
+    with refusing(request.dataset):
+        checked = check(request)
+        with chdir(checked.plan.dataset):
+            for sentence in forecast(checked.plan, _setup(request, checked.config)):
+                told.append(sentence)
+                voice.result([sentence])
+    more = [checked.seen.removal("would"), why_not_writable(request.dataset)]
+    voice.result(filter(None, more))
+    voice.end(
+        0,
+        [],
+        command=request.path,
+        dataset=str(checked.plan.dataset),
+        forecast=[*told, *filter(None, more)],
+    )
 
 
 def _setup(request: Request, config: dict[str, Any]) -> Setup:

@@ -1,5 +1,6 @@
 """The commands of ``dtst``."""
 
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -10,10 +11,11 @@ import click
 
 from dtst_flow import __version__
 from dtst_flow.cli import settings
+from dtst_flow.cli.console import Interrupted, Voice, tell
 from dtst_flow.cli.diff import diff
 from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
-from dtst_flow.cli.run import Request, run
+from dtst_flow.cli.request import Request
 from dtst_flow.planning.pipelines import PIPELINES
 
 WHOLE = ("faces", "images", "classes")
@@ -30,6 +32,21 @@ class Commands(click.Group):
         """Return the names in the order in which the commands were added."""
         return list(self.commands)
 
+    def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
+        """Run a command; an error is one message, last on screen."""
+        call: Callable[[], Any] = functools.partial(
+            super().main, *args, standalone_mode=False, **more
+        )
+        if not standalone_mode:
+            return call()
+        try:
+            code: Any = call()
+        except click.ClickException as error:
+            code = tell(error)
+        except click.Abort:
+            code = tell(Interrupted("interrupted; nothing was begun"))
+        sys.exit(code if isinstance(code, int) else 0)
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
@@ -39,6 +56,21 @@ def main() -> None:
     Everything of a dataset lies in its folder, such as scratch/crowd; photos go into
     folders in it, called buckets. A rerun does work only for images that changed.
     """
+
+
+class Cores(click.ParamType[str]):
+    """A number of cores from 1 on, or ``all``."""
+
+    name = "integer|all"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the word that Snakemake takes."""
+        word = str(value).lower()
+        if word != "all" and not (word.isascii() and word.isdecimal() and int(word)):
+            self.fail(f"{value!r} is neither a number from 1 on nor 'all'", param, ctx)
+        return word
 
 
 COMMON = [
@@ -61,7 +93,11 @@ COMMON = [
         default=None,
         help="Ask for a GPU.  [default: where this machine has one]",
     ),
-    click.Option(["--cores"], help="Processor cores to use.  [default: all]"),
+    click.Option(
+        ["--cores"],
+        type=Cores(),
+        help="Processor cores to use, or all.  [default: all]",
+    ),
     click.Option(
         ["--profile"], help="Snakemake profile, such as slurm or a folder of your own."
     ),
@@ -69,6 +105,20 @@ COMMON = [
         ["--unlock"],
         is_flag=True,
         help="First remove a lock of which dtst cannot tell whether its run was killed.",
+    ),
+    click.Option(
+        ["-y", "--yes"],
+        is_flag=True,
+        help="Do not ask before more than half of the target's files are removed.",
+    ),
+    click.Option(
+        ["-v", "--verbose"], is_flag=True, help="Show all that Snakemake says."
+    ),
+    click.Option(["-q", "--quiet"], is_flag=True, help="Show errors only."),
+    click.Option(
+        ["--json", "as_json"],
+        is_flag=True,
+        help="Write one JSON object to stdout at the end, and nothing else.",
     ),
 ]
 
@@ -146,6 +196,8 @@ def _request(path: str, stages: tuple[str, ...], values: dict[str, Any]) -> Requ
         profile=values["profile"],
         force=tuple(force),
         passed_on=passed_on,
+        voice=Voice(values["verbose"], values["quiet"], values["as_json"]),
+        yes=values["yes"],
     )
 
 
@@ -164,12 +216,12 @@ def _positional(values: dict[str, Any]) -> tuple[Path | None, tuple[str, ...]]:
 
 
 def _run(request: Request) -> None:
-    if not request.dry_run:
-        sys.exit(run(request))
-    # Not before: it loads what takes a moment, such as NumPy.
-    from dtst_flow.cli.dry_run import dry_run
-
-    dry_run(request)
+    # Not before: they load what takes a moment, such as NumPy.
+    if request.dry_run:
+        from dtst_flow.cli.dry_run import dry_run as call
+    else:
+        from dtst_flow.cli.run import run as call
+    call(request)
 
 
 main.add_command(stage_command("extract_faces"))

@@ -1,63 +1,29 @@
-"""One Snakemake run: its overrides, its command line, its end."""
+"""One run: what is checked before, Snakemake's command line, and how it ends."""
 
-import os
 import shlex
-import signal
-import subprocess
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from time import monotonic
 
 import click
 import yaml
 
+from dtst_flow.cli.console import FAILED, INTERRUPTED
 from dtst_flow.cli.diagnose import diagnose, why_not_writable
-from dtst_flow.dataset.state import STATE, StateGone, make_state
+from dtst_flow.cli.preflight import announce, check, check_exists, refusing
+from dtst_flow.cli.request import Request, overrides
+from dtst_flow.cli.watch import Watched, watch
+from dtst_flow.dataset.state import STATE, make_state
 from dtst_flow.planning.home import home
+from dtst_flow.planning.plan import Plan
+from dtst_flow.report.summary import Outcome, outcome, sentences, written_at
 from dtst_flow.runtime import run_lock
 from dtst_flow.utils.files import write_atomic
+from dtst_flow.utils.quantities import duration
 from dtst_flow.utils.text import printable
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for.
-
-    dataset    the dataset folder
-    path       what to run, as the config's `path`
-    settings   section -> settings given by the user, and only those
-    unlock     first remove a lock that another run left
-    force      rules to run whatever Snakemake thinks
-    passed_on  words for Snakemake itself
-    """
-
-    dataset: Path
-    path: str
-    settings: dict[str, dict[str, Any]]
-    strict: bool | None = None
-    gpu: bool | None = None
-    dry_run: bool = False
-    unlock: bool = False
-    cores: str | None = None
-    profile: str | None = None
-    force: tuple[str, ...] = ()
-    passed_on: tuple[str, ...] = ()
-
-
-def overrides(request: Request) -> dict[str, Any]:
-    """The config that makes the workflow do what was asked for."""
-    folder = request.dataset.resolve()
-    config: dict[str, Any] = {
-        "root": str(folder.parent),
-        "dataset": folder.name,
-        "path": request.path,
-    }
-    for name in ("strict", "gpu"):
-        if (value := getattr(request, name)) is not None:
-            config[name] = value
-    return config | request.settings
 
 
 def command(request: Request, config: Path) -> list[str]:
@@ -74,7 +40,7 @@ def command(request: Request, config: Path) -> list[str]:
         words += ["--profile", _profile(request.profile)]
     if request.force:
         words += ["--forcerun", *request.force]
-    if sys.stderr.isatty():
+    if not request.voice.verbose:
         words += ["--logger", "dtst"]
     return [*words, *request.passed_on]
 
@@ -87,72 +53,78 @@ def _profile(name: str) -> str:
     return name
 
 
-def check_exists(dataset: Path) -> None:
-    """Raise click.UsageError where there is no dataset folder."""
-    if not dataset.is_dir():
-        raise click.UsageError(
-            f"there is no dataset folder {dataset}; make it and put a folder of "
-            "images into it, or name another one with -d"
-        )
-
-
-def run(request: Request) -> int:
-    """Run Snakemake; returns its exit code. Raises click.ClickException."""
+def run(request: Request) -> None:
+    """Run Snakemake, show how it goes, and end with its exit code."""
     check_exists(request.dataset)
-    try:
-        return _run(request)
-    except OSError as error:
-        raise click.ClickException(
-            diagnose(request.dataset)
-            or f"{error.filename or request.dataset}: {error.strerror}"
-        ) from error
-    except (StateGone, run_lock.DatasetBusy) as error:
-        raise click.ClickException(str(error)) from error
+    began, voice = monotonic(), request.voice
+    with refusing(request.dataset):
+        _, plan, seen = check(request)
+        announce(request, plan, seen)
+        make_state(plan.dataset)
+        if fault := why_not_writable(request.dataset):
+            raise click.ClickException(fault)
+        with chdir(plan.dataset):
+            before = written_at(plan.buckets)
+        watched = _run(request, plan)
+        with chdir(plan.dataset):
+            told_before = before if watched.code else None
+            done = outcome(plan.buckets, told_before, watched.began > 0)
+    seconds = monotonic() - began
+    voice.result(_lines(watched, done, seconds))
+    voice.end(
+        _code(watched),
+        _errors(request, watched),
+        command=request.path,
+        dataset=str(plan.dataset),
+        seconds=round(seconds, 1),
+        stages=done,
+    )
 
 
-def _run(request: Request) -> int:
-    make_state(request.dataset.resolve())
-    if fault := why_not_writable(request.dataset):
-        raise click.ClickException(fault)
+def _lines(watched: Watched, done: Outcome, seconds: float) -> Iterator[str]:
+    if watched.code == 0 and not watched.began:
+        yield "nothing to do: all is up to date"
+    yield from sentences(done)
+    if watched.began:
+        yield "; ".join([f"took {duration(seconds)}", *watched.said])
+
+
+def _code(watched: Watched) -> int:
+    if watched.interrupted:
+        return INTERRUPTED
+    return FAILED if watched.code else 0
+
+
+def _errors(request: Request, watched: Watched) -> list[str]:
+    if watched.interrupted:
+        again = "run the same command again to go on"
+        return [f"interrupted{watched.how_far()}; {again}"]
+    if not watched.code:
+        return []
+    if why := diagnose(request.dataset):
+        return [why]
+    return watched.errors(request.dataset)
+
+
+def _run(request: Request, plan: Plan) -> Watched:
+    """Hold the dataset's folder while Snakemake runs."""
+    voice = request.voice
     unlock = request.unlock or "--unlock" in request.passed_on
-    with run_lock.held(request.dataset, unlock, _tell) as files:
-        # Snakemake holds the folder as well, should this process be killed.
-        process = _start(request, files)
-        with suppress(OSError):  # a full disk; the note is but for the user to read
-            run_lock.begin(request.dataset, "dtst", process.pid)
-        code = _wait(process)
+    with (
+        run_lock.held(request.dataset, unlock, voice.say) as files,
+        TemporaryDirectory(prefix="dtst-run-") as folder,
+    ):
+        config = plan.dataset / STATE / "config" / f"{request.path}.yaml"
+        text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
+        write_atomic(config, text.encode("utf-8", "surrogateescape"))
+        words = command(request, config)
+        if voice.verbose:
+            voice.say(f"$ {printable(shlex.join(['snakemake', *words[3:]]))}")
+
+        def begun(pid: int) -> None:
+            run_lock.begin(request.dataset, "dtst", pid)
+
+        watched = watch(words, plan, voice, Path(folder), files, begun)
         if not run_lock.is_locked(request.dataset):  # else Snakemake was killed
-            run_lock.end(request.dataset, process.pid)
-    if code and (why := diagnose(request.dataset)):
-        raise click.ClickException(why)
-    return code
-
-
-def _tell(sentence: str) -> None:
-    click.echo(sentence, err=True)
-
-
-def _start(request: Request, files: tuple[int, ...]) -> subprocess.Popen[bytes]:
-    """Start Snakemake and pass open files to it."""
-    config = request.dataset.resolve() / STATE / "config" / f"{request.path}.yaml"
-    text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
-    write_atomic(config, text.encode("utf-8", "surrogateescape"))
-    words = command(request, config)
-    told = shlex.join(["snakemake", *words[3:]])
-    click.echo(f"$ {printable(told)}", err=True)
-    # What is in the folder is data: Python would import modules from there.
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
-    return subprocess.Popen(words, cwd=request.dataset, env=environment, pass_fds=files)
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the end of a process; returns its exit code.
-
-    Ctrl-C reaches it directly; it winds up, we wait.
-    """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    try:
-        return process.wait()
-    finally:
-        signal.signal(signal.SIGINT, before)
+            run_lock.end(request.dataset, watched.pid)
+    return watched

@@ -19,7 +19,7 @@ SHORT = {
     },
     "detect": {"classes": "-c", "model": "-m", "workers": "-w"},
     "extract_classes": {"classes": "-c", "workers": "-w"},
-    "cluster": {"model": "-m", "batch_size": "-b"},
+    "cluster": {"model": "-m", "batch_size": "-b", "workers": "-w"},
 }
 """Short names of options, those of dtst."""
 

@@ -75,6 +75,14 @@ def digests(
     return content
 
 
+def known(cache: str | Path) -> dict[str, tuple[int, int]]:
+    """Return size and mtime of each file that `digests` noted in a table, by its path."""
+    try:
+        return {row["path"]: (row["size"], row["mtime"]) for row in read_table(cache)}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
+
+
 def _digests_of(dataset: str | Path, paths: list[str]) -> dict[str, str]:
     names = ((path, digest_of(Path(dataset) / path)) for path in paths)
     return {path: name for path, name in names if name}

@@ -142,11 +142,12 @@ def _look_up(
 def _estimate(work: StageWork, cost: Cost, crops: CropStats, setup: Setup) -> Estimate:
     """Return what a stage that has something to do will take."""
     cores = setup.cores or 1
-    workers = min(cores, work.settings.get("workers", 1))
     on_gpu = setup.gpu and work.stage.uses_gpu
     todo, images = len(work.todo), len(work.images)
     halvings = math.ceil(math.log2(max(1, images / setup.shard_size)))
     shards = min(todo, 2**halvings)
+    shared = 1 if on_gpu else max(1, cores // shards)
+    workers = min(cores, work.settings.get("workers") or shared)
     jobs = min(shards, 1 if on_gpu else max(1, cores // workers))
     turns = math.ceil(shards / jobs)
     job = cost.begin + todo / shards * cost.image / workers

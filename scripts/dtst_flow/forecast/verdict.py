@@ -73,13 +73,14 @@ def _costs(run: Run, notes: dict[str, list[Note]]) -> Iterator[Cost]:
     stages, around, most = 0, run.seconds, 0
     for stage in run.plan.stages:
         settings = run.plan.settings[stage.name]
-        workers = min(run.cores, settings.get("workers", 1))
         manifests = Path(run.plan.inventory(stage.name)).glob("s*.jsonl")
         images = sum(path.read_bytes().count(b"\n") for path in manifests)
         ran = stage.cost_keys.keys() & notes.keys()
         stages, most = stages + bool(ran), max(most, images * bool(ran))
         for rule in ran:
             jobs = notes[rule]
+            shared = 1 if run.gpu else max(1, run.cores // len(jobs))
+            workers = min(run.cores, settings.get("workers") or shared)
             around -= max(n["ended"] for n in jobs) - min(n["began"] for n in jobs)
             key = costs.key_of(stage, rule, settings, run.gpu)
             if cost := costs.of_jobs(key, images, jobs, workers):

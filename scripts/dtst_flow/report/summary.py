@@ -1,14 +1,23 @@
-"""What a run did, in plain words."""
+"""What a run did, as a JSON value and in plain words."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dtst_flow.dataset.state import PROGRESS, state_of
+from dtst_flow.runtime.meter import notes_of
 from dtst_flow.utils.files import read_json, read_table
+from dtst_flow.utils.quantities import duration
 from dtst_flow.utils.text import printable
 
 MAX_SHOWN = 3
 """Failures that are shown; all are in the list that the summary names."""
+
+Outcome = list[dict[str, Any]]
+"""For each stage that was summed up: its command, what its summary holds, `path`, the
+bucket's folder (None where it writes sidecars), `failures` ({path, reason} each) with the
+`list` of them, and of this run the images `computed` and the `seconds` of its jobs."""
 
 
 def written_at(buckets: dict[str, str]) -> dict[str, int]:
@@ -17,52 +26,75 @@ def written_at(buckets: dict[str, str]) -> dict[str, int]:
     return {s: path.stat().st_mtime_ns for s, path in paths.items() if path.exists()}
 
 
-def summary(buckets: dict[str, str], before: dict[str, int] | None = None) -> str:
-    """Sum up a run from the files of its jobs.
+def outcome(
+    buckets: dict[str, str], before: dict[str, int] | None = None, worked: bool = True
+) -> Outcome:
+    """Sum up a run from the files of its jobs, in the dataset's folder.
 
     Args:
         buckets: Stage -> the bucket it makes, in order; a hidden one is not a folder, its
             stage writes sidecars.
         before: What `written_at` returned when the run began, to leave out summaries that
             were not written since.
+        worked: Whether any job ran; the files of jobs are those of an earlier run else.
     """
-    lines = []
-    for stage, when in written_at(buckets).items():
-        if before and before.get(stage) == when:
-            continue
-        bucket = buckets[stage]
-        place = "sidecars" if bucket.startswith(".") else Path(bucket).resolve()
-        lines.append(f"{stage.replace('_', '-')} -> {place}")
-        lines += [f"  {sentence}" for sentence in read_json(_path(bucket))["said"]]
-        lines += [f"  {line}" for line in _failures(state_of(bucket) / "failed.jsonl")]
-    counts = _computed()
-    if counts:
-        lines.append(f"computed anew: {', '.join(counts)}")
-    return "\n".join(map(printable, lines))
+    work = _work() if worked else {}
+    return [
+        _of_stage(stage, buckets[stage], work)
+        for stage, when in written_at(buckets).items()
+        if not before or before.get(stage) != when
+    ]
+
+
+def _of_stage(
+    stage: str, bucket: str, work: dict[str, dict[str, float]]
+) -> dict[str, Any]:
+    listed = state_of(bucket) / "failed.jsonl"
+    rows = list(read_table(listed)) if listed.exists() else []
+    # That images are embedded is part of clustering them.
+    rules = ("embed", "cluster") if stage == "cluster" else (stage,)
+    mine = [work[rule] for rule in rules if rule in work]
+    return {
+        "stage": stage.replace("_", "-"),
+        "path": None if bucket.startswith(".") else str(Path(bucket).resolve()),
+        **read_json(_path(bucket)),
+        "failures": [{"path": row["path"], "reason": row["reason"]} for row in rows],
+        "list": str(listed.resolve()) if rows else None,
+        "computed": work.get(rules[0], {}).get("computed", 0),
+        "seconds": round(sum(part["seconds"] for part in mine), 1),
+    }
+
+
+def sentences(outcome: Outcome) -> Iterator[str]:
+    """Yield a run's outcome in lines, safe to be shown."""
+    for stage in outcome:
+        yield printable(f"{stage['stage']} -> {stage['path'] or 'sidecars'}")
+        for sentence in stage["said"]:
+            yield f"  {printable(sentence)}"
+        for row in stage["failures"][:MAX_SHOWN]:
+            yield f"  failed: {printable(row['path'])}: {printable(row['reason'])}"
+        more = len(stage["failures"]) - MAX_SHOWN
+        if more > 0:
+            yield f"  … and {more} more, listed in {printable(stage['list'])}"
+        if stage["seconds"]:
+            took = duration(stage["seconds"])
+            yield f"  {stage['computed']} images computed, in {took}"
 
 
 def _path(bucket: str) -> Path:
     return state_of(bucket) / "summary.json"
 
 
-def _failures(path: Path) -> list[str]:
-    rows = list(read_table(path)) if path.exists() else []
-    shown = [f"failed: {row['path']!r}: {row['reason']}" for row in rows[:MAX_SHOWN]]
-    if len(rows) > MAX_SHOWN:
-        shown.append(
-            f"... and {len(rows) - MAX_SHOWN} more, listed in {path.resolve()}"
-        )
-    return shown
-
-
-def _computed() -> list[str]:
-    """How many images this run's jobs computed, of those that they processed."""
-    rules: dict[str, Counter[str]] = {}
+def _work() -> dict[str, dict[str, float]]:
+    """Of each rule's jobs in this run: images computed, and seconds from first to last."""
+    counts: dict[str, Counter[str]] = {}
     for path in sorted(PROGRESS.glob("*.json")):
         rule = path.name.partition(".")[0]
-        rules.setdefault(rule, Counter()).update(read_json(path))
-    return [
-        f"{rule.replace('_', '-')} {counts['computed']} of {counts['total']} images"
-        for rule, counts in rules.items()
-        if rule != "cluster"  # which computes all or nothing, not image by image
-    ]
+        counts.setdefault(rule, Counter()).update(read_json(path))
+    return {
+        rule: {
+            "computed": counts[rule]["computed"],
+            "seconds": max(n["ended"] for n in notes) - min(n["began"] for n in notes),
+        }
+        for rule, notes in notes_of(PROGRESS).items()
+    }

@@ -130,10 +130,15 @@ class Shard:
         """Return the rows of the stage's table and the failures {path, reason}, by path.
 
         Raises:
-            SystemExit: Images changed in the meantime.
+            SystemExit: Images changed in the meantime, or nobody worked on some.
         """
         self._progress.tell()
         verified_read.refuse(self._changed, self._state)
+        told = len(self._done) + len(self._failures)
+        if told != len(self.rows):
+            raise SystemExit(
+                f"{self.name}: only {told} of {len(self.rows)} images were worked on"
+            )
         counts = self._progress.counts
         log.info(
             "%s: %d images, %d computed, %d failed",

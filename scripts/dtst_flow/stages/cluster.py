@@ -18,6 +18,7 @@ from dtst_flow.dataset.state import state_of
 from dtst_flow.embed import embedders
 from dtst_flow.runtime.failures import fail_where_due
 from dtst_flow.stages import crops, embed
+from dtst_flow.stages.accounting import check_complete, refuse_nothing
 from dtst_flow.stages.clustering import Clustering, Options, describe, sentences
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
 from dtst_flow.stages.layout import lay_out
@@ -44,6 +45,7 @@ class ClusterJob:
         tables: What embed wrote, shard by shard.
         arrays: The vectors of each table's rows.
         failed: The images that could not be embedded, shard by shard.
+        inventory: The folder with the manifests.
         summary: Written last: what to tell the user.
         failures: Written: the row of every image that could not be embedded or laid out.
     """
@@ -51,6 +53,7 @@ class ClusterJob:
     tables: list[str]
     arrays: list[str]
     failed: list[str]
+    inventory: str
     summary: str
     failures: str
 
@@ -93,14 +96,17 @@ def cluster(
         handling: What to do besides.
 
     Raises:
-        SystemExit: No image could be laid out, or one failed and that was not to be; the
+        SystemExit: There is no image, or a shard leaves images out: nothing was removed.
+            Or no image could be laid out, or one failed and that was not to be: the
             bucket is complete but for that.
     """
+    check_complete(job.inventory, job.tables, job.failed)
     rows, vectors = gather(job.tables, job.arrays)
+    not_embedded = [row for table in job.failed for row in read_table(table)]
+    refuse_nothing((rows, not_embedded), bucket)
     clustering = find_clusters(rows, vectors, bucket, options)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
     placed, left_out = _write(bucket, clustering, ids, handling)
-    not_embedded = [row for table in job.failed for row in read_table(table)]
     failures = sorted(not_embedded + left_out, key=lambda row: str(row["path"]))
     write_table(job.failures, failures)
     said = sentences(clustering, len(not_embedded))
@@ -109,7 +115,14 @@ def cluster(
     log.info("\n".join(said))
     if failures:
         fail_where_due(said, failures, bucket, bool(placed), handling.strict)
-    write_atomic(job.summary, to_json({"said": said}, indent=2) + b"\n")
+    summary = {
+        "said": said,
+        "images": len(rows),
+        "failed": len(failures),
+        "clusters": len(clustering.grouping.groups),
+        "noise": len(clustering.grouping.noise),
+    }
+    write_atomic(job.summary, to_json(summary, indent=2) + b"\n")
 
 
 def find_clusters(

@@ -8,7 +8,8 @@ from pathlib import Path
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import fail_where_due
-from dtst_flow.stages.contract import Row, Stage
+from dtst_flow.stages.accounting import check_complete, refuse_nothing
+from dtst_flow.stages.contract import Committed, Row, Stage
 from dtst_flow.stages.registry import STAGES
 from dtst_flow.utils.files import (
     digest_value,
@@ -20,6 +21,8 @@ from dtst_flow.utils.files import (
 
 log = logging.getLogger(__name__)
 
+NOTHING = Committed(None, [])
+
 
 @dataclass(frozen=True)
 class CollectJob:
@@ -28,7 +31,7 @@ class CollectJob:
     Attributes:
         tables: What the stage wrote, shard by shard.
         failed: The images that failed, shard by shard.
-        skipped: The inventory's list of files that it skipped.
+        inventory: The folder with the manifests and the list of files that were skipped.
         summary: Written last: what to tell the user, and a digest of all that the stage
             wrote, by which the next stage sees a change.
         failures: Written: {path, reason} of every failed image and of every box that
@@ -37,7 +40,7 @@ class CollectJob:
 
     tables: list[str]
     failed: list[str]
-    skipped: str
+    inventory: str
     summary: str
     failures: str
 
@@ -54,15 +57,20 @@ def run(stage: str, job: CollectJob, bucket: str, strict: bool) -> None:
         strict: Whether one failed image fails the run.
 
     Raises:
-        SystemExit: No image could be processed, or one failed and that was not to be; the
-            bucket is settled.
+        SystemExit: There is no image, a shard leaves images out, or what was asked for is
+            in none: nothing was removed. Or no image could be processed, or one failed
+            and that was not to be: the bucket is settled.
     """
+    check_complete(job.inventory, job.tables, job.failed)
     drop_others([*job.tables, *job.failed])
     shards = {Path(table).stem: list(_rows(table)) for table in job.tables}
     rows = [row for part in shards.values() for row in part]
     failures = [row for table in job.failed for row in read_table(table)]
     maker = STAGES[stage]
-    content = maker.commit(shards, failures, bucket) if maker.commit else None
+    refuse_nothing((rows, failures), bucket)
+    if rows and maker.missing and (fault := maker.missing(rows)):
+        raise SystemExit(f"{fault}. Nothing was removed.")
+    committed = maker.commit(shards, failures, bucket) if maker.commit else NOTHING
     reasons = [{"path": row["path"], "reason": row["reason"]} for row in failures]
     reasons.sort(key=lambda row: row["path"])
     unusable = [
@@ -72,12 +80,24 @@ def run(stage: str, job: CollectJob, bucket: str, strict: bool) -> None:
     ]
     listed = sorted(reasons + unusable, key=lambda row: row["path"])
     write_table(job.failures, listed)
-    skipped = sum(1 for _ in read_table(job.skipped))
+    skipped = sum(1 for _ in read_table(Path(job.inventory, "skipped.table")))
     said = sentences(maker, rows, len(reasons), skipped, bucket)
+    if committed.removed:
+        said.append(
+            f"{len(committed.removed)} files of earlier runs were removed from {bucket}: "
+            "no image, box or setting asks for them now"
+        )
     log.info("\n".join(said))
     if not rows or reasons:
         fail_where_due(said, reasons, bucket, bool(rows), strict)
-    summary = {"said": said, "digest": digest_value(content)}
+    summary = {
+        "said": said,
+        "images": len(rows),
+        "failed": len(reasons),
+        "skipped": skipped,
+        "removed": len(committed.removed),
+        "digest": digest_value(committed.content),
+    }
     write_atomic(job.summary, to_json(summary, indent=2) + b"\n")
 
 

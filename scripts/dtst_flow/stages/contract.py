@@ -63,6 +63,19 @@ class ShardJob:
 
 
 @dataclass(frozen=True)
+class Committed:
+    """What a stage leaves when all its shards are done.
+
+    Attributes:
+        content: A JSON value that names all results.
+        removed: Paths of results of earlier runs that are gone now, in the bucket.
+    """
+
+    content: Any
+    removed: list[str]
+
+
+@dataclass(frozen=True)
 class Pending:
     """What a stage has left to do.
 
@@ -99,8 +112,9 @@ class Stage:
         describe: The rows of its tables in plain words, a sentence an item; None where a
             rule of its own sums up.
         commit: The rows of each shard, those of the images that failed, and the bucket ->
-            removes what is no longer wanted, and returns a JSON value that names all
-            results. None as for `describe`.
+            removes what is no longer wanted. None as for `describe`.
+        missing: The rows of its tables -> why they are not to be summed up, as what was
+            asked for is in none; nothing is removed then.
         uses_gpu: Whether its jobs run on a GPU where there is one.
         follows_sidecars: Whether a change of an image's sidecar counts.
     """
@@ -117,7 +131,8 @@ class Stage:
     pending: Callable[[Settings, dict[str, str]], Pending]
     damaged_shards: Callable[[str], list[str]]
     describe: Callable[[list[Row]], list[str]] | None = None
-    commit: Callable[[dict[str, list[Row]], list[Row], str], Any] | None = None
+    commit: Callable[[dict[str, list[Row]], list[Row], str], Committed] | None = None
+    missing: Callable[[list[Row]], str] | None = None
     uses_gpu: bool = False
     follows_sidecars: bool = True
 

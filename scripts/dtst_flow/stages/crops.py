@@ -4,13 +4,12 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import healed_parts
-from dtst_flow.stages.contract import Row
+from dtst_flow.stages.contract import Committed, Row
 from dtst_flow.utils.files import read_table
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ def damaged_shards(bucket: str) -> list[str]:
     return sorted({*edited, *healed_parts(state_of(bucket))})
 
 
-def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> list[Any]:
+def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> Committed:
     """Remove our crops that are no longer wanted.
 
     Args:
@@ -73,7 +72,7 @@ def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> li
         bucket: The bucket.
 
     Returns:
-        What names all others.
+        What names all others, and those that were removed.
     """
     entries = {
         shard: [entry for row in rows for entry in row["crops"]]
@@ -82,9 +81,12 @@ def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> li
     Path(bucket).mkdir(parents=True, exist_ok=True)  # also when nothing was found
     removed = Ledgers(bucket, state_of(bucket)).commit(entries)
     for path in removed:
-        log.info("removed %s/%s: its source is gone or changed", bucket, path)
-    return sorted(
+        log.info(
+            "removed %s/%s: no image, box or setting asks for it now", bucket, path
+        )
+    content = sorted(
         [entry.path, entry.key, entry.sidecar]
         for part in entries.values()
         for entry in part
     )
+    return Committed(content, removed)

@@ -5,7 +5,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
 from dtst_flow.annotations.detections import (
@@ -27,6 +26,7 @@ from dtst_flow.models.store import Weights
 from dtst_flow.runtime.job import work
 from dtst_flow.stages import crops
 from dtst_flow.stages.contract import (
+    Committed,
     Pending,
     Row,
     Settings,
@@ -140,9 +140,10 @@ def _write_tables(job: ShardJob, done: list[Row], failures: list[Row]) -> None:
     write_table(job.table, done)
 
 
-def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> list[Any]:
-    """Clear the sidecars of images that are gone; returns what names all others."""
-    return clear_gone([*failures, *(row for part in shards.values() for row in part)])
+def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> Committed:
+    """Clear the sidecars of images that are gone."""
+    rows = [*failures, *(row for part in shards.values() for row in part)]
+    return Committed(clear_gone(rows), [])
 
 
 def models(settings: Settings) -> dict[str, str | None]:

@@ -60,7 +60,7 @@ def embed(
     (whole images: None); `hash` is the image's perceptual hash, 16 hexadecimal digits.
 
     Args:
-        job: The files to read and write; its workers are threads that read images.
+        job: The files to read and write.
         options: The settings.
         weights: The model's.
         fresh: Overlook what is known and compute all images again.
@@ -70,9 +70,9 @@ def embed(
     """
     shard = Shard("embed", job.manifest, options.batch_size)
     todo = _look_up(shard, options, weights, fresh)
-    make = functools.partial(EmbedWorker, shard.name, options, weights, job.workers)
+    make = functools.partial(EmbedWorker, shard.name, options, weights)
     tasks = batched(todo, options.batch_size)
-    for (batch, _), answer in each(make, tasks, parts=one_by_one):
+    for (batch, _), answer in each(make, tasks, job.workers, one_by_one):
         faults = answer if isinstance(answer, list) else [answer] * len(batch)
         for item, fault in zip(batch, faults, strict=True):
             shard.note(item.path, fault or {**_known(item), "computed": True})

@@ -133,12 +133,12 @@ def _are_points(value: object) -> bool:
 
 
 class EmbedWorker:
-    """Computes one batch after another; in the meantime threads read the next."""
+    """Computes one batch after another; in the meantime a thread reads the next."""
 
-    def __init__(self, shard: str, options: Options, weights: Weights, threads: int):
+    def __init__(self, shard: str, options: Options, weights: Weights):
         self.loaded = LazyModels(options, weights)
         self.records = records(options, weights.digest, shard)
-        self._threads = ThreadPoolExecutor(threads)
+        self._reader = ThreadPoolExecutor(1)
         self._coming: dict[str, Future[Prepared]] = {}
 
     def __call__(self, task: Batch, /) -> list[Fault]:
@@ -146,7 +146,7 @@ class EmbedWorker:
         batch, following = task
         for item in (*batch, *following):
             if item.path not in self._coming:
-                coming = self._threads.submit(prepare, item, self.loaded)
+                coming = self._reader.submit(prepare, item, self.loaded)
                 self._coming[item.path] = coming
         faults: list[Fault] = []
         inputs, facts = [], []
@@ -170,7 +170,7 @@ class EmbedWorker:
 
     def close(self) -> None:
         """Free what was loaded."""
-        self._threads.shutdown()
+        self._reader.shutdown()
         self.loaded.close()
 
 

@@ -195,17 +195,20 @@ def describe(rows: list[Row]) -> list[str]:
     if not present:
         said.append("no image has a sidecar with classes")
         return said
-    for name in _missing_everywhere(rows):
-        named = ", ".join(present[:MAX_SHOWN])
-        rest = len(present) - MAX_SHOWN
-        more = f" and {rest} more" if rest > 0 else ""
-        said.append(f"no image has the class {name!r}; there are: {named}{more}")
     return said
 
 
-def _missing_everywhere(rows: list[Row]) -> list[str]:
-    """The classes asked for that no sidecar has."""
-    return sorted(set.intersection(*(set(row["missing"]) for row in rows)))
+def missing(rows: list[Row]) -> str:
+    """Which classes asked for no sidecar has, in a sentence; empty where all are there."""
+    nowhere = sorted(set.intersection(*(set(row["missing"]) for row in rows)))
+    if not nowhere:
+        return ""
+    present = sorted({name for row in rows for name in row["classes"]})
+    named = ", ".join(present[:MAX_SHOWN]) or "none; `dtst detect` writes them"
+    rest = len(present) - MAX_SHOWN
+    more = f" and {rest} more" if rest > 0 else ""
+    words = " and ".join(map(repr, nowhere))
+    return f"no image has the class {words}; there are: {named}{more}"
 
 
 STAGE = Stage(
@@ -222,4 +225,5 @@ STAGE = Stage(
     damaged_shards=crops.damaged_shards,
     describe=describe,
     commit=crops.commit,
+    missing=missing,
 )

@@ -11,7 +11,7 @@ from dtst_flow.stages import collect
 from dtst_flow.stages.collect import CollectJob
 from dtst_flow.utils.files import read_table, write_table
 
-WRITTEN = ("skipped.table", "summary.json", "failed.jsonl")
+WRITTEN = ("inventory", "summary.json", "failed.jsonl")
 
 
 @pytest.fixture(autouse=True)
@@ -26,18 +26,19 @@ def extracted(shard: str, crops: dict[str, list[str]], failed=()) -> None:
     rows = []
     for path, names in crops.items():
         entries = [part.write(n, n, n.encode, {"provenance": path})[0] for n in names]
-        crops = [entry.to_row() for entry in entries]
-        rows.append({"path": path, "found": len(names), "crops": crops})
+        written = [entry.to_row() for entry in entries]
+        rows.append({"path": path, "found": len(names), "crops": written})
     write_table(f"tables/{shard}.jsonl", rows)
     reasons = ({"path": path, "reason": "cannot be decoded"} for path in failed)
     write_table(f"failed/{shard}.jsonl", reasons)
+    images = ({"path": path} for path in (*crops, *failed))
+    write_table(f"inventory/{shard}.jsonl", images)
 
 
 def run(*shards: str, strict: bool = False, skipped: int = 0) -> dict:
     """Collect the shards; returns the summary."""
-    write_table(
-        "skipped.table", ({"path": f"{i}", "reason": ""} for i in range(skipped))
-    )
+    files = ({"path": f"{i}", "reason": ""} for i in range(skipped))
+    write_table("inventory/skipped.table", files)
     job = CollectJob(
         [f"tables/{shard}.jsonl" for shard in shards],
         [f"failed/{shard}.jsonl" for shard in shards],
@@ -159,10 +160,38 @@ def test_unfinished_sidecars_beside_the_images_go():
     row = {"path": "images/a/x.jpg", "found": {}, "users": [], "cleared": []}
     write_table("tables/s.jsonl", [row | {"digest": "0", "sidecar": None}])
     write_table("failed/s.jsonl", [])
-    write_table("skipped.table", [])
+    write_table("inventory/skipped.table", [])
+    write_table("inventory/s.jsonl", [{"path": "images/a/x.jpg"}])
     unfinished = Path("images/a/.dtst-0123.tmp")
     unfinished.parent.mkdir(parents=True)
     unfinished.touch()
     job = CollectJob(["tables/s.jsonl"], ["failed/s.jsonl"], *WRITTEN)
     collect.run("detect", job, ".detect", strict=False)
     assert list(unfinished.parent.iterdir()) == []
+
+
+def test_a_shard_that_leaves_images_out_removes_nothing():
+    extracted("s", {"a.jpg": ["a_00.jpg"], "b.jpg": ["b_00.jpg"]})
+    run("s")
+    write_table("tables/s.jsonl", [])
+    with pytest.raises(SystemExit, match="tells of 0 images of 2; nothing was removed"):
+        run("s")
+    assert there() == {"a_00.jpg", "b_00.jpg"}
+
+
+def test_a_source_without_images_removes_nothing():
+    extracted("s", {"a.jpg": ["a_00.jpg"]})
+    run("s")
+    extracted("s", {})
+    with pytest.raises(SystemExit, match="holds no image"):
+        run("s")
+    assert there() == {"a_00.jpg"}
+
+
+def test_removed_files_are_counted():
+    extracted("s", {"a.jpg": ["a_00.jpg", "a_01.jpg"]})
+    run("s")
+    extracted("s", {"a.jpg": ["a_00.jpg"]})
+    summary = run("s")
+    assert summary["removed"] == 1
+    assert "1 files of earlier runs were removed from faces" in summary["said"][-1]

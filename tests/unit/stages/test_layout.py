@@ -35,11 +35,13 @@ class Dataset:
             row | {"aligned": "whole", "hash": row["digest"][:16]} for row in manifest
         ]
         write_table(self.state / "s.jsonl", rows)
+        write_table(self.state / "failed/s.jsonl", [])
         np.save(self.state / "s.npy", np.array([embedding(row) for row in rows]))
         job = cluster.ClusterJob(
             [str(self.state / "s.jsonl")],
             [str(self.state / "s.npy")],
-            [],
+            [str(self.state / "failed/s.jsonl")],
+            str(self.state / "inventory"),
             str(self.state / "summary.json"),
             str(self.state / "failed.jsonl"),
         )

@@ -1,0 +1,98 @@
+"""What is checked, and said, before Snakemake starts."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from dtst_flow.cli.console import Refused
+from dtst_flow.cli.diagnose import diagnose
+from dtst_flow.cli.request import Request, overrides
+from dtst_flow.dataset.state import StateGone
+from dtst_flow.models.errors import ModelError
+from dtst_flow.planning.config import complete_config
+from dtst_flow.planning.plan import Plan, PlanError, make_plan
+from dtst_flow.planning.preview import Preview, preview
+from dtst_flow.planning.schema import BadSettings
+from dtst_flow.planning.staleness import stage_version
+from dtst_flow.runtime import run_lock
+
+
+def check_exists(dataset: Path) -> None:
+    """Refuse a dataset folder that does not exist."""
+    if not dataset.is_dir():
+        raise Refused(
+            f"there is no dataset folder {dataset}; make it and put a folder of "
+            "images into it, or name another one with -d"
+        )
+
+
+@contextmanager
+def refusing(dataset: Path) -> Iterator[None]:
+    """Turn the errors of what was asked for into a sentence, before anything begins."""
+    try:
+        yield
+    except (BadSettings, PlanError, ModelError, StateGone) as error:
+        raise Refused(str(error)) from error
+    except run_lock.DatasetBusy as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        told = diagnose(dataset) or f"{error.filename or dataset}: {error.strerror}"
+        raise click.ClickException(told) from error
+
+
+class Checked(NamedTuple):
+    """What can be known of a run before Snakemake starts.
+
+    Attributes:
+        config: All settings.
+        plan: The plan made of them.
+        seen: What it would start from.
+    """
+
+    config: dict[str, Any]
+    plan: Plan
+    seen: Preview
+
+
+def check(request: Request) -> Checked:
+    """Make the plan, and find all that is wrong with it before Snakemake starts.
+
+    Raises:
+        PlanError: It cannot be carried out.
+        BadSettings: A setting cannot be used.
+    """
+    config = complete_config(overrides(request))
+    plan = make_plan(config)
+    with chdir(plan.dataset):
+        for stage in plan.stages:
+            plan.specs(stage.name)
+            stage_version(plan, stage.name)
+        return Checked(config, plan, preview(plan))
+
+
+def announce(request: Request, plan: Plan, seen: Preview) -> None:
+    """Say what is about to be done; where much would go, ask.
+
+    Raises:
+        click.ClickException: The user would rather not.
+    """
+    names = [stage.command for stage in plan.stages]
+    source = ",".join(plan.specs(plan.stages[0].name))
+    targets = [
+        plan.bucket(s.name) if s.makes_bucket else "sidecars" for s in plan.stages
+    ]
+    request.voice.say(
+        f"{', '.join(names)}: {seen.images} images in {source} "
+        f"({seen.new} new or changed) -> {' -> '.join(targets)}"
+    )
+    if not seen.going:
+        return
+    request.voice.say(seen.removal("will"))
+    much = 2 * seen.going > seen.there
+    asks = much and not request.yes and sys.stdin.isatty() and sys.stderr.isatty()
+    if asks and not click.confirm("Go on? (--yes answers this)", err=True):
+        raise click.ClickException("nothing was changed")

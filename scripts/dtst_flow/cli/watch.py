@@ -1,0 +1,207 @@
+"""Snakemake at work: started, shown, interrupted and ended in order."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import sleep
+from types import FrameType
+from typing import Any
+
+from dtst_flow.cli.console import Voice
+from dtst_flow.cli.progress import Bars, Lines, Silence, read_progress
+from dtst_flow.dataset.state import PROGRESS
+from dtst_flow.planning.plan import Plan
+from dtst_flow.runtime import events
+from dtst_flow.runtime.events import Event
+
+TAIL = 12
+"""Lines of a failed job's log that are shown."""
+
+POLL = 0.1
+"""Seconds between two looks at a run."""
+
+
+@dataclass
+class Watched:
+    """A run of Snakemake that came to its end.
+
+    Attributes:
+        pid: Its process.
+        printed: All that it printed itself, unless on the terminal.
+        code: Its exit code.
+        interrupted: Whether the user pressed Ctrl-C.
+        began: How many jobs were started.
+        failed: Of each job that failed, its rule and its logs.
+        faults: Why it could not go on, in its words or ours.
+        said: What the run had to say.
+        progress: Rule -> counts of its images.
+    """
+
+    pid: int
+    printed: str = ""
+    code: int = 0
+    interrupted: bool = False
+    began: int = 0
+    failed: list[tuple[str, list[str]]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    progress: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def take(self, event: Event) -> None:
+        """Note an event."""
+        kind = event["kind"]
+        if kind == "began":
+            self.began += event["rule"] != "all"
+        elif kind == "failed":
+            self.failed.append((event["rule"], event["logs"]))
+        elif kind == "error":
+            self.faults.append(event["text"])
+        elif kind == "said" and event["text"]:
+            self.said.append(event["text"])
+
+    def how_far(self) -> str:
+        """Tell how many images of the stage at work were done, if it is known."""
+        for rule, counts in self.progress.items():
+            if counts["done"] < counts["total"]:
+                name = rule.replace("_", "-")
+                return f" in {name}: {counts['done']} of {counts['total']} images done"
+        return ""
+
+    def errors(self, dataset: Path) -> list[str]:
+        """Tell why it failed, the logs of failed jobs as paths from the user's folder."""
+        # A job that was tried again failed twice, for the same reason.
+        failed = {(rule, *logs): (rule, logs) for rule, logs in self.failed}
+        told = [_of_job(rule, logs, dataset) for rule, logs in failed.values()]
+        # What we said ourselves comes first, and says the same in fewer words.
+        told += self.faults[:1] if not told else []
+        if told:
+            return told
+        last = _last_lines(self.printed, 1) or f"Snakemake ended with {self.code}"
+        return [f"{last} (-v shows all that Snakemake says)"]
+
+
+def _of_job(rule: str, logs: list[str], dataset: Path) -> str:
+    """Tell of a failed job: what it said last, and where all of it is."""
+    paths = [Path(os.path.relpath(dataset / log)) for log in logs]
+    texts = [path.read_text("utf-8", "replace") for path in paths if path.is_file()]
+    where = " ".join(shlex.quote(str(path)) for path in paths)
+    log = f"{rule.replace('_', '-')} failed; its log: {where}"
+    return "\n".join([*filter(None, map(_last_lines, texts)), log])
+
+
+def _last_lines(text: str, count: int = TAIL) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "\n".join(dict.fromkeys(lines[-count:]))
+
+
+def watch(
+    words: list[str],
+    plan: Plan,
+    voice: Voice,
+    folder: Path,
+    files: tuple[int, ...],
+    begun: Callable[[int], None],
+) -> Watched:
+    """Run Snakemake to its end.
+
+    Args:
+        words: Its command line.
+        plan: What it is to do.
+        voice: How much to say meanwhile.
+        folder: For what it tells and prints.
+        files: File descriptors to pass to it.
+        begun: Called with its process number.
+
+    Returns:
+        What is known of the run.
+    """
+    told, output = folder / "events.jsonl", folder / "output.txt"
+    # What is in the folder is data: Python would import modules from there.
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    streams: dict[str, Any] = {}
+    if not voice.verbose:
+        environment[events.VARIABLE] = str(told)
+        file = output.open("wb")
+        streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
+    process = subprocess.Popen(
+        words,
+        cwd=plan.dataset,
+        env=environment,
+        pass_fds=files,
+        process_group=0,  # Ctrl-C reaches only us, and it once
+        **streams,
+    )
+    with suppress(OSError):  # a full disk; the note is but for the user to read
+        begun(process.pid)
+    watched = Watched(process.pid)
+    reader = events.Reader(told)
+    with _signals(process, watched, voice), _display(voice) as display:
+        while process.poll() is None:
+            _look(plan, watched, reader, display)
+            sleep(POLL)
+        _look(plan, watched, reader, display)
+    watched.code = process.returncode
+    if not voice.verbose:
+        watched.printed = output.read_text("utf-8", "replace")
+    return watched
+
+
+def _look(
+    plan: Plan, watched: Watched, reader: events.Reader, display: Bars | Lines
+) -> None:
+    for event in reader.new():
+        watched.take(event)
+        display.take(event)
+    if watched.began:  # what is there before is of the run before
+        watched.progress = read_progress(plan.dataset / PROGRESS)
+        display.show(watched.progress)
+
+
+def _display(voice: Voice) -> Bars | Lines:
+    if voice.verbose or voice.quiet or voice.as_json:
+        return Silence()
+    if not sys.stderr.isatty():
+        return Lines()
+    from rich.console import Console
+
+    return Bars(Console(stderr=True))
+
+
+@contextmanager
+def _signals(
+    process: subprocess.Popen[bytes], watched: Watched, voice: Voice
+) -> Iterator[None]:
+    """Pass Ctrl-C on once, and the end of the terminal or of this process at any time."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if watched.interrupted:
+            voice.say("ending the jobs; a moment")
+            return
+        watched.interrupted = True
+        _send(process, signal.SIGINT)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        _send(process, signal.SIGTERM)
+
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, interrupt),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, end),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, end),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _send(process: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
