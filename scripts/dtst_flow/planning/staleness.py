@@ -11,6 +11,7 @@ from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
+from dtst_flow.dataset.whereabouts import explain_empty
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
 from dtst_flow.planning.plan import Plan, PlanError
@@ -51,7 +52,8 @@ def source_fingerprint(plan: Plan, stage: str) -> str:
     What the stages before write there does not count: they tell of it themselves.
 
     Raises:
-        PlanError: There is no such source, or this is not the dataset folder.
+        PlanError: There is no such source, it has no image and no stage is to make them,
+            or this is not the dataset folder.
     """
     if not plan.dataset.is_dir():
         raise PlanError(f"there is no dataset folder {plan.dataset}")
@@ -66,6 +68,9 @@ def source_fingerprint(plan: Plan, stage: str) -> str:
         listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
     except BadBucket as error:
         raise PlanError(str(error)) from error
+    if not plan.before(stage) and not listing.images:
+        # Told before any job runs: results of photos that there were stay as they are.
+        raise PlanError(explain_empty(".", specs, listing.skipped))
     return scan.fingerprint(listing, _announced(plan, stage, listing))
 
 

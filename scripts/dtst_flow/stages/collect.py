@@ -55,8 +55,13 @@ def run(stage: str, job: CollectJob, bucket: str, strict: bool) -> None:
 
     Raises:
         SystemExit: No image could be processed, or one failed and that was not to be; the
-            bucket is settled.
+            bucket is settled. Or there is no image any more; nothing is removed.
     """
+    if not job.tables:
+        raise SystemExit(
+            f"the source of {bucket} has no image any more; what earlier runs made of it "
+            "stays as it is"
+        )
     drop_others([*job.tables, *job.failed])
     shards = {Path(table).stem: list(_rows(table)) for table in job.tables}
     rows = [row for part in shards.values() for row in part]
