@@ -10,6 +10,7 @@ import click
 
 from dtst_flow import __version__
 from dtst_flow.cli import settings
+from dtst_flow.cli.check import check
 from dtst_flow.cli.diff import diff
 from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
@@ -188,3 +189,4 @@ for _path in WHOLE:
 main.add_command(diff)
 main.add_command(report)
 main.add_command(models)
+main.add_command(check)
