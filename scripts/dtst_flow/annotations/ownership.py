@@ -173,7 +173,8 @@ def _write(path: str, content: dict[str, Any], remove_empty: bool) -> None:
             raise
         name = sidecars.name_of(path)
         raise sidecars.BrokenSidecar(
-            f"sidecar {name!r} cannot be written: {error.strerror}"
+            f"sidecar {name!r} cannot be written: {error.strerror}; detect keeps "
+            "boxes beside the photos, whose folder must be writable"
         ) from error
 
 

@@ -21,7 +21,7 @@ from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.runtime import run_lock
 from dtst_flow.stages.registry import STAGES
 from dtst_flow.utils import gpu, locks
-from dtst_flow.utils.folders import user_cache
+from dtst_flow.utils.folders import nearest, user_cache
 from dtst_flow.utils.quantities import volume
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
@@ -245,7 +245,7 @@ def _is_held(dataset: Path) -> bool:
 
 
 def _disk(topic: str, folder: Path) -> Finding:
-    there = _existing(folder)
+    there = nearest(folder)
     free = shutil.disk_usage(there).free
     state = OK if free > LITTLE else BROKEN
     fix = "" if free > LITTLE else "make room"
@@ -254,20 +254,13 @@ def _disk(topic: str, folder: Path) -> Finding:
 
 def _cache() -> Finding:
     """Whether what can be had again may be kept in the user's cache."""
-    there = _existing(user_cache())
     try:
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=nearest(user_cache())):
             return Finding("home", OK, f"{user_cache()} can be written to")
     except OSError as error:
         said = f"{user_cache()} cannot be written to: {error.strerror}"
-        fix = "set XDG_CACHE_HOME; runs go on, but keep no costs and fetch no models"
+        fix = "set XDG_CACHE_HOME; without it dtst keeps caches in the dataset"
         return Finding("home", NOTE, said, fix)
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
-    folder = folder.absolute()
-    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _slurm() -> Finding:

@@ -18,6 +18,7 @@ from dtst_flow.dataset.state import STATE, StateGone, make_state
 from dtst_flow.planning.home import home
 from dtst_flow.runtime import run_lock
 from dtst_flow.utils.files import write_atomic
+from dtst_flow.utils.folders import can_be_made, user_cache
 from dtst_flow.utils.text import printable
 
 
@@ -68,6 +69,11 @@ def command(request: Request, config: Path) -> list[str]:
     words += ["--snakefile", str(home() / "Snakefile"), "--configfile", str(config)]
     # Snakemake would take one that lies where it runs, in the dataset's folder.
     words += ["--workflow-profile", str(home() / "profiles" / "default")]
+    if not can_be_made(
+        Path("~/.cache/dtst-flow").expanduser()
+    ):  # as the profile has it
+        for kind in ("conda", "apptainer"):
+            words += [f"--{kind}-prefix", str(STATE / "cache" / kind)]
     if request.cores:
         words += ["--cores", request.cores]
     if request.profile:
@@ -141,8 +147,22 @@ def _start(request: Request, files: tuple[int, ...]) -> subprocess.Popen[bytes]:
     told = shlex.join(["snakemake", *words[3:]])
     click.echo(f"$ {printable(told)}", err=True)
     # What is in the folder is data: Python would import modules from there.
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    environment = os.environ | {"PYTHONSAFEPATH": "1"} | cache_variables(request)
     return subprocess.Popen(words, cwd=request.dataset, env=environment, pass_fds=files)
+
+
+def cache_variables(request: Request) -> dict[str, str]:
+    """The variables by which a run keeps its caches in the dataset, if not in the home.
+
+    Snakemake does not start without a cache. Models still lie where they did.
+    """
+    cache = user_cache()
+    if all(can_be_made(path) for path in (cache, cache.with_name("snakemake"))):
+        return {}
+    _tell(f"{cache.parent} cannot be written to; caches are kept in the dataset")
+    folder = request.dataset.resolve() / STATE / "cache"
+    models = os.environ.get("DTST_MODELS") or str(cache.resolve() / "models")
+    return {"XDG_CACHE_HOME": str(folder), "DTST_MODELS": models}
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

@@ -9,6 +9,18 @@ def user_cache() -> Path:
     return _folder("XDG_CACHE_HOME", "~/.cache")
 
 
+def can_be_made(folder: Path) -> bool:
+    """Tell whether a folder is there to be written into, or could be made."""
+    there = nearest(folder)
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def nearest(path: Path) -> Path:
+    """Give a path, or the nearest above it where something is."""
+    path = path.absolute()
+    return next(above for above in (path, *path.parents) if above.exists())
+
+
 def why_not_writable(folder: Path) -> str | None:
     """Say why this user cannot write into a folder that is there; None if they can."""
     if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
