@@ -17,6 +17,7 @@ from dtst_flow.dataset.part import ForeignFile, Part
 from dtst_flow.stages import detect
 from dtst_flow.utils.files import read_json, to_json, write_atomic, write_table
 from helpers import clustered
+from helpers.dataset import DLIB
 
 MINE = b"mine"
 
@@ -145,6 +146,48 @@ def test_broken_clusters_are_told_in_a_sentence(dataset, content):
     assert result.exit_code == 1 and "not as dtst writes it" in result.output
     write_atomic(dataset / ".dtst/buckets/cluster/history/now.json", b'{"a": {}}')
     assert "born: a" in call("diff", "-d", str(dataset)).output
+
+
+STATE_FILES = [
+    *("faces/inventory/s.jsonl", "faces/inventory/skipped.table", "faces/summary.json"),
+    *("faces/failed.jsonl", "faces/failed/s.jsonl", "faces/faces/s.jsonl"),
+    *("faces/digests.jsonl", "cluster/inventory/s.jsonl", "cluster/summary.json"),
+    *("cluster/embeddings/s.jsonl", "cluster/embeddings/s.npy"),
+]
+
+
+@pytest.mark.parametrize("way", ["dtst", "snakemake"])
+def test_damaged_state_is_made_again_from_the_records(finished, tmp_path, way):
+    crowd = finished.copy(tmp_path)
+    before = crowd.results()
+    for name in STATE_FILES:
+        path = crowd.folder / ".dtst/buckets" / name
+        assert path.exists(), name
+        path.write_bytes(b"{garbage" if way == "dtst" else b'{"a": 1}\n')
+    if way == "dtst":
+        config = tmp_path / "crowd.yaml"
+        config.write_bytes(to_json(DLIB))
+        printed = crowd.dtst("run", "faces", str(config), "-d", "crowd")
+    else:
+        printed = crowd.run()
+    assert "Traceback" not in printed
+    assert crowd.results() == before
+    assert set(crowd.computed().values()) == {0}
+
+
+@pytest.mark.parametrize("name", [".dtst", "faces", "cluster"])
+def test_a_file_in_place_of_a_folder_is_told(finished, tmp_path, name):
+    crowd = finished.from_nothing(tmp_path)
+    (crowd.folder / name).write_bytes(MINE)
+    config = tmp_path / "crowd.yaml"
+    config.write_bytes(to_json(DLIB))
+    for printed in (
+        crowd.run(ok=False),
+        crowd.dtst("run", "faces", str(config), "-d", "crowd", ok=False),
+    ):
+        assert f"{crowd.folder / name} is a file" in printed
+        assert "Traceback" not in printed
+    assert (crowd.folder / name).read_bytes() == MINE
 
 
 class Harm:

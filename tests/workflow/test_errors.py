@@ -3,7 +3,7 @@
 import pytest
 
 from dtst_flow.utils import gpu
-from helpers.dataset import DLIB
+from helpers.dataset import DLIB, photos_of
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,16 @@ def test_missing_dataset_is_named(dataset):
     assert not (dataset.folder.parent / "nowhere").exists()
     printed = dataset.dtst("cluster", "-d", "nowhere", "--from", "x", ok=False)
     assert "there is no dataset folder nowhere" in printed
+
+
+def test_photos_that_are_gone_take_no_result_along(dataset):
+    for photo in photos_of(dataset):
+        photo.rename(dataset.folder.parent / photo.name)
+    before = dataset.results()
+    assert "there is no image in 'images/*'" in dataset.run(ok=False)
+    words = ("extract-faces", "-d", "crowd", "--engine", "dlib")
+    assert "there is no image in 'images/*'" in dataset.dtst(*words, ok=False)
+    assert dataset.results() == before
 
 
 @pytest.mark.skipif(gpu.count() > 0, reason="there is a GPU")

@@ -92,14 +92,22 @@ def damaged_shards(bucket: str) -> list[str]:
     """The shards of which a sidecar was edited or deleted since."""
     state = state_of(bucket)
     tables = [*state.glob("detections/*.jsonl"), *state.glob("failed/*.jsonl")]
-    return sorted(
-        {
-            table.stem
-            for table in tables
+    return sorted({table.stem for table in tables if _is_damaged(table)})
+
+
+def _is_damaged(table: Path) -> bool:
+    """Whether a sidecar is not as a table has it, or a failure may have lost its cause.
+
+    A table that is not as we write it is damaged as well.
+    """
+    try:
+        return any(
+            row.get("cause", "") is None
+            or not unchanged(sidecar_stat(row["path"]), row["sidecar"])
             for row in read_table(table)
-            if not unchanged(sidecar_stat(row["path"]), row["sidecar"])
-        }
-    )
+        )
+    except (LookupError, TypeError, ValueError):
+        return True
 
 
 def clear_gone(rows: list[Row]) -> list[Any]:

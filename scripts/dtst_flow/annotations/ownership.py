@@ -4,6 +4,7 @@ A note of each image tells what we may have left in its sidecar. A class that ho
 else is the user's.
 """
 
+import errno
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from dtst_flow.annotations.notes import Notes
 from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
 from dtst_flow.utils.files import to_json
+
+REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+"""Errors by which a system says that a folder of photos is not to be written into."""
 
 
 class Note(TypedDict):
@@ -150,10 +154,28 @@ class Ownership:
             before, after = note["classes"], done["classes"]
             both = {name: before.get(name, []) + after.get(name, []) for name in names}
             self._notes.put(path, note | {"made": done["made"], "classes": both})
-            sidecars.write(path, content, remove_empty="sidecar" in done["made"])
+            _write(path, content, remove_empty="sidecar" in done["made"])
         if done != note:
             self._notes.put(path, done)
         return sorted(name for name in entries if name in users and name not in same)
+
+
+def _write(path: str, content: dict[str, Any], remove_empty: bool) -> None:
+    """Write a sidecar beside a photo, which may lie where only others may write.
+
+    Raises:
+        BrokenSidecar: It cannot be written there; the next run tries it again.
+    """
+    try:
+        sidecars.write(path, content, remove_empty)
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        name = sidecars.name_of(path)
+        raise sidecars.BrokenSidecar(
+            f"sidecar {name!r} cannot be written: {error.strerror}; detect keeps "
+            "boxes beside the photos, whose folder must be writable"
+        ) from error
 
 
 def _tell_apart(

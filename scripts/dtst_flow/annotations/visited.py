@@ -10,7 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.utils.files import digest, read_table, write_atomic, write_table
+from dtst_flow.utils.files import (
+    BrokenTable,
+    digest,
+    read_table,
+    write_atomic,
+    write_table,
+)
 
 
 class Visited:
@@ -37,8 +43,9 @@ class Visited:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield {path, digest}, perhaps with more, of each image; a path may come twice."""
         for table in (self._table, *self._since):
-            with suppress(FileNotFoundError):  # the first run, or just committed
-                yield from read_table(table)
+            # The first run, just committed, or damaged.
+            with suppress(FileNotFoundError, BrokenTable):
+                yield from filter(_is_row, read_table(table))
 
     def commit(self, images: Iterable[tuple[str, str]]) -> None:
         """Replace all that `rows` gives.
@@ -49,3 +56,7 @@ class Visited:
         write_table(self._table, ({"path": p, "digest": d} for p, d in images))
         for table in self._since:
             table.unlink(missing_ok=True)
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, dict) and row.keys() >= {"path", "digest"}

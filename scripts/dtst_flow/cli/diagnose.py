@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from dtst_flow.utils import folders
+
 LITTLE = 10_000_000
 """Bytes; where fewer are free, that is likely why a run failed."""
 
@@ -10,21 +12,12 @@ LITTLE = 10_000_000
 def why_not_writable(dataset: Path) -> str | None:
     """Why a run could not write into a dataset folder, None where it can."""
     for folder in (dataset, dataset / ".dtst", dataset / ".snakemake"):
-        if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        if folder.exists() and (why := folders.why_not_writable(folder)):
             return (
-                f"{folder} cannot be written to: {_why(folder)}; a run keeps its state "
-                "there and puts its results beside"
+                f"{folder} cannot be written to: {why}; a run keeps its state there and "
+                "puts its results beside"
             )
     return None
-
-
-def _why(folder: Path) -> str:
-    if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        return "its file system is read-only"
-    try:
-        return f"it belongs to {folder.owner()}"
-    except KeyError:  # a user of another machine
-        return f"it belongs to user {folder.stat().st_uid}"
 
 
 def diagnose(dataset: Path) -> str | None:

@@ -11,6 +11,7 @@ import click
 
 from dtst_flow import __version__
 from dtst_flow.cli import settings
+from dtst_flow.cli.check import check
 from dtst_flow.cli.console import Interrupted, Voice, tell
 from dtst_flow.cli.diff import diff
 from dtst_flow.cli.models import models
@@ -240,3 +241,4 @@ for _path in WHOLE:
 main.add_command(diff)
 main.add_command(report)
 main.add_command(models)
+main.add_command(check)

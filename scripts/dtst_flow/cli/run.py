@@ -1,5 +1,6 @@
 """One run: what is checked before, Snakemake's command line, and how it ends."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -15,13 +16,14 @@ from dtst_flow.cli.console import FAILED, INTERRUPTED
 from dtst_flow.cli.diagnose import diagnose, why_not_writable
 from dtst_flow.cli.preflight import announce, check, check_exists, refusing
 from dtst_flow.cli.request import Request, overrides
-from dtst_flow.cli.watch import Watched, watch
+from dtst_flow.cli.watch import Start, Watched, watch
 from dtst_flow.dataset.state import STATE, make_state
 from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import Plan
 from dtst_flow.report.summary import Outcome, outcome, sentences, written_at
 from dtst_flow.runtime import run_lock
 from dtst_flow.utils.files import write_atomic
+from dtst_flow.utils.folders import can_be_made, user_cache
 from dtst_flow.utils.quantities import duration
 from dtst_flow.utils.text import printable
 
@@ -34,6 +36,11 @@ def command(request: Request, config: Path) -> list[str]:
     words += ["--snakefile", str(home() / "Snakefile"), "--configfile", str(config)]
     # Snakemake would take one that lies where it runs, in the dataset's folder.
     words += ["--workflow-profile", str(home() / "profiles" / "default")]
+    if not can_be_made(
+        Path("~/.cache/dtst-flow").expanduser()
+    ):  # as the profile has it
+        for kind in ("conda", "apptainer"):
+            words += [f"--{kind}-prefix", str(STATE / "cache" / kind)]
     if request.cores:
         words += ["--cores", request.cores]
     if request.profile:
@@ -124,7 +131,24 @@ def _run(request: Request, plan: Plan) -> Watched:
         def begun(pid: int) -> None:
             run_lock.begin(request.dataset, "dtst", pid)
 
-        watched = watch(words, plan, voice, Path(folder), files, begun)
+        start = Start(words, plan.dataset, cache_variables(request), files, begun)
+        watched = watch(start, voice, Path(folder))
         if not run_lock.is_locked(request.dataset):  # else Snakemake was killed
             run_lock.end(request.dataset, watched.pid)
     return watched
+
+
+def cache_variables(request: Request) -> dict[str, str]:
+    """The variables by which a run keeps its caches in the dataset, if not in the home.
+
+    Snakemake does not start without a cache. Models still lie where they did.
+    """
+    cache = user_cache()
+    if all(can_be_made(path) for path in (cache, cache.with_name("snakemake"))):
+        return {}
+    request.voice.say(
+        f"{cache.parent} cannot be written to; caches are kept in the dataset"
+    )
+    folder = request.dataset.resolve() / STATE / "cache"
+    models = os.environ.get("DTST_MODELS") or str(cache.resolve() / "models")
+    return {"XDG_CACHE_HOME": str(folder), "DTST_MODELS": models}

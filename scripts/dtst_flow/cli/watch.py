@@ -17,7 +17,6 @@ from typing import Any
 from dtst_flow.cli.console import Voice
 from dtst_flow.cli.progress import Bars, Lines, Silence, read_progress
 from dtst_flow.dataset.state import PROGRESS
-from dtst_flow.planning.plan import Plan
 from dtst_flow.runtime import events
 from dtst_flow.runtime.events import Event
 
@@ -101,52 +100,61 @@ def _last_lines(text: str, count: int = TAIL) -> str:
     return "\n".join(dict.fromkeys(lines[-count:]))
 
 
-def watch(
-    words: list[str],
-    plan: Plan,
-    voice: Voice,
-    folder: Path,
-    files: tuple[int, ...],
-    begun: Callable[[int], None],
-) -> Watched:
+@dataclass(frozen=True)
+class Start:
+    """How Snakemake is started.
+
+    Attributes:
+        words: Its command line.
+        dataset: The folder that it works in.
+        variables: Of its environment, besides ours.
+        files: File descriptors to pass to it.
+        begun: Called with its process number.
+    """
+
+    words: list[str]
+    dataset: Path
+    variables: dict[str, str]
+    files: tuple[int, ...]
+    begun: Callable[[int], None]
+
+
+def watch(start: Start, voice: Voice, folder: Path) -> Watched:
     """Run Snakemake to its end.
 
     Args:
-        words: Its command line.
-        plan: What it is to do.
+        start: How to start it.
         voice: How much to say meanwhile.
         folder: For what it tells and prints.
-        files: File descriptors to pass to it.
-        begun: Called with its process number.
 
     Returns:
         What is known of the run.
     """
     told, output = folder / "events.jsonl", folder / "output.txt"
     # What is in the folder is data: Python would import modules from there.
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    environment = os.environ | {"PYTHONSAFEPATH": "1"} | start.variables
     streams: dict[str, Any] = {}
     if not voice.verbose:
         environment[events.VARIABLE] = str(told)
         file = output.open("wb")
         streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
     process = subprocess.Popen(
-        words,
-        cwd=plan.dataset,
+        start.words,
+        cwd=start.dataset,
         env=environment,
-        pass_fds=files,
+        pass_fds=start.files,
         process_group=0,  # Ctrl-C reaches only us, and it once
         **streams,
     )
     with suppress(OSError):  # a full disk; the note is but for the user to read
-        begun(process.pid)
+        start.begun(process.pid)
     watched = Watched(process.pid)
     reader = events.Reader(told)
     with _signals(process, watched, voice), _display(voice) as display:
         while process.poll() is None:
-            _look(plan, watched, reader, display)
+            _look(start.dataset, watched, reader, display)
             sleep(POLL)
-        _look(plan, watched, reader, display)
+        _look(start.dataset, watched, reader, display)
     watched.code = process.returncode
     if not voice.verbose:
         watched.printed = output.read_text("utf-8", "replace")
@@ -154,13 +162,13 @@ def watch(
 
 
 def _look(
-    plan: Plan, watched: Watched, reader: events.Reader, display: Bars | Lines
+    dataset: Path, watched: Watched, reader: events.Reader, display: Bars | Lines
 ) -> None:
     for event in reader.new():
         watched.take(event)
         display.take(event)
     if watched.began:  # what is there before is of the run before
-        watched.progress = read_progress(plan.dataset / PROGRESS)
+        watched.progress = read_progress(dataset / PROGRESS)
         display.show(watched.progress)
 
 

@@ -52,6 +52,25 @@ def check_no_escape(dataset: str | Path, name: str) -> None:
         )
 
 
+def check_is_folder(dataset: str | Path, name: str) -> None:
+    """Refuse a target where a file is in the way of its folder, or of one above.
+
+    Args:
+        dataset: The dataset folder.
+        name: The target's path in it.
+
+    Raises:
+        BadBucket: There is one.
+    """
+    for path in (name, *map(str, PurePosixPath(name).parents)):
+        there = Path(dataset, path)
+        if there.exists() and not there.is_dir():
+            raise BadBucket(
+                f"--to '{name}': {there} is a file, and results go into a folder; move "
+                "it away or choose another --to"
+            )
+
+
 def check_target(to: str) -> None:
     """Refuse a target that is no plain name of a folder.
 

@@ -11,13 +11,15 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
-from dtst_flow.utils.files import digest, digest_file, read_table, write_table
+from dtst_flow.utils.files import digest, digest_file, is_table, read_table, write_table
 
 DIGESTS = "digests.jsonl"
 """Name of the table in a bucket's state that holds the digests of its files."""
 
 UNREADABLE = "cannot be read"
 """Why a file is skipped that the next run may be able to read, though it did not change."""
+
+SKIPPED_COLUMNS = ("path", "reason")
 
 PIECE = 64
 """Files that a thread reads in a row. Handing over each file by itself takes longer than
@@ -51,14 +53,7 @@ def digests(
     Returns:
         The digest of each file that can be read, by its path.
     """
-    known: dict[str, str] = {}
-    cached = 0
-    if Path(cache).exists():
-        for row in read_table(cache):
-            cached += 1
-            if files.get(row["path"]) == (row["size"], row["mtime"]):
-                known[row["path"]] = row["digest"]
-
+    known, cached = _known_digests(files, cache)
     unknown = sorted(files.keys() - known.keys())
     if not unknown and cached == len(known):
         return known
@@ -81,6 +76,23 @@ def known(cache: str | Path) -> dict[str, tuple[int, int]]:
         return {row["path"]: (row["size"], row["mtime"]) for row in read_table(cache)}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return {}
+
+
+def _known_digests(
+    files: dict[str, tuple[int, int]], cache: str | Path
+) -> tuple[dict[str, str], int]:
+    """Read the digests of the files that did not change, and how many rows there are."""
+    known: dict[str, str] = {}
+    cached = 0
+    if Path(cache).exists():
+        try:
+            for row in read_table(cache):
+                cached += 1
+                if files.get(row["path"]) == (row["size"], row["mtime"]):
+                    known[row["path"]] = row["digest"]
+        except (ValueError, LookupError, TypeError):
+            return {}, -1  # damaged: all files are read again
+    return known, cached
 
 
 def _digests_of(dataset: str | Path, paths: list[str]) -> dict[str, str]:
@@ -185,9 +197,17 @@ def is_mended(folder: str | Path) -> bool:
         folder: The folder of the manifests.
     """
     skipped = Path(folder) / "skipped.table"
-    return skipped.exists() and any(
+    return is_table(skipped, *SKIPPED_COLUMNS) and any(
         row["reason"] == UNREADABLE and digest_of(row["path"])
         for row in read_table(skipped)
+    )
+
+
+def is_whole(folder: str | Path) -> bool:
+    """Tell whether what is in the folder of the manifests is as `write` left it."""
+    tables = (Path(folder) / f"{shard}.jsonl" for shard in shards(folder))
+    return is_table(Path(folder) / "skipped.table", *SKIPPED_COLUMNS) and all(
+        is_table(table, "path", "digest", "stem") for table in tables
     )
 
 

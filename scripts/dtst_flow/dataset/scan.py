@@ -1,7 +1,8 @@
 """Scan: which files are in the folders that bucket specs name.
 
 Specs name a bucket: a folder means the files in it, ``images/*`` the loose files in
-``images`` and the files of its subfolders, ``**`` folders of any depth.
+``images`` and the files of its subfolders, ``**`` folders of any depth; ``.`` means the
+loose files of the dataset folder itself.
 """
 
 import hashlib
@@ -15,7 +16,11 @@ from pathlib import Path, PurePosixPath
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.containment import BadBucket, check_target, is_relative
-from dtst_flow.imaging.decode import SUFFIXES
+from dtst_flow.dataset.image_names import is_image, suffix
+from dtst_flow.dataset.whereabouts import what_is_there
+
+HERE = "."
+"""The spec of the dataset folder's loose files."""
 
 
 @dataclass
@@ -34,18 +39,7 @@ class Listing:
     @property
     def images(self) -> list[str]:
         """The images' paths, sorted."""
-        return sorted(path for path in self.files if _is_image(path))
-
-
-def _is_image(path: str) -> bool:
-    return _suffix(path).lower() in SUFFIXES
-
-
-def _suffix(path: str) -> str:
-    """Give what pathlib does, which would take seconds for a million paths."""
-    name = path.rpartition("/")[2]
-    dot = name.rfind(".")
-    return name[dot:] if dot > 0 else ""
+        return sorted(path for path in self.files if is_image(path))
 
 
 def scan(
@@ -89,14 +83,14 @@ def scan(
                 if os.path.isfile(sidecar := sidecars.path_of(path)):
                     _take(dataset, sidecar, listing)
         if not matched:
-            raise BadBucket(f"nothing matches {spec!r}; {_what_is_there(dataset)}")
+            raise BadBucket(f"nothing matches {spec!r}; {what_is_there(dataset)}")
     _drop_large(listing, max_file_size)
     _drop_stray_json(listing)
     return listing
 
 
 def _check_inside(spec: str) -> None:
-    if not is_relative(spec):
+    if spec != HERE and not is_relative(spec):
         raise BadBucket(
             f"bucket {spec!r} lies outside the dataset folder; "
             "name it relative to that folder, or link it in there"
@@ -171,17 +165,17 @@ def _add(stat_file: Callable[[], os.stat_result], name: str, listing: Listing) -
         return
     if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
-    elif _is_image(name) or name.endswith(".json"):
+    elif is_image(name) or name.endswith(".json"):
         listing.files[name] = (status.st_size, status.st_mtime_ns)
     else:
-        listing.skipped[name] = f"not an image type ({_suffix(name) or 'no suffix'})"
+        listing.skipped[name] = f"not an image type ({suffix(name) or 'no suffix'})"
 
 
 def _drop_large(listing: Listing, max_file_size: float) -> None:
     large = [
         path
         for path, (size, _) in listing.files.items()
-        if size / 1e6 > max_file_size and _is_image(path)
+        if size / 1e6 > max_file_size and is_image(path)
     ]
     for path in large:
         size = listing.files.pop(path)[0] / 1e6
@@ -194,20 +188,9 @@ def _drop_stray_json(listing: Listing) -> None:
     """Drop the .json files that are no sidecars, as their image is not in the bucket."""
     for path in [p for p in listing.files if p.endswith(".json")]:
         image = path.removesuffix(".json")
-        if image not in listing.files or not _is_image(image):
+        if image not in listing.files or not is_image(image):
             del listing.files[path]
             listing.skipped[path] = "a .json file that belongs to no image here"
-
-
-def _what_is_there(dataset: Path) -> str:
-    if not dataset.is_dir():
-        return f"there is no dataset folder {dataset}"
-    folders = sorted(
-        e.name for e in os.scandir(dataset) if os.path.isdir(e) and e.name[0] != "."
-    )
-    if not folders:
-        return f"{dataset.resolve()} has no folders yet"
-    return f"folders in {dataset.resolve()}: {', '.join(folders)}"
 
 
 def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:
@@ -248,7 +231,8 @@ def check_apart(specs: Iterable[str], to: str) -> None:
     check_target(to)
     target = PurePosixPath(to)
     for spec in specs:
-        if _overlap(PurePosixPath(spec).parts, target.parts):
+        # Its own files only: no target, which is a folder below, is among them.
+        if spec != HERE and _overlap(PurePosixPath(spec).parts, target.parts):
             raise _overlap_of(spec, to)
 
 

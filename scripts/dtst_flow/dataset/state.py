@@ -21,16 +21,17 @@ def state_of(bucket: str) -> Path:
 
 
 class StateGone(Exception):
-    """STATE is a link to a place that does not exist; the message says what to do."""
+    """There can be no folder STATE; the message says why and what to do."""
 
 
 def check_state(dataset: Path) -> None:
-    """Refuse a link in place of STATE that leads to a folder which cannot be made.
+    """Refuse a file in place of STATE, and a link to a folder which cannot be made.
 
     Raises:
-        StateGone: The folder above is gone as well, for example as the storage is not
-            mounted.
+        StateGone: It is no folder, or the folder above is gone as well, for example as
+            the storage is not mounted.
     """
+    _check_folder(dataset)
     target = _gone(dataset)
     if target is not None and not target.parent.is_dir():
         raise _state_gone(dataset, target, "No such file or directory")
@@ -45,8 +46,9 @@ def make_state(dataset: Path) -> None:
         dataset: The dataset folder.
 
     Raises:
-        StateGone: It cannot be made.
+        StateGone: It cannot be made, or is no folder.
     """
+    _check_folder(dataset)
     target = _gone(dataset)
     if target is None:
         return
@@ -54,6 +56,15 @@ def make_state(dataset: Path) -> None:
         target.mkdir()
     except OSError as error:
         raise _state_gone(dataset, target, str(error.strerror)) from error
+
+
+def _check_folder(dataset: Path) -> None:
+    path = dataset / STATE
+    if path.exists() and not path.is_dir():
+        raise StateGone(
+            f"{path} is a file, and dtst keeps its state in a folder of that name; move "
+            "it away"
+        )
 
 
 def _gone(dataset: Path) -> Path | None:

@@ -11,6 +11,7 @@ from dtst_flow.cluster import constraints
 from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import (
     BadBucket,
+    check_is_folder,
     check_no_escape,
     check_target,
     is_relative,
@@ -187,6 +188,7 @@ def _check(plan: Plan) -> None:
             if STAGES[stage].makes_bucket:
                 check_target(bucket)
                 check_no_escape(plan.dataset, bucket)
+                check_is_folder(plan.dataset, bucket)
             # The state itself may be a link of the user's, to another disk.
             below = plan.state(stage).relative_to(STATE)
             check_no_escape(plan.dataset / STATE, str(below))

@@ -8,6 +8,7 @@ from dtst_flow.annotations import boxes
 from dtst_flow.annotations.crop_names import class_of
 from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import BadBucket
+from dtst_flow.dataset.whereabouts import explain_empty
 from dtst_flow.planning.plan import Plan, PlanError
 from dtst_flow.stages.contract import Settings, Stage
 from dtst_flow.utils.files import read_table
@@ -46,7 +47,7 @@ def preview(plan: Plan) -> Preview:
     """Look at what a run would start from, in the dataset's folder.
 
     Raises:
-        PlanError: The source does not exist.
+        PlanError: The source does not exist, or has no image.
     """
     stage = plan.stages[0]
     settings = plan.settings[stage.name]
@@ -60,6 +61,8 @@ def preview(plan: Plan) -> Preview:
     except BadBucket as error:
         raise PlanError(str(error)) from error
     images = listing.images
+    if not images:
+        raise PlanError(explain_empty(".", plan.specs(stage.name), listing.skipped))
     known = inventory.known(plan.state(stage.name) / inventory.DIGESTS)
     new = sum(known.get(path) != listing.files[path] for path in images)
     if not stage.makes_bucket:

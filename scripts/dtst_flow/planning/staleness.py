@@ -11,8 +11,14 @@ from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
+from dtst_flow.dataset.whereabouts import explain_empty
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
+from dtst_flow.planning.broken import (
+    broken_shards,
+    broken_vocabulary,
+    is_summed_up,
+)
 from dtst_flow.planning.plan import Plan, PlanError
 from dtst_flow.runtime import run_lock
 from dtst_flow.stages.contract import Stage
@@ -51,7 +57,8 @@ def source_fingerprint(plan: Plan, stage: str) -> str:
     What the stages before write there does not count: they tell of it themselves.
 
     Raises:
-        PlanError: There is no such source, or this is not the dataset folder.
+        PlanError: There is no such source, it has no image and no stage is to make them,
+            or this is not the dataset folder.
     """
     if not plan.dataset.is_dir():
         raise PlanError(f"there is no dataset folder {plan.dataset}")
@@ -66,6 +73,9 @@ def source_fingerprint(plan: Plan, stage: str) -> str:
         listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
     except BadBucket as error:
         raise PlanError(str(error)) from error
+    if not plan.before(stage) and not listing.images:
+        # Told before any job runs: results of photos that there were stay as they are.
+        raise PlanError(explain_empty(".", specs, listing.skipped))
     return scan.fingerprint(listing, _announced(plan, stage, listing))
 
 
@@ -113,7 +123,9 @@ def stale_files(plan: Plan) -> Stale:
     files: list[str] = []
     said: list[str] = []
     for stage in plan.stages:
-        shards = stage.damaged_shards(plan.bucket(stage.name))
+        broken = broken_shards(plan, stage)
+        damaged = stage.damaged_shards(plan.bucket(stage.name))
+        shards = sorted({*broken, *damaged})
         listed = _is_listed(plan, stage)
         if not shards and listed and _is_whole(plan, stage):
             continue
@@ -124,8 +136,13 @@ def stale_files(plan: Plan) -> Stale:
             plan.inventory(other.name)
             for other in (after if listed else (stage, *after))
         ]
-        said += _damage(stage, plan.bucket(stage.name), shards)
-    return Stale(_existing(files), said)
+        said += _damage(stage, plan.bucket(stage.name), damaged)
+        if broken:
+            state = plan.state(stage.name)
+            said.append(
+                f"{stage.command}: files in {state} are damaged; to be made again"
+            )
+    return Stale(_existing([*files, *broken_vocabulary(plan)]), said)
 
 
 def is_forgotten() -> bool:
@@ -171,7 +188,11 @@ def _known_no_more(plan: Plan) -> list[str]:
 def _is_listed(plan: Plan, stage: Stage) -> bool:
     """Whether a stage's inventory knows the images' contents, and no file of it is mended."""
     digests = plan.state(stage.name) / inventory.DIGESTS
-    return digests.exists() and not inventory.is_mended(plan.inventory(stage.name))
+    folder = plan.inventory(stage.name)
+    return digests.exists() and not (
+        os.path.isdir(folder)
+        and (not inventory.is_whole(folder) or inventory.is_mended(folder))
+    )
 
 
 def _is_whole(plan: Plan, stage: Stage) -> bool:
@@ -182,7 +203,7 @@ def _is_whole(plan: Plan, stage: Stage) -> bool:
     """
     folder = plan.inventory(stage.name)
     return (
-        os.path.exists(plan.summary(stage.name))
+        is_summed_up(plan, stage)
         and os.path.isdir(folder)
         and all(
             os.path.exists(plan.table(stage.name, shard))

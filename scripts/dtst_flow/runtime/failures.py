@@ -2,7 +2,8 @@
 
 A failure whose cause is not in any manifest is noted with the file that caused it and the
 state of that file: {path, reason, cause, found}. The file is one of the user's among the
-results, or None where the system could not read the image; nothing shows when it can.
+results, or None where the system could not read the image, or write its sidecar; nothing shows when
+it can.
 """
 
 import os
@@ -10,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dtst_flow.dataset.sidecars import BrokenSidecar
 from dtst_flow.dataset.state import state_of
 from dtst_flow.imaging.decode import UnreadableImage
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.files import BrokenTable, read_table
 
 
 def failure(path: str, error: Exception) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def cause_of(error: Exception) -> dict[str, Any]:
     if file is not None:
         return {"cause": str(file), "found": _stat(file)}
     system = getattr(error.__cause__, "errno", None) is not None
-    if isinstance(error, UnreadableImage) and system:
+    if isinstance(error, UnreadableImage | BrokenSidecar) and system:
         return {"cause": None, "found": None}
     return {}
 
@@ -74,11 +76,15 @@ def healed_parts(state: Path) -> list[str]:
         state: The folder with the tables of failures.
     """
     tables = [*state.glob("failed/*.jsonl"), *state.glob("failed.jsonl")]
-    return sorted(
-        table.stem
-        for table in tables
-        if any("cause" in row and _is_healed(row) for row in read_table(table))
-    )
+    return sorted(table.stem for table in tables if _has_healed(table))
+
+
+def _has_healed(table: Path) -> bool:
+    """Whether a table has such a failure; of one that cannot be read, nobody knows."""
+    try:
+        return any("cause" in row and _is_healed(row) for row in read_table(table))
+    except (BrokenTable, LookupError, TypeError):
+        return True
 
 
 def _is_healed(row: Mapping[str, Any]) -> bool:

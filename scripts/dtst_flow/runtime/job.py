@@ -1,5 +1,6 @@
 """What every job does around its work: log, and note what became of each image."""
 
+import errno
 import logging
 import os
 import shutil
@@ -17,7 +18,8 @@ from dtst_flow.runtime import verified_read, watchdog
 from dtst_flow.runtime.pool import Failed, Worker, each
 from dtst_flow.runtime.progress import Progress
 from dtst_flow.utils import gpu
-from dtst_flow.utils.files import DISK_ERRORS
+from dtst_flow.utils.files import DISK_ERRORS, BrokenTable
+from dtst_flow.utils.folders import why_not_writable
 from dtst_flow.utils.text import printable_lines
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ def logged(path: str | Path) -> Iterator[None]:
         watchdog.watch(JOBS)
         try:
             yield
-        except (ModelError, SystemExit) as error:
+        except (ModelError, BrokenTable, SystemExit) as error:
             raise SystemExit(printable_lines(error)) from None
         except OSError as error:
             if error.errno not in DISK_ERRORS:
@@ -65,13 +67,21 @@ def logged(path: str | Path) -> Iterator[None]:
 
 
 def _tell_of_disk(error: OSError, terminal: int) -> None:
-    free = shutil.disk_usage(".").free / 1e6
-    sentence = f"{error}; {free:.1f} MB are free in {os.getcwd()}"
+    sentence = _sentence_of(error)
     line = os.fsencode(f"{printable_lines(sentence)}\n")
     try:
         os.write(sys.stderr.fileno(), line)
     except OSError:
         os.write(terminal, line)  # as the log lies on the full disk
+
+
+def _sentence_of(error: OSError) -> str:
+    if error.filename and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        folder = Path(error.filename).parent  # temporary names in it say nothing
+        if folder.is_dir() and (why := why_not_writable(folder)):
+            return f"{folder.absolute()} cannot be written to: {why}"
+    free = shutil.disk_usage(".").free / 1e6
+    return f"{error}; {free:.1f} MB are free in {os.getcwd()}"
 
 
 class _Printable(logging.Formatter):

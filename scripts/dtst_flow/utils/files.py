@@ -20,6 +20,9 @@ DISK_ERRORS = frozenset(
 """Errors of the disk or of its permissions; a sentence about one says all, without a
 traceback."""
 
+LONGEST_ROW = 1 << 24
+"""Most bytes of a table's row."""
+
 PIECE = 1 << 18
 """Bytes of a table that are read at once, about."""
 
@@ -127,12 +130,43 @@ def write_table(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
     write_atomic(path, content, durable=True)
 
 
+class BrokenTable(ValueError):
+    """A table that is none, or was damaged; the message says so and what to do."""
+
+
 def read_table(path: str | Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows that `write_table` wrote."""
+    """Yield the rows that `write_table` wrote. Raises BrokenTable."""
     with open(path, "rb") as file:
         # Rows that are parsed together share their keys in memory.
         while lines := file.readlines(PIECE):
-            yield from json.loads(b"[" + b",".join(lines) + b"]")
+            try:
+                rows = json.loads(b"[" + b",".join(lines) + b"]")
+            except (ValueError, RecursionError) as error:
+                raise BrokenTable(
+                    f"{path} is not as dtst writes it; delete it and run the same again"
+                ) from error
+            yield from rows
+
+
+def is_table(path: str | Path, *columns: str) -> bool:
+    """Tell by its beginning and its end whether a file is a table.
+
+    Whoever makes such a file anew need not read all rows, of which there may be a million.
+
+    Args:
+        path: The file; one that is not there is no table.
+        columns: What its first row must have.
+    """
+    try:
+        with open(path, "rb") as file:
+            first = file.readline(LONGEST_ROW)
+            if not first:
+                return True
+            file.seek(-2, os.SEEK_END)
+            row, end = json.loads(first), file.read()
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and row.keys() >= set(columns) and end == b"}\n"
 
 
 def digest(content: bytes) -> str:

@@ -8,6 +8,7 @@ machines if the file system is mounted that way.
 import errno
 import fcntl
 import os
+import tempfile
 from pathlib import Path
 
 UNKNOWN = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
@@ -38,3 +39,19 @@ def take(path: str | Path, shared: bool = False) -> int | None:
             return None
         raise
     return file
+
+
+def are_known(folder: str | Path) -> bool:
+    """Tell whether the file system of a folder has such locks.
+
+    Raises:
+        OSError: The folder cannot be written to.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in UNKNOWN:
+                return False
+            raise
+    return True

@@ -1,5 +1,6 @@
 """Detection's entries in sidecars that are the user's."""
 
+import errno
 import json
 import os
 
@@ -11,6 +12,7 @@ from dtst_flow.annotations import ownership
 from dtst_flow.annotations.ownership import Ownership
 from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
+from dtst_flow.runtime.failures import cause_of
 
 RED = [{"score": 0.9, "box": [1.0, 2.0, 3.0, 4.0]}]
 BLUE = [{"score": 0.4, "box": [5.0, 6.0, 7.0, 8.0]}]
@@ -226,3 +228,16 @@ def test_a_sidecar_that_moved_along_with_its_photo_is_known(known):
         "classes": {"blue": [], "red": red},
     }
     assert after.clear("b.jpg", everything, "v1") == (["red"] if known else [])
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_folder_that_is_not_to_be_written_into_costs_its_photos(
+    ours, monkeypatch, number
+):
+    def write(*args):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(ownership.sidecars, "write", write)
+    with pytest.raises(sidecars.BrokenSidecar, match="must be writable") as caught:
+        ours.put("a.jpg", "v1", {"red": []})
+    assert cause_of(caught.value) == {"cause": None, "found": None}  # tried again

@@ -8,7 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from dtst_flow.cli import main as cli
-from dtst_flow.cli.run import Request, command, overrides
+from dtst_flow.cli.run import Request, cache_variables, command, overrides
 from helpers.dataset import ROOT
 
 
@@ -59,6 +59,22 @@ def test_shipped_profile_is_found_by_name(tmp_path):
         Request(tmp_path, "faces", {}, profile="slurm"), tmp_path / "x.yaml"
     )
     assert words[words.index("--profile") + 1] == str(ROOT / "profiles/slurm")
+
+
+def test_caches_go_into_the_dataset_where_the_home_is_closed(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    request = Request(tmp_path, "faces", {})
+    monkeypatch.delenv("DTST_MODELS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "free"))
+    assert cache_variables(request) == {}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert cache_variables(request) == {
+        "XDG_CACHE_HOME": str(tmp_path / ".dtst/cache"),
+        "DTST_MODELS": str(tmp_path / "file/dtst-flow/models"),
+    }
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    words = command(request, tmp_path / "x.yaml")
+    assert words[words.index("--conda-prefix") + 1] == ".dtst/cache/conda"
 
 
 def test_yaml_file_gives_settings_and_flags_win(requests, tmp_path):

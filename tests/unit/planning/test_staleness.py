@@ -131,6 +131,16 @@ def test_a_source_that_is_not_there_is_told(plan):
         source_fingerprint(plan, "extract_faces")
 
 
+def test_a_source_without_images_is_told_where_no_stage_is_to_make_them(plan):
+    for photo in Path("images").rglob("*.jpg"):
+        photo.rename(photo.name)
+    for crop_ in Path("faces").glob("*.jpg"):
+        crop_.unlink()
+    source_fingerprint(plan, "cluster")
+    with pytest.raises(PlanError, match=r"no image in 'images/\*'.*--from \."):
+        source_fingerprint(plan, "extract_faces")
+
+
 def test_a_source_is_read_in_the_dataset_folder_alone(plan, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PlanError, match="not in the dataset folder"):

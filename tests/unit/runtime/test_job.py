@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -146,3 +147,11 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path):
 def test_it_is_told_the_user_where_the_log_has_no_room_either():
     done = log_of(Path("/dev/full"), FULL)
     assert "No space left on device: 'faces/a.jpg'; " in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_into_is_named(tmp_path, monkeypatch):
+    error = PermissionError(errno.EACCES, "no", str(tmp_path / ".dtst-1.tmp"))
+    assert "are free" in job._sentence_of(error)  # as root may write anywhere
+    monkeypatch.setattr(job, "why_not_writable", lambda folder: "it belongs to ann")
+    said = job._sentence_of(error)
+    assert said == f"{tmp_path} cannot be written to: it belongs to ann"

@@ -92,9 +92,10 @@ def test_a_file_system_without_locks_leaves_it_to_the_user(
 def test_dry_runs_need_no_hold(snakemake, tmp_path, capfd):
     held = run_lock.acquire(tmp_path)
     (tmp_path / "faces").mkdir()
+    (tmp_path / "faces/a.jpg").write_bytes(b"")
     result = dtst(tmp_path, "--model", "dlib", "-n")
     assert result.exit_code == 0
-    assert result.output.startswith("cluster: 0 images, 0 to compute")
+    assert result.output.startswith("cluster: 1 images, 1 to compute")
     assert capfd.readouterr().out == ""
     os.close(held)
 

@@ -121,9 +121,13 @@ def test_no_image_processed_is_an_error_once_the_bucket_is_settled():
     assert len(list(read_table("failed.jsonl"))) == 1
 
 
-def test_no_shards_at_all():
-    with pytest.raises(SystemExit, match="0 images"):
+def test_a_source_without_images_removes_nothing():
+    extracted("s", {"a.jpg": ["a_00.jpg"]})
+    run("s")
+    with pytest.raises(SystemExit, match="no image any more"):
         run()
+    assert there() == {"a_00.jpg"}
+    assert list(Path("tables").iterdir()) != []
 
 
 def test_images_without_faces_are_no_error():
