@@ -69,6 +69,8 @@ onstart:
     if not workflow.touch:
         make_state(PLAN.dataset)
         run_lock.begin_plainly(PLAN.dataset)
+        if unused := devices.unused_gpu(PLAN, config["gpu"], DEPLOYED):
+            print(unused, file=sys.stderr)
         for path in staleness.forgotten_files(PLAN):
             remove(path)
         shutil.rmtree(PROGRESS, ignore_errors=True)
@@ -77,12 +79,12 @@ onstart:
 
 onsuccess:
     if not workflow.touch:
-        run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), True)
+        run = verdict.Run(PLAN, workflow.cores, GPU, process_seconds(), True)
         print(f"{summary(PLAN.buckets)}\n{verdict.record_run(run)}".rstrip())
 
 
 onerror:
     if not workflow.touch:
-        run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), False)
+        run = verdict.Run(PLAN, workflow.cores, GPU, process_seconds(), False)
         verdict.record_run(run)
         print(summary(PLAN.buckets, SUMMED_UP))

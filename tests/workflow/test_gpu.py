@@ -14,7 +14,7 @@ def told(monkeypatch):
     """The environment says that a GPU was asked for; there is none."""
     if gpu.count():
         pytest.skip("this machine has a GPU")
-    monkeypatch.setenv("DTST_GPU", "1")
+    monkeypatch.setenv("DTST_GPU", "embed")
 
 
 def test_a_node_takes_it_from_there(dataset, told):

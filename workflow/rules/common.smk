@@ -17,7 +17,7 @@ version = functools.cache(functools.partial(staleness.stage_version, PLAN))
 
 def environment(name):
     """The conda environment of a rule that may run on a GPU."""
-    return f"../../envs/{name}{'-cuda' if GPU else ''}.yaml"
+    return f"../../envs/{name}{'-cuda' if name in GPU else ''}.yaml"
 
 
 def param(function, *values, in_jobs=False):

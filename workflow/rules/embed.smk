@@ -20,7 +20,7 @@ rule embed:
         environment("embed")
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=int("embed" in GPU),
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:

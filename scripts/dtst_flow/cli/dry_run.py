@@ -10,11 +10,11 @@ from dtst_flow.cli.diagnose import why_not_writable
 from dtst_flow.cli.run import Request, check_exists, overrides
 from dtst_flow.forecast.predict import Setup, forecast
 from dtst_flow.models.errors import ModelError
+from dtst_flow.planning import devices
 from dtst_flow.planning.config import complete_config
 from dtst_flow.planning.plan import Plan, PlanError, make_plan
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.planning.staleness import source_fingerprint, stage_version
-from dtst_flow.utils import gpu
 from dtst_flow.utils.text import printable, printable_lines
 
 
@@ -33,8 +33,10 @@ def dry_run(request: Request) -> None:
         plan = make_plan(config)
         with chdir(plan.dataset):
             _check_sources(plan)
-            for sentence in forecast(plan, _setup(request, config)):
+            for sentence in forecast(plan, _setup(request, config, plan)):
                 click.echo(printable(sentence))
+        if unused := devices.unused_gpu(plan, config["gpu"]):
+            click.echo(unused, err=True)
     except (BadSettings, PlanError, ModelError) as error:
         raise click.ClickException(printable_lines(error)) from error
     except OSError as error:
@@ -51,10 +53,10 @@ def _check_sources(plan: Plan) -> None:
         stage_version(plan, stage.name)
 
 
-def _setup(request: Request, config: dict[str, Any]) -> Setup:
+def _setup(request: Request, config: dict[str, Any], plan: Plan) -> Setup:
     """Where and how the run would take place; of a profile nothing is known."""
     cores = None if request.profile else _cores(request.cores or "all")
-    on_gpu = gpu.count() > 0 if config["gpu"] is None else config["gpu"]
+    on_gpu = devices.rules_on_gpu(plan, config["gpu"])
     return Setup(cores, on_gpu, config["shard_size"])
 
 

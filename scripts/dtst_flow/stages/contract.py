@@ -101,7 +101,8 @@ class Stage:
         commit: The rows of each shard, those of the images that failed, and the bucket ->
             removes what is no longer wanted, and returns a JSON value that names all
             results. None as for `describe`.
-        uses_gpu: Whether its jobs run on a GPU where there is one.
+        runtimes: Settings -> its rules that may run on a GPU, each with the libraries that
+            `gpu.fault` knows and any of which does that.
         follows_sidecars: Whether a change of an image's sidecar counts.
     """
 
@@ -118,7 +119,7 @@ class Stage:
     damaged_shards: Callable[[str], list[str]]
     describe: Callable[[list[Row]], list[str]] | None = None
     commit: Callable[[dict[str, list[Row]], list[Row], str], Any] | None = None
-    uses_gpu: bool = False
+    runtimes: Callable[[Settings], dict[str, tuple[str, ...]]] = lambda settings: {}
     follows_sidecars: bool = True
 
     @property
