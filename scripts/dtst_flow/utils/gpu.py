@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,12 +51,18 @@ def _onnxruntime_fault() -> str:
         return "onnxruntime is not installed"
     import onnxruntime
 
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        return ""
-    return (
-        "the onnxruntime installed is built for CPUs "
-        "(pip install 'onnxruntime-gpu[cuda,cudnn]')"
-    )
+    remedy = "(pip install 'onnxruntime-gpu[cuda,cudnn]')"
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return f"the onnxruntime installed is built for CPUs {remedy}"
+    with redirect_stdout(None):  # it prints what it does not find
+        onnxruntime.preload_dlls()
+    major = onnxruntime.cuda_version.partition(".")[0]
+    for library in (f"libcublasLt.so.{major}", "libcudnn.so.9"):
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            return f"onnxruntime-gpu does not find {library} {remedy}"
+    return ""
 
 
 def _torch_fault() -> str:

@@ -100,9 +100,32 @@ def test_what_is_not_installed_uses_none(monkeypatch):
     assert gpu.fault("onnxruntime") == "onnxruntime is not installed"
 
 
-@pytest.mark.parametrize("able", [True, False])
-def test_onnx_runtime_is_asked_for_its_providers(monkeypatch, able):
-    providers = ["CUDAExecutionProvider"] * able + ["CPUExecutionProvider"]
+@pytest.fixture
+def for_cuda(monkeypatch):
+    """ONNX Runtime is one that was built for CUDA 13."""
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: providers)
-    assert (gpu.fault("onnxruntime") == "") is able
-    assert able or "onnxruntime-gpu[cuda,cudnn]" in gpu.fault("onnxruntime")
+    monkeypatch.setattr("onnxruntime.preload_dlls", lambda: print("noise"))
+    monkeypatch.setattr("onnxruntime.cuda_version", "13.0", raising=False)
+
+
+def test_onnx_runtime_is_asked_for_its_providers(monkeypatch):
+    providers = ["CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: providers)
+    assert gpu.fault("onnxruntime") == (
+        "the onnxruntime installed is built for CPUs "
+        "(pip install 'onnxruntime-gpu[cuda,cudnn]')"
+    )
+
+
+def test_onnx_runtime_for_cuda_uses_it(for_cuda, driver, capsys):
+    assert gpu.fault("onnxruntime") == ""
+    assert capsys.readouterr().out == ""
+
+
+def test_onnx_runtime_needs_the_libraries_of_cuda(for_cuda, monkeypatch):
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    assert "does not find libcublasLt.so.13 (pip" in gpu.fault("onnxruntime")
