@@ -6,11 +6,13 @@ INSTALL = $(PIP) install --constraint constraints.txt
 # The OpenCV builds that mediapipe, insightface and ultralytics ask for need a desktop's
 # libraries; the headless one must be the last to write the module they share.
 HEADLESS = $(INSTALL) --force-reinstall --no-deps opencv-python-headless
+# Likewise the ONNX Runtime for GPUs, which shares a module with the one for CPUs.
+ONNX_GPU = $(INSTALL) --force-reinstall --no-deps onnxruntime-gpu
 # Two processes more than processors: tests also wait, for Snakemake, locks and clusters.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 2)')
 PYTEST = $(VENV)/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal
 
-.PHONY: help demo lint types test test-most test-all test-torch test-long bench clean
+.PHONY: help demo gpu lint types test test-most test-all test-torch test-long bench clean
 
 help: ## list these
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "%-12s%s\n", $$1, $$2}'
@@ -41,6 +43,8 @@ test-torch: $(TORCH)/installed ## those, in an environment of their own (6 GB)
 test-long: $(VENV)/installed-test ## try for hours what edits, kills and broken files do
 	$(VENV)/bin/pytest --long tests/robustness
 
+gpu: $(VENV)/installed-gpu ## let models run on a GPU, by ONNX Runtime for CUDA and its libraries
+
 bench: $(VENV)/installed-test ## measure the clustering, and what surrounds the models
 	$(VENV)/bin/python tests/benchmarks/clustering.py --rows 2000 20000
 	$(VENV)/bin/python tests/benchmarks/wide.py --images 2000 --shard-size 100 scratch/wide
@@ -53,6 +57,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/installed-gpu: $(VENV)/installed
+	$(INSTALL) --editable '.[gpu]'
+	$(ONNX_GPU)
 	touch $@
 
 $(TORCH)/installed: pyproject.toml constraints.txt

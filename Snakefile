@@ -67,6 +67,13 @@ def tell(result, verdict=""):
         print(*sentences(result), *filter(None, [verdict]), sep="\n")
 
 
+def note(sentence):
+    """Say something while a run goes on."""
+    events.tell("noted", text=sentence)
+    if not events.are_wanted():
+        print(sentence, file=sys.stderr)
+
+
 onstart:
     # With a limit on the jobs started per second, Snakemake checks the waiting jobs as
     # many times a second as jobs have ended. Its default is dropped, a user's limit stays.
@@ -76,6 +83,8 @@ onstart:
     if not workflow.touch:
         make_state(PLAN.dataset)
         run_lock.begin_plainly(PLAN.dataset)
+        if unused := devices.unused_gpu(PLAN, config["gpu"], DEPLOYED):
+            note(unused)
         for path in staleness.forgotten_files(PLAN):
             remove(path)
         shutil.rmtree(PROGRESS, ignore_errors=True)
@@ -84,12 +93,12 @@ onstart:
 
 onsuccess:
     if not workflow.touch:
-        run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), True)
+        run = verdict.Run(PLAN, workflow.cores, GPU, process_seconds(), True)
         tell(outcome(PLAN.buckets), verdict.record_run(run))
 
 
 onerror:
     if not workflow.touch:
-        run = verdict.Run(PLAN, workflow.cores, bool(GPU), process_seconds(), False)
+        run = verdict.Run(PLAN, workflow.cores, GPU, process_seconds(), False)
         verdict.record_run(run)
         tell(outcome(PLAN.buckets, SUMMED_UP))

@@ -18,4 +18,11 @@ imaging      decode, encode, perceptual hash
 utils        files, locks, links, text, GPUs: know nothing of datasets
 """
 
+import os
+
+# Libraries that models run on report on their use unless told not to before they load.
+# Every process of ours imports this package first; what the user set stays.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # huggingface_hub, of open_clip
+
 __version__ = "0.1.0"

@@ -32,7 +32,7 @@ rule cluster:
         environment("cluster")
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=int("cluster" in GPU),
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 120 * attempt,
     params:

@@ -18,7 +18,7 @@ version = functools.cache(functools.partial(staleness.stage_version, PLAN))
 
 def environment(name):
     """The conda environment of a rule that may run on a GPU."""
-    return f"../../envs/{name}{'-cuda' if GPU else ''}.yaml"
+    return f"../../envs/{name}{'-cuda' if name in GPU else ''}.yaml"
 
 
 def param(function, *values, in_jobs=False):
@@ -57,7 +57,7 @@ def workers(stage, megabytes):
     """
 
     def shared_out(wildcards):
-        alone = STAGES[stage].uses_gpu and GPU or not workflow.is_main_process
+        alone = STAGES[stage].rule in GPU or not workflow.is_main_process
         if alone or not workflow.local_exec or is_drawn(stage):
             return 1
         shards = inventory.shards(listed(stage))

@@ -17,12 +17,12 @@ sys.path.insert(0, str(HOME / "scripts"))
 # Jobs run in the dataset's folder; what is there is data, no modules to import.
 os.environ.update(PYTHONSAFEPATH="1")
 
+from dtst_flow.planning import devices
 from dtst_flow.planning.config import settled
 from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.runtime import events
-from dtst_flow.utils import gpu
 
 if not home().samefile(HOME):
     raise WorkflowError(
@@ -54,15 +54,14 @@ except BadSettings as error:
 PLAN = planned(make_plan, config)
 config.update(PLAN.settings)
 
-# Only the process that starts the run may look for a GPU; on a node it is told by the
-# environment, as profiles are, which see no config.
-if config["gpu"] is not None:
-    GPU = int(config["gpu"])
-elif workflow.is_main_process:
-    GPU = int(gpu.count() > 0)
+# The rules whose jobs ask for a GPU. Only the process that starts the run may look for one;
+# on a node it is told by the environment, as profiles are, which see no config.
+DEPLOYED = bool(workflow.deployment_settings.deployment_method)
+if workflow.is_main_process or config["gpu"] is not None:
+    GPU = devices.rules_on_gpu(PLAN, config["gpu"], DEPLOYED)
 else:
-    GPU = int(os.environ.get("DTST_GPU", 0))
-os.environ.update(DTST_GPU=str(GPU))
+    GPU = frozenset(os.environ.get("DTST_GPU", "").split())
+os.environ.update(DTST_GPU=" ".join(sorted(GPU)))
 
 if config["container"] and "://" not in config["container"]:
     config["container"] = str(Path(config["container"]).resolve())

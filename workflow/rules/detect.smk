@@ -46,7 +46,7 @@ rule detect:
         environment("detect")
     threads: workers("detect", 3000)
     resources:
-        gpu=GPU,
+        gpu=int("detect" in GPU),
         mem_mb=lambda w, attempt, threads: 3000 * threads * attempt,
         runtime=lambda w, attempt: 60 * attempt,
     params:

@@ -20,7 +20,7 @@ rule embed:
         environment("embed")
     threads: workers("cluster", 4000)
     resources:
-        gpu=GPU,
+        gpu=int("embed" in GPU),
         mem_mb=lambda w, attempt, threads: 4000 * threads * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:

@@ -2,13 +2,12 @@
 
 import os
 from contextlib import chdir
-from typing import Any
 
 from dtst_flow.cli.diagnose import why_not_writable
-from dtst_flow.cli.preflight import check, check_exists, refusing
+from dtst_flow.cli.preflight import Checked, check, check_exists, refusing
 from dtst_flow.cli.request import Request
 from dtst_flow.forecast.predict import Setup, forecast
-from dtst_flow.utils import gpu
+from dtst_flow.planning import devices
 
 
 def dry_run(request: Request) -> None:
@@ -26,9 +25,11 @@ def dry_run(request: Request) -> None:
     with refusing(request.dataset):
         checked = check(request)
         with chdir(checked.plan.dataset):
-            for sentence in forecast(checked.plan, _setup(request, checked.config)):
+            for sentence in forecast(checked.plan, _setup(request, checked)):
                 told.append(sentence)
                 voice.result([sentence])
+    if unused := devices.unused_gpu(checked.plan, checked.config["gpu"]):
+        voice.say(unused)
     more = [checked.seen.removal("would"), why_not_writable(request.dataset)]
     voice.result(filter(None, more))
     voice.end(
@@ -40,11 +41,11 @@ def dry_run(request: Request) -> None:
     )
 
 
-def _setup(request: Request, config: dict[str, Any]) -> Setup:
+def _setup(request: Request, checked: Checked) -> Setup:
     """Where and how the run would take place; of a profile nothing is known."""
     cores = None if request.profile else _cores(request.cores or "all")
-    on_gpu = gpu.count() > 0 if config["gpu"] is None else config["gpu"]
-    return Setup(cores, on_gpu, config["shard_size"])
+    on_gpu = devices.rules_on_gpu(checked.plan, checked.config["gpu"])
+    return Setup(cores, on_gpu, checked.config["shard_size"])
 
 
 def _cores(wanted: str) -> int:

@@ -152,9 +152,9 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
     reader = events.Reader(told)
     with _signals(process, watched, voice), _display(voice) as display:
         while process.poll() is None:
-            _look(start.dataset, watched, reader, display)
             sleep(POLL)
-        _look(start.dataset, watched, reader, display)
+            _look(start.dataset, watched, reader, display, voice)
+        _look(start.dataset, watched, reader, display, voice)
     watched.code = process.returncode
     if not voice.verbose:
         watched.printed = output.read_text("utf-8", "replace")
@@ -162,9 +162,15 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
 
 
 def _look(
-    dataset: Path, watched: Watched, reader: events.Reader, display: Bars | Lines
+    dataset: Path,
+    watched: Watched,
+    reader: events.Reader,
+    display: Bars | Lines,
+    voice: Voice,
 ) -> None:
     for event in reader.new():
+        if event["kind"] == "noted":
+            voice.say(event["text"])
         watched.take(event)
         display.take(event)
     if watched.began:  # what is there before is of the run before

@@ -72,6 +72,19 @@ def registered(settings: Mapping[str, Any]) -> str:
     return MODELS[model].weights
 
 
+def runtimes(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the libraries any of which runs the model chosen on a GPU, by their modules.
+
+    Args:
+        settings: The config's section cluster.
+    """
+    if settings["model"] == "dlib":
+        return ()
+    if settings["model"] == "clip" and not str(settings["weights"]).endswith(".onnx"):
+        return "open_clip", "onnxruntime"
+    return ("onnxruntime",)
+
+
 def module_of(name: str) -> ModuleType:
     """Import the module of a model; this loads no library that runs models.
 

@@ -189,6 +189,7 @@ class _Model:
     """A TFLite model of one image, run by MediaPipe's ImageEmbedder, which returns raw outputs."""
 
     def __init__(self, content: bytes, side: int):
+        _keep_from_reporting()
         from mediapipe import Image, ImageFormat
         from mediapipe.tasks.python import BaseOptions
         from mediapipe.tasks.python.vision import ImageEmbedder, ImageEmbedderOptions
@@ -244,6 +245,17 @@ def _view(image: Pixels, square: Positions, side: int) -> Pixels:
         return pixels
     enlarged = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR)
     return cast(Pixels, enlarged)
+
+
+def _keep_from_reporting() -> None:
+    """Keep MediaPipe from telling Google of its use, which no setting of its turns off.
+
+    Its C++ code posts by libcurl, which asks the environment for a proxy: one of a scheme
+    that libcurl does not know ends the post before a name is looked up.
+    """
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ.pop(name, None)
+    os.environ["https_proxy"] = "off://off"
 
 
 @contextmanager

@@ -47,12 +47,12 @@ class Setup:
 
     Attributes:
         cores: Those that it may use; None on machines of which nothing is known.
-        gpu: Whether its jobs ask for a GPU.
+        gpu: The rules whose jobs ask for a GPU.
         shard_size: Images that a job works on, at most.
     """
 
     cores: int | None
-    gpu: bool
+    gpu: frozenset[str]
     shard_size: int
 
 
@@ -128,12 +128,13 @@ def _look_up(
     stage, settings = work.stage, work.settings
     tables = state_of(settings.get("to", "")) / stage.table
     crops = CropStats.of_tables(tables.glob("*.jsonl") if stage.makes_crops else ())
-    cost = costs.read().get(costs.key_of(stage, stage.rule, settings, setup.gpu))
+    on_gpu = stage.rule in setup.gpu
+    cost = costs.read().get(costs.key_of(stage, stage.rule, settings, on_gpu))
     if cost:
         return cost, crops
     images = work.todo if len(work.todo) >= TRIAL_IMAGES else work.images
     by_size = sorted(images, key=work.files.__getitem__)
-    trial = try_stage(stage, settings, by_size, setup.gpu, folder)
+    trial = try_stage(stage, settings, by_size, on_gpu, folder)
     if not trial:
         return None if stage.models(settings) else CUTTING, crops
     return trial[0], crops if crops.crops else replace(trial[1], crops={})
@@ -142,7 +143,7 @@ def _look_up(
 def _estimate(work: StageWork, cost: Cost, crops: CropStats, setup: Setup) -> Estimate:
     """Return what a stage that has something to do will take."""
     cores = setup.cores or 1
-    on_gpu = setup.gpu and work.stage.uses_gpu
+    on_gpu = work.stage.rule in setup.gpu
     todo, images = len(work.todo), len(work.images)
     halvings = math.ceil(math.log2(max(1, images / setup.shard_size)))
     shards = min(todo, 2**halvings)
@@ -158,7 +159,7 @@ def _estimate(work: StageWork, cost: Cost, crops: CropStats, setup: Setup) -> Es
     disk, notes = _disk(work, crops), (cost.note,)
     estimate = Estimate(seconds, disk, memory, jobs * workers, notes)
     for rule in work.stage.cost_keys.keys() - {work.stage.rule}:
-        key = costs.key_of(work.stage, rule, work.settings, setup.gpu)
+        key = costs.key_of(work.stage, rule, work.settings, rule in setup.gpu)
         estimate += _clustering(costs.read().get(key, CLUSTERING), images)
     return estimate
 

@@ -23,22 +23,22 @@ class Run:
     Attributes:
         plan: What it was to do.
         cores: Those it could use.
-        gpu: Whether its jobs asked for a GPU.
+        gpu: The rules whose jobs asked for a GPU.
         seconds: How long it took.
         finished: Whether it came to a good end.
     """
 
     plan: Plan
     cores: int
-    gpu: bool
+    gpu: frozenset[str]
     seconds: float
     finished: bool
 
 
-def name_of(plan: Plan, cores: int, gpu: bool, images: int) -> str:
+def name_of(plan: Plan, cores: int, gpu: frozenset[str], images: int) -> str:
     """Name a run by all that its forecast depends on, and what its first stage computes."""
     settings = {stage.name: plan.settings[stage.name] for stage in plan.stages}
-    return files.digest_value([plan.path, settings, cores, gpu, images])
+    return files.digest_value([plan.path, settings, cores, sorted(gpu), images])
 
 
 def forecast_file() -> Path:
@@ -79,10 +79,10 @@ def _costs(run: Run, notes: dict[str, list[Note]]) -> Iterator[Cost]:
         stages, most = stages + bool(ran), max(most, images * bool(ran))
         for rule in ran:
             jobs = notes[rule]
-            shared = 1 if run.gpu else max(1, run.cores // len(jobs))
+            shared = 1 if rule in run.gpu else max(1, run.cores // len(jobs))
             workers = min(run.cores, settings.get("workers") or shared)
             around -= max(n["ended"] for n in jobs) - min(n["began"] for n in jobs)
-            key = costs.key_of(stage, rule, settings, run.gpu)
+            key = costs.key_of(stage, rule, settings, rule in run.gpu)
             if cost := costs.of_jobs(key, images, jobs, workers):
                 yield cost
     hosts = {note["host"] for jobs in notes.values() for note in jobs}

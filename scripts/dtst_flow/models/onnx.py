@@ -34,6 +34,8 @@ def open_session(model: Path | bytes) -> InferenceSession:
     # Published models declare a batch of one and warn at every larger one.
     options.log_severity_level = 3
     available = onnxruntime.get_available_providers()
+    if CUDA in available:
+        onnxruntime.preload_dlls()  # Nvidia's libraries may be packages, too
     providers = [(name, PROVIDERS[name]) for name in PROVIDERS if name in available]
     source = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(source, options, providers=providers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from dtst_flow.models import forms
 from dtst_flow.models.errors import ModelError, ModelMissing, WrongContent
 from dtst_flow.models.registry import MODELS, Model
 from dtst_flow.utils.folders import user_cache
@@ -43,6 +44,7 @@ def resolve(name: str, weights: str | Path | None = None) -> Weights:
     Raises:
         ModelMissing: The file is in none of the places.
         WrongContent: A file there has other content than the registered one.
+        BadModel: The chosen file is not what such a model's weights are.
         ModelError: The name is not registered, or the file cannot be read.
     """
     model = find(name)
@@ -135,6 +137,7 @@ def _chosen(model: Model, path: Path) -> Weights:
         raise ModelMissing(
             f"The weights chosen for {model.name} are not a file: {path}"
         )
+    forms.check(model.name, path)
     return Weights(path, sha256(path))
 
 

@@ -16,11 +16,11 @@ VARIABLE = "DTST_EVENTS"
 Event = dict[str, Any]
 """`kind`, and what belongs to it:
 
-listed   stage, images: a source was listed; so many images are in it
 began    job, rule: a job was started
 ended    job: it came to its end
 failed   rule, logs: a job failed; its logs, relative to the dataset
 error    text: the run cannot go on
+noted    text: to be shown at once
 said     text: to be shown at the end
 """
 

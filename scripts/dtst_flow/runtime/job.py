@@ -33,8 +33,7 @@ def running(snakemake: Any) -> Iterator[None]:
         snakemake: The object that Snakemake gives the script.
     """
     with logged(snakemake.log[0]):
-        if "gpu" in snakemake.resources.keys():  # noqa: SIM118, a Namedlist has no such `in`
-            gpu.hold(snakemake.resources.gpu)
+        gpu.hold(snakemake.resources.get("gpu", 0))
         yield
 
 

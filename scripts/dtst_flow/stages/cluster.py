@@ -219,6 +219,11 @@ def _members(rows: list[Row], which: NDArray[np.intp]) -> Members:
     return {rows[i]["path"]: rows[i]["digest"] for i in sorted(which)}
 
 
+def runtimes(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The rules that may run on a GPU, with what does that."""
+    return {"embed": embedders.runtimes(settings), "cluster": ("torch",)}
+
+
 STAGE = Stage(
     name="cluster",
     rule="embed",
@@ -231,5 +236,5 @@ STAGE = Stage(
     run=embed.run,
     pending=embed.pending,
     damaged_shards=crops.damaged_shards,
-    uses_gpu=True,
+    runtimes=runtimes,
 )

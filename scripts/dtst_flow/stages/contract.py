@@ -115,7 +115,8 @@ class Stage:
             removes what is no longer wanted. None as for `describe`.
         missing: The rows of its tables -> why they are not to be summed up, as what was
             asked for is in none; nothing is removed then.
-        uses_gpu: Whether its jobs run on a GPU where there is one.
+        runtimes: Settings -> its rules that may run on a GPU, each with the libraries that
+            `gpu.fault` knows and any of which does that.
         follows_sidecars: Whether a change of an image's sidecar counts.
     """
 
@@ -133,7 +134,7 @@ class Stage:
     describe: Callable[[list[Row]], list[str]] | None = None
     commit: Callable[[dict[str, list[Row]], list[Row], str], Committed] | None = None
     missing: Callable[[list[Row]], str] | None = None
-    uses_gpu: bool = False
+    runtimes: Callable[[Settings], dict[str, tuple[str, ...]]] = lambda settings: {}
     follows_sidecars: bool = True
 
     @property

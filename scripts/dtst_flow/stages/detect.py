@@ -204,6 +204,14 @@ def describe(rows: list[Row]) -> list[str]:
     return said
 
 
+def runtimes(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The rule that may run on a GPU, with what does that."""
+    if settings["clear"]:
+        return {}
+    is_onnx = str(settings["weights"]).endswith(".onnx")
+    return {"detect": ("onnxruntime",) if is_onnx else ("torch",)}
+
+
 STAGE = Stage(
     name="detect",
     rule="detect",
@@ -218,6 +226,6 @@ STAGE = Stage(
     damaged_shards=damaged_shards,
     describe=describe,
     commit=commit,
-    uses_gpu=True,
+    runtimes=runtimes,
     follows_sidecars=False,
 )

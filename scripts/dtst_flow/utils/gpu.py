@@ -1,7 +1,11 @@
-"""GPUs: how many there are, and that a job uses only what it was given."""
+"""GPUs: how many there are, what can use them, and that a job uses only what it was given."""
 
 import ctypes
 import os
+import re
+from contextlib import redirect_stdout
+from importlib.util import find_spec
+from pathlib import Path
 
 
 def count() -> int:
@@ -20,6 +24,56 @@ def count() -> int:
     if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(devices)):
         return 0
     return devices.value
+
+
+def fault(runtime: str) -> str:
+    """Say why a library that runs models cannot use a GPU, and what would help.
+
+    Asked is the library, not the driver. PyTorch, which takes seconds to import, tells it
+    in a file.
+
+    Args:
+        runtime: "onnxruntime", "torch", or "open_clip", which runs on PyTorch.
+
+    Returns:
+        A sentence; empty where it can.
+    """
+    if runtime == "onnxruntime":
+        return _onnxruntime_fault()
+    if find_spec(runtime) is None:
+        package = {"open_clip": "open_clip_torch"}.get(runtime, runtime)
+        return f"{package} is not installed (pip install {package})"
+    return _torch_fault()
+
+
+def _onnxruntime_fault() -> str:
+    if find_spec("onnxruntime") is None:
+        return "onnxruntime is not installed"
+    import onnxruntime
+
+    remedy = "(pip install 'onnxruntime-gpu[cuda,cudnn]')"
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return f"the onnxruntime installed is built for CPUs {remedy}"
+    with redirect_stdout(None):  # it prints what it does not find
+        onnxruntime.preload_dlls()
+    major = onnxruntime.cuda_version.partition(".")[0]
+    for library in (f"libcublasLt.so.{major}", "libcudnn.so.9"):
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            return f"onnxruntime-gpu does not find {library} {remedy}"
+    return ""
+
+
+def _torch_fault() -> str:
+    spec = find_spec("torch")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        version = Path(folder, "version.py")
+        if version.is_file() and re.search(
+            r"(?m)^cuda\b.*=\s*['\"]", version.read_text()
+        ):
+            return ""
+    return "the PyTorch installed is built for CPUs (pytorch.org has one for CUDA)"
 
 
 def hold(given: int) -> None:

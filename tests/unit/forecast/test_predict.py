@@ -34,7 +34,7 @@ CLUSTER = {
     "weights": None,
     "link": "copy",
 }
-SETUP = Setup(cores=2, gpu=False, shard_size=1000)
+SETUP = Setup(cores=2, gpu=frozenset(), shard_size=1000)
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +162,7 @@ class TestTime:
 
     def test_jobs_share_the_gpu(self):
         files = {f"faces/{n}.jpg": 8000.0 for n in range(100)}
-        setup = replace(SETUP, gpu=True, shard_size=50)
+        setup = replace(SETUP, gpu=frozenset({"embed"}), shard_size=50)
         key = costs.key_of(STAGES["cluster"], "embed", CLUSTER, True)
         costs.keep([replace(cost("run"), key=key)])
         _, told = forecast("cluster", crops(files, 100), setup=setup)
@@ -288,7 +288,7 @@ class TestStagesToCome:
         lines = forecast("faces", *stages)
         assert lines[2] == "cluster: crops; about 100 new or changed"
         assert lines[4].startswith("together about ")
-        name = name_of(plan("faces", *stages), 2, False, 50)
+        name = name_of(plan("faces", *stages), 2, frozenset(), 50)
         assert read_json(forecast_file())[0] == name
 
     def test_those_of_a_changed_photo_come_instead_of_those_there(self):

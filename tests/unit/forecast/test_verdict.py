@@ -41,7 +41,7 @@ def plan(path: str = "faces") -> Plan:
     return Plan(Path("/crowd"), path, SETTINGS, False)
 
 
-NAME = name_of(plan(), 4, False, 20)
+NAME = name_of(plan(), 4, frozenset(), 20)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def job(name: str, began: float, ended: float, failed: int = 0, **values) -> Non
 
 
 def record(finished: bool = True) -> str:
-    return record_run(Run(plan(), 4, False, 100.0, finished))
+    return record_run(Run(plan(), 4, frozenset(), 100.0, finished))
 
 
 def kept() -> dict[str, costs.Cost]:
@@ -90,10 +90,10 @@ def test_a_forecast_is_held_against_the_run():
 @pytest.mark.parametrize(
     "name",
     [
-        name_of(plan(), 4, False, 21),
-        name_of(plan(), 2, False, 20),
-        name_of(plan(), 4, True, 20),
-        name_of(plan("cluster"), 4, False, 20),
+        name_of(plan(), 4, frozenset(), 21),
+        name_of(plan(), 2, frozenset(), 20),
+        name_of(plan(), 4, frozenset({"embed"}), 20),
+        name_of(plan("cluster"), 4, frozenset(), 20),
     ],
 )
 def test_one_of_another_command_or_other_images_goes_unsaid(name):

@@ -13,8 +13,12 @@ def test_every_rule_that_may_ask_for_a_gpu_goes_where_one_is():
     asking = [
         block.split(":", 1)[0]
         for block in re.split(r"(?m)^rule ", rules)
-        if "gpu=GPU" in block
+        if "gpu=int(" in block
     ]
     sent = profile["set-resources"]
     assert sorted(sent) == sorted(asking) != []
-    assert {str(resources) for resources in sent.values()} == {str(sent["detect"])}
+    for rule, resources in sent.items():
+        where = f"'gpu' if '{rule}' in '$DTST_GPU' else ''"
+        assert resources == {"slurm_partition": where}
+        for asking_rules, partition in ((f"a {rule}", "gpu"), ("", ""), ("a b", "")):
+            assert eval(where.replace("$DTST_GPU", asking_rules)) == partition
