@@ -27,7 +27,7 @@ class Request:
 
     dataset    the dataset folder
     path       what to run, as the config's `path`
-    settings   section -> settings given by the user, and only those
+    settings   what the user set, and only that: section -> settings, or one value
     unlock     first remove a lock that another run left
     force      rules to run whatever Snakemake thinks
     passed_on  words for Snakemake itself
@@ -35,7 +35,7 @@ class Request:
 
     dataset: Path
     path: str
-    settings: dict[str, dict[str, Any]]
+    settings: dict[str, Any]
     strict: bool | None = None
     gpu: bool | None = None
     dry_run: bool = False
