@@ -12,7 +12,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dtst_flow.cli.settings import read_yaml, schema
+from dtst_flow.cli.settings import schema
+from dtst_flow.cli.workflows import names, read_steps
+from dtst_flow.cli.yaml_config import read_config
 from dtst_flow.dataset.containment import BadBucket, check_target
 from dtst_flow.dataset.scan import parse_specs, scan
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
@@ -78,10 +80,22 @@ def section(name: str) -> st.SearchStrategy:
     return st.fixed_dictionaries({}, optional=each | {"odd": plain}) | anything
 
 
+commands = st.sampled_from([*SECTIONS, "extract-faces", "select", "exec", "odd"])
+steps = st.dictionaries(
+    commands,
+    st.none() | st.fixed_dictionaries({}, optional={"inherit": plain, "to": words}),
+    max_size=2,
+)
+workflows = st.dictionaries(
+    st.sampled_from(["a", "faces", "\x1b[2J", 7]),
+    st.lists(commands | steps | anything, max_size=3),
+    max_size=2,
+)
 contents = st.fixed_dictionaries(
     {},
     optional={name: section(name) for name in SECTIONS}
-    | {"working_dir": anything, "x": plain},
+    | {"working_dir": anything, "x-y": plain, "x": plain, "strict": plain}
+    | {"workflows": workflows | anything},
 )
 files = (
     contents.map(lambda content: yaml.safe_dump(content).encode())
@@ -103,13 +117,17 @@ def try_one(path: Path, content: bytes) -> None:
     """Read a file as `dtst` does, and use what is in it as the workflow does."""
     path.write_bytes(content)
     try:
-        working_dir, blocks = read_yaml(path, list(SECTIONS))
+        config = read_config(path)
+        blocks = config.blocks(tuple(SECTIONS))
+        steps = [step for name in names(config) for step in read_steps(config, name)]
     except click.UsageError as error:
         told = error.message
         assert told.startswith(f"config file {path}: ")
         assert told.isprintable() and len(told) < 2500
         return
-    assert working_dir is None or isinstance(working_dir, str)
+    assert config.working_dir is None or isinstance(config.working_dir, Path)
+    for step in steps:
+        check({step.section: step.settings}, SCHEMA)
     every = {
         name: {
             key: prop["default"] for key, prop in schema()[name]["properties"].items()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dtst_flow import __version__
+from dtst_flow.cli.help import EXAMPLES, Command
 from dtst_flow.cli.settings import DATASET_HELP
 from dtst_flow.utils.files import to_json
 from dtst_flow.utils.text import printable
@@ -24,7 +25,7 @@ INDENT = 20
 """Columns before what was found: its state and its topic."""
 
 
-@click.command()
+@click.command(cls=Command, examples=EXAMPLES["check"])
 @click.option(
     "-d",
     "--working-dir",

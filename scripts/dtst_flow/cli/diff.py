@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dtst_flow.cli.settings import in_dataset
+from dtst_flow.cli.help import EXAMPLES, Command
+from dtst_flow.cli.settings import buckets, in_dataset
 from dtst_flow.dataset.state import state_of
 from dtst_flow.utils.files import read_json, to_json
 from dtst_flow.utils.text import printable
@@ -18,9 +19,14 @@ MAX_SHOWN = 10
 """Images of each kind named; --json names them all."""
 
 
-@click.command()
+@click.command(cls=Command, examples=EXAMPLES["diff"])
 @in_dataset
-@click.option("--to", default="cluster", help="Bucket of clusters.  [default: cluster]")
+@click.option(
+    "--to",
+    default="cluster",
+    shell_complete=buckets,
+    help="Bucket of clusters.  [default: cluster]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all as JSON.")
 def diff(working_dir: str, to: str, as_json: bool) -> None:
     """Tell what became of the clusters since the run before.

@@ -159,23 +159,12 @@ def graphics() -> Finding:
     count = gpu.count()
     if not count:
         return Finding("GPU", OK, "none that the CUDA driver shows; CPUs do all work")
-    usable = []
-    with suppress(ImportError):
-        import onnxruntime
-
-        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            usable.append("onnxruntime")
-    with suppress(ImportError):
-        import torch
-
-        if torch.cuda.is_available():
-            usable.append("PyTorch")
+    faults = {runtime: gpu.fault(runtime) for runtime in ("onnxruntime", "torch")}
+    usable = [runtime for runtime, fault in faults.items() if not fault]
     if usable:
         return Finding("GPU", OK, f"{count}, used by {' and '.join(usable)}")
-    why = (
-        "the driver shows {}, but neither onnxruntime nor PyTorch here is built for it"
-    )
-    return Finding("GPU", NOTE, why.format(count), "pip install onnxruntime-gpu")
+    why = "; ".join(faults.values())
+    return Finding("GPU", NOTE, f"{count}, not used: {why}")
 
 
 def _weights() -> Iterator[Finding]:

@@ -1,6 +1,5 @@
 """The commands of ``dtst``."""
 
-import functools
 import os
 import sys
 from collections.abc import Callable
@@ -10,46 +9,32 @@ from typing import Any
 import click
 
 from dtst_flow import __version__
-from dtst_flow.cli import settings
+from dtst_flow.cli import settings, workflows
 from dtst_flow.cli.check import check
-from dtst_flow.cli.console import Interrupted, Voice, tell
+from dtst_flow.cli.console import Voice
 from dtst_flow.cli.diff import diff
+from dtst_flow.cli.environment import read_environment
+from dtst_flow.cli.foreign import check_foreign
+from dtst_flow.cli.help import (
+    EXAMPLES,
+    PASSED_ON,
+    PathsAndWorkflows,
+    Program,
+    RunCommand,
+    help_command,
+)
 from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.request import Request
+from dtst_flow.cli.yaml_config import ConfigFile, read_config
 from dtst_flow.planning.pipelines import PIPELINES
+from dtst_flow.planning.schema import near
 
 WHOLE = ("faces", "images", "classes")
 """The paths of ``dtst run``."""
 
-ASKED = ("from", "classes")
-"""Settings of its first stage that a path of several has flags for."""
 
-
-class Commands(click.Group):
-    """Lists commands in the order of use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order in which the commands were added."""
-        return list(self.commands)
-
-    def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
-        """Run a command; an error is one message, last on screen."""
-        call: Callable[[], Any] = functools.partial(
-            super().main, *args, standalone_mode=False, **more
-        )
-        if not standalone_mode:
-            return call()
-        try:
-            code: Any = call()
-        except click.ClickException as error:
-            code = tell(error)
-        except click.Abort:
-            code = tell(Interrupted("interrupted; nothing was begun"))
-        sys.exit(code if isinstance(code, int) else 0)
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """Turn folders of photos into structured image datasets.
@@ -57,27 +42,15 @@ def main() -> None:
     Everything of a dataset lies in its folder, such as scratch/crowd; photos go into
     folders in it, called buckets. A rerun does work only for images that changed.
     """
+    read_environment()
 
 
-class Cores(click.ParamType[str]):
-    """A number of cores from 1 on, or ``all``."""
-
-    name = "integer|all"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the word that Snakemake takes."""
-        word = str(value).lower()
-        if word != "all" and not (word.isascii() and word.isdecimal() and int(word)):
-            self.fail(f"{value!r} is neither a number from 1 on nor 'all'", param, ctx)
-        return word
-
+DATASET = settings.Option(
+    ["-d", "--working-dir"], type=settings.Folder(), help=settings.DATASET_HELP
+)
 
 COMMON = [
-    click.Argument(["config_file"], required=False, metavar="[CONFIG.yaml]"),
-    click.Argument(["passed_on"], nargs=-1, metavar="[-- SNAKEMAKE OPTIONS]"),
-    click.Option(["-d", "--working-dir"], help=settings.DATASET_HELP),
+    click.Argument(["words"], nargs=-1, metavar="[CONFIG.yaml]", type=click.Path()),
     click.Option(
         ["-n", "--dry-run"],
         is_flag=True,
@@ -96,7 +69,7 @@ COMMON = [
     ),
     click.Option(
         ["--cores"],
-        type=Cores(),
+        type=settings.Cores(),
         help="Processor cores to use, or all.  [default: all]",
     ),
     click.Option(
@@ -126,119 +99,191 @@ COMMON = [
 
 def stage_command(section: str) -> click.Command:
     """The command that runs one stage alone."""
+    name = section.replace("_", "-")
+    flags = settings.flags((section,))
 
-    def call(**values: object) -> None:
-        request = _request(section.replace("_", "-"), (section,), values)
-        _run(request)
+    def call(**values: Any) -> None:
+        config = _config(values)
+        blocks = _merged(config, (section,), settings.given(flags, values))
+        _run(config, _request(name, values, config, blocks))
 
-    return _command(
-        section.replace("_", "-"),
-        call,
-        [*COMMON, *settings.options(section)],
-        settings.schema()[section]["description"],
-    )
+    text = settings.schema()[section]["description"]
+    return _command(name, call, [flag.option for flag in flags], text)
 
 
 def path_command(path: str) -> click.Command:
-    """The command that runs all stages of a path.
-
-    It has flags for all settings of a single stage; of several stages for what is asked
-    of the first, as more would be ambiguous.
-    """
+    """The command that runs all stages of a path; a workflow of the same name wins."""
     stages = PIPELINES[path]
+    flags = settings.flags(stages)
 
-    def call(**values: object) -> None:
-        _run(_request(path, stages, values))
+    def call(**values: Any) -> None:
+        config = _config(values)
+        blocks = settings.given(flags, values)
+        if config and path in workflows.names(config):
+            if any(blocks.values()):
+                config.refuse(
+                    f"it has a workflow '{path}', which takes all settings from the "
+                    f"file; leave the flags out, or rename it to run dtst's own {path}"
+                )
+            _run_workflow(path, config, values)
+        else:
+            blocks = _merged(config, stages, blocks)
+            _run(config, _request(path, values, config, blocks))
 
     steps = ", then ".join(stage.replace("_", "-") for stage in stages)
-    text = f"Run {steps}. Settings come from CONFIG.yaml, one block per command."
-    flags = settings.options(stages[0])
-    if len(stages) > 1:
-        flags = [flag for flag in flags if flag.name in ASKED]
-    return _command(path, call, [*COMMON, *flags], text)
+    text = f"Run {steps}. CONFIG.yaml has one block per command."
+    return _command(f"run {path}", call, [flag.option for flag in flags], text)
+
+
+def workflow_command(name: str) -> click.Command:
+    """The command that runs a workflow of a config file."""
+
+    def call(**values: Any) -> None:
+        config = _config(values)
+        if not config:
+            raise click.UsageError(
+                f"a workflow is run with the file that has it, dtst run {name} "
+                f"CONFIG.yaml; dtst itself has no path '{name}'{near(name, WHOLE)}"
+            )
+        _run_workflow(name, config, values)
+
+    text = f"Run the workflow '{name}' of CONFIG.yaml, step by step."
+    return _command(f"run {name}", call, [], text)
 
 
 def _command(
-    name: str, call: Callable[..., None], params: list[click.Parameter], text: str
+    name: str, call: Callable[..., None], params: list[click.Option], text: str
 ) -> click.Command:
-    return click.Command(name, callback=call, params=params, help=text)
+    return RunCommand(
+        name.rpartition(" ")[2],
+        callback=call,
+        params=[DATASET, *params, *COMMON],
+        help=text,
+        examples=EXAMPLES.get(name, ()),
+    )
 
 
-def _request(path: str, stages: tuple[str, ...], values: dict[str, Any]) -> Request:
-    """Settings of the config file, overridden by those of the command line."""
-    working_dir: str | None = None
-    blocks: settings.Blocks = {stage: {} for stage in stages}
-    config_file, passed_on = _positional(values)
-    if config_file:
-        working_dir, blocks = settings.read_yaml(config_file, list(stages))
-    blocks[stages[0]] |= {
-        name: values[name]
-        for name in settings.schema()[stages[0]]["properties"]
-        if values.get(name) is not None
-    }
+def _config(values: dict[str, Any]) -> ConfigFile | None:
+    """The config file that is named, if one is. Raises click.UsageError."""
+    words = values["words"]
+    if not words:
+        return None
+    number = next(filter(str.isdecimal, words), None)
+    if values["dry_run"] and number:
+        raise click.UsageError(
+            f"-n means --dry-run and takes no number; as in --top {number}, --top is the "
+            "most clusters to lay out"
+        )
+    hint = "sources are given with --from, quoted: --from 'images/*'"
+    path = Path(words[0])
+    if not path.is_file():
+        raise click.UsageError(f"there is no config file '{path}' ({hint})")
+    if len(words) > 1:
+        raise click.UsageError(
+            f"'{words[1]}' is one word too many after the config file; {hint}, and words "
+            "for Snakemake after --"
+        )
+    return read_config(path)
+
+
+def _request(
+    path: str,
+    values: dict[str, Any],
+    config: ConfigFile | None,
+    blocks: settings.Blocks,
+) -> Request:
+    """What is asked for: the settings of a path's stages, and all else."""
     for block in blocks.values():
         if block.get("weights") is not None:
             block["weights"] = os.path.realpath(os.path.expanduser(block["weights"]))
     cluster = blocks.get("cluster", {})
-    force = []
-    if cluster.get("cache") is False:
-        force.append("embed")
-    if cluster.get("clean"):
-        force.append("cluster")
+    force = ["embed"] if cluster.get("cache") is False else []
+    force += ["cluster"] if cluster.get("clean") else []
+    top = dict(config.top) if config else {}
+    strict, gpu = top.pop("strict", None), top.pop("gpu", None)
+    in_file = (config and config.working_dir) or "."
     return Request(
-        dataset=Path(values["working_dir"] or working_dir or "."),
+        dataset=Path(values["working_dir"] or in_file),
         path=path,
-        settings=blocks,
-        strict=values["strict"],
-        gpu=values["gpu"],
+        settings=top | blocks,
+        strict=strict if values["strict"] is None else values["strict"],
+        gpu=gpu if values["gpu"] is None else values["gpu"],
         dry_run=values["dry_run"],
         unlock=values["unlock"],
         cores=values["cores"],
         profile=values["profile"],
         force=tuple(force),
-        passed_on=passed_on,
+        passed_on=click.get_current_context().meta.get(PASSED_ON, ()),
         voice=Voice(values["verbose"], values["quiet"], values["as_json"]),
         yes=values["yes"],
     )
 
 
-def _positional(values: dict[str, Any]) -> tuple[Path | None, tuple[str, ...]]:
-    """Tell a config file from words for Snakemake, which stand after ``--``."""
-    words = [w for w in (values["config_file"], *values["passed_on"]) if w is not None]
-    if words and not words[0].startswith("-"):
-        path = Path(words[0])
-        if not path.is_file():
-            raise click.UsageError(
-                f"there is no config file '{words[0]}' (sources are given with --from, "
-                "quoted: --from 'images/*'; -n means --dry-run)"
-            )
-        return path, tuple(words[1:])
-    return None, tuple(words)
+def _merged(
+    config: ConfigFile | None, stages: tuple[str, ...], given: settings.Blocks
+) -> settings.Blocks:
+    """The settings of a config file, overridden by those given."""
+    known = config.blocks(stages) if config else {}
+    return {stage: known.get(stage, {}) | given.get(stage, {}) for stage in stages}
 
 
-def _run(request: Request) -> None:
+def _run_workflow(name: str, config: ConfigFile, values: dict[str, Any]) -> None:
+    """Run the steps of a workflow, as long as they succeed."""
+    steps = workflows.read_steps(config, name)
+    requests = [
+        _request(step.command, values, config, {step.section: step.settings})
+        for step in steps
+    ]
+    _tell_notes(config)
+    made: list[str] = []
+    for number, (step, request) in enumerate(zip(steps, requests, strict=True), 1):
+        request.voice.say(f"step {number} of {len(steps)}: {step.command}")
+        waits_for = [b for b in made if not (request.dataset / b).is_dir()]
+        if request.dry_run and (missing := list(filter(step.reads, waits_for))):
+            told = f"  reads {missing[0]}, which a step before it has yet to make"
+            request.voice.result([told])
+        elif code := _carry_out(request):
+            sys.exit(code)
+        if step.target:
+            made.append(step.target)
+
+
+def _run(config: ConfigFile | None, request: Request) -> None:
+    if config:
+        _tell_notes(config)
+    sys.exit(_carry_out(request))
+
+
+def _tell_notes(config: ConfigFile) -> None:
+    for note in dict.fromkeys(config.notes):
+        click.echo(f"note: {note}", err=True)
+
+
+def _carry_out(request: Request) -> int:
+    """Run what is asked for, or say what that would do; returns the exit code."""
+    check_foreign(request)
     # Not before: they load what takes a moment, such as NumPy.
     if request.dry_run:
         from dtst_flow.cli.dry_run import dry_run as call
     else:
         from dtst_flow.cli.run import run as call
-    call(request)
+    try:
+        call(request)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
-main.add_command(stage_command("extract_faces"))
-main.add_command(stage_command("detect"))
-main.add_command(stage_command("extract_classes"))
-main.add_command(stage_command("cluster"))
+for _section in ("extract_faces", "detect", "extract_classes", "cluster"):
+    main.add_command(stage_command(_section))
 
 
-@main.group("run", cls=Commands)
-def run_group() -> None:
-    """Run a whole path: every stage it takes, in order."""
-
-
+run_group = PathsAndWorkflows(
+    "run",
+    workflow=workflow_command,
+    help="Run a whole path, or a workflow of a config file: every stage, in order.",
+)
 for _path in WHOLE:
     run_group.add_command(path_command(_path))
-main.add_command(diff)
-main.add_command(report)
-main.add_command(models)
-main.add_command(check)
+for _other in (run_group, diff, report, models, check, help_command):
+    main.add_command(_other)

@@ -3,22 +3,57 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
+from dtst_flow.cli.help import EXAMPLES, Command, Group
 from dtst_flow.models.errors import ModelError, ModelMissing
 from dtst_flow.models.registry import MODELS, Model
 from dtst_flow.models.store import resolve
+from dtst_flow.planning.schema import near
+from dtst_flow.utils.text import printable
 
-_NAME = click.Choice(list(MODELS))
+
+class Name(click.Choice[str]):
+    """A model's name in the registry; others are refused with the near one."""
+
+    name = "model"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the name as it is registered."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(
+                f"the registry has no model '{printable(value)}'{_hint(value)}",
+                param,
+                ctx,
+            )
 
 
-@click.group()
+def _hint(word: str) -> str:
+    """What a word may mean: an engine's or a kind's weights, or a name that is near."""
+    from dtst_flow.embed import embedders
+    from dtst_flow.faces import engines
+
+    weights = dict(engines.MODELS)
+    weights |= {name: kind.weights for name, kind in embedders.MODELS.items()}
+    meant = weights.get(word.lower())
+    return f"; did you mean '{meant}'?" if meant else near(word, MODELS)
+
+
+_NAME = Name(list(MODELS), case_sensitive=False)
+
+
+@click.group(cls=Group)
 def models() -> None:
     """Show and prepare the model weights."""
 
 
-@models.command("list")
+@models.command("list", cls=Command, examples=EXAMPLES["models list"])
 def list_models() -> None:
     """List every model: size, licence, what it does, where it lies."""
     for model in MODELS.values():
@@ -27,7 +62,7 @@ def list_models() -> None:
         click.echo(f"  {_where(model)}")
 
 
-@models.command()
+@models.command(cls=Command, examples=EXAMPLES["models fetch"])
 @click.argument("names", metavar="[NAME]...", nargs=-1, type=_NAME)
 @click.option("--all", "every", is_flag=True, help="All that have a download.")
 def fetch(names: tuple[str, ...], every: bool) -> None:
@@ -44,7 +79,7 @@ def fetch(names: tuple[str, ...], every: bool) -> None:
     sys.exit(0 if all(outcomes) else 1)
 
 
-@models.command()
+@models.command(cls=Command, examples=EXAMPLES["models path"])
 @click.argument("name", metavar="NAME", type=_NAME)
 def path(name: str) -> None:
     """Print where a model's weights lie; fail if they are not here."""

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
-from dtst_flow.cli.settings import in_dataset
+from dtst_flow.cli.help import EXAMPLES, Command
+from dtst_flow.cli.settings import buckets, in_dataset
 from dtst_flow.report import place
 
 
-@click.command()
+@click.command(cls=Command, examples=EXAMPLES["report"])
 @in_dataset
 @click.option(
     "--to",
     "bucket",
     default="cluster",
+    shell_complete=buckets,
     help="Folder in it that holds the clusters.  [default: cluster]",
 )
 @click.option(

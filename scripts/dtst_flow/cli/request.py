@@ -14,7 +14,7 @@ class Request:
     Attributes:
         dataset: The dataset folder.
         path: What to run, as the config's `path`.
-        settings: Section -> settings given by the user, and only those.
+        settings: What the user set, and only that: section -> settings, or one value.
         strict: Whether one failed image fails the run, None for the default.
         gpu: Whether to ask for a GPU, None for the default.
         dry_run: Only say what would be done.
@@ -29,7 +29,7 @@ class Request:
 
     dataset: Path
     path: str
-    settings: dict[str, dict[str, Any]]
+    settings: dict[str, Any]
     strict: bool | None = None
     gpu: bool | None = None
     dry_run: bool = False

@@ -1,14 +1,14 @@
-"""Settings as the command line has them: options made from the schema, YAML files."""
+"""Settings as flags of the command line, made from the schema."""
 
+import functools
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from dtst_flow.planning.config import read_schema
-from dtst_flow.planning.schema import BadSettings, check
-from dtst_flow.utils.text import printable
 
 SHORT = {
     "extract_faces": {
@@ -23,18 +23,63 @@ SHORT = {
 }
 """Short names of options, those of dtst."""
 
+
+class Cores(click.ParamType[str]):
+    """A number of cores from 1 on, or ``all``."""
+
+    name = "integer|all"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the word that Snakemake takes."""
+        word = str(value).lower()
+        if word != "all" and not (word.isascii() and word.isdecimal() and int(word)):
+            self.fail(f"{value!r} is neither a number from 1 on nor 'all'", param, ctx)
+        return word
+
+
+class Folder(click.Path):
+    """A folder; an empty word is refused, as it is mostly a variable that is not set."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Return the folder as it was given."""
+        if value == "":
+            self.fail("is empty; is a variable in it not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 DATASET_HELP = "Dataset folder, such as scratch/crowd.  [default: the current folder]"
 
-in_dataset = click.option("-d", "--working-dir", default=".", help=DATASET_HELP)
+in_dataset = click.option(
+    "-d", "--working-dir", default=".", type=Folder(), help=DATASET_HELP
+)
 """The option that says which dataset a command of its own is about."""
+
+TAKEN_OVER = ("from", "classes")
+"""Settings that a stage takes over from the one before, so that a path asks for once."""
+
+SHARED = ("background", "max_pixels", "max_file_size", "workers")
+"""Settings that mean the same in every stage, so that a path has one flag for all."""
 
 TYPES = {"integer": int, "string": str, "array": str, "number": float}
 
 
+@functools.cache
 def schema() -> dict[str, Any]:
     """The properties of the config schema."""
     properties: dict[str, Any] = read_schema()["properties"]
     return properties
+
+
+def sections() -> list[str]:
+    """The names of the sections of the config, each the settings of a stage."""
+    return [name for name, prop in schema().items() if "properties" in prop]
 
 
 Prop = dict[str, Any]
@@ -44,25 +89,103 @@ Blocks = dict[str, dict[str, Any]]
 """Section -> settings."""
 
 
-def options(section: str) -> list[click.Option]:
-    """One option for every setting of a section of the config."""
-    properties = schema()[section]["properties"]
-    return [_option(section, name, prop) for name, prop in properties.items()]
+class Option(click.Option):
+    """An option that help lists under a heading of its own."""
+
+    heading = "Options"
 
 
-def _option(section: str, name: str, prop: Prop) -> click.Option:
-    flag = "--" + name.replace("_", "-")
-    short = [SHORT[section][name]] if name in SHORT[section] else []
+@dataclass(frozen=True)
+class Flag:
+    """An option that stands for a setting.
+
+    Attributes:
+        option: The option.
+        setting: The name of the setting.
+        stages: Those that it is for.
+    """
+
+    option: click.Option
+    setting: str
+    stages: tuple[str, ...]
+
+
+def flags(stages: tuple[str, ...]) -> list[Flag]:
+    """Make the flags for all settings of a command.
+
+    A setting bears its own name; where several stages have one of that name, that of the
+    stage in front (--faces-to, --cluster-to). Of what a stage takes over from the one
+    before there is only the flag of the first.
+    """
+    made = []
+    for stage in stages:
+        for name, prop in schema()[stage]["properties"].items():
+            having = tuple(s for s in stages if name in schema()[s]["properties"])
+            once = name in TAKEN_OVER + SHARED
+            if once and stage != having[0]:
+                continue
+            prefix = "" if once or len(having) == 1 else prefix_of(stage)
+            option = _option(stage, name, prop, prefix)
+            if len(stages) > 1 and name not in TAKEN_OVER:
+                option.heading = (
+                    "Options of all stages"
+                    if name in SHARED
+                    else f"Options of {stage.replace('_', '-')}"
+                )
+            made.append(Flag(option, name, having if name in SHARED else (stage,)))
+    _drop_equal_short_names([flag.option for flag in made])
+    if len(stages) > 1:
+        made.sort(key=lambda flag: flag.setting in SHARED)
+    return made
+
+
+def prefix_of(stage: str) -> str:
+    """What stands in front of a stage's flags where others have them: ``faces-``."""
+    return stage.removeprefix("extract_").replace("_", "-") + "-"
+
+
+def _drop_equal_short_names(options: list[click.Option]) -> None:
+    """Leave no short name to options of which several have it."""
+    names = [name for option in options for name in option.opts]
+    for option in options:
+        option.opts = [
+            name
+            for name in option.opts
+            if name.startswith("--") or names.count(name) == 1
+        ]
+
+
+def given(flags: list[Flag], values: dict[str, Any]) -> Blocks:
+    """Return the settings that the command line gives, and only those.
+
+    Args:
+        flags: The flags of the command.
+        values: The value of each parameter, None where it is not given.
+    """
+    blocks: Blocks = {stage: {} for flag in flags for stage in flag.stages}
+    for flag in flags:
+        value = values[str(flag.option.name)]
+        for stage in flag.stages if value is not None else ():
+            blocks[stage][flag.setting] = value
+    return blocks
+
+
+def _option(stage: str, name: str, prop: Prop, prefix: str) -> Option:
+    word = prefix + name.replace("_", "-")
+    flag, no, variable = f"--{word}", f"--no-{word}", word.replace("-", "_")
     help_text = prop["description"]
     default = prop["default"]
     if default is not None and not isinstance(default, bool):
         help_text += f"  [default: {default}]"
     if prop.get("type") == "boolean":
-        no = "--no-" + name.replace("_", "-")
         help_text += f"  [default: {flag if default else no}]"
-        return click.Option([f"{flag}/{no}", name], default=None, help=help_text)
-    kind = click.Choice(choices(prop)) if "enum" in prop else _type(prop)
-    return click.Option([*short, flag, name], type=kind, help=help_text)
+        return Option([f"{flag}/{no}", variable], default=None, help=help_text)
+    short = SHORT.get(stage, {}).get(name)
+    names = [*([short] if short and not prefix else []), flag, variable]
+    complete = buckets if name in ("from", "to") else None
+    return Option(
+        names, type=_type(name, prop), help=help_text, shell_complete=complete
+    )
 
 
 def choices(prop: Prop) -> list[str]:
@@ -70,84 +193,28 @@ def choices(prop: Prop) -> list[str]:
     return [value for value in prop["enum"] if value is not None]
 
 
-def _type(prop: Prop) -> type:
+def _type(name: str, prop: Prop) -> Any:
+    if "enum" in prop:
+        return click.Choice(choices(prop), case_sensitive=False)
+    if name == "weights":
+        return click.Path(dir_okay=False)
     types = prop["type"] if isinstance(prop["type"], list) else [prop["type"]]
     return next(TYPES[t] for t in types if t != "null")
 
 
-def read_yaml(path: Path, sections: list[str]) -> tuple[str | None, Blocks]:
-    """Read a config file in dtst's layout: ``working_dir``, one block per command.
-
-    Where text is wanted, what YAML takes for something else (on, 007, 2024-05-01) is the
-    text that stands there.
-
-    Args:
-        path: The file.
-        sections: The blocks to take; others are for other commands and skipped.
-
-    Returns:
-        The working_dir, if given, and section -> settings.
-
-    Raises:
-        click.UsageError: The file cannot be used.
-    """
+def buckets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """List the folders of the dataset that begin as the last name of a comma list."""
+    before, comma, last = incomplete.rpartition(",")
+    parent, slash, start = last.rpartition("/")
+    dataset = Path(ctx.params.get("working_dir") or ".")
     try:
-        text = path.read_text("utf-8-sig")
-        content, spelled = (
-            yaml.load(text, loader) or {}
-            for loader in (yaml.SafeLoader, yaml.BaseLoader)
+        entries = sorted(
+            entry.name for entry in os.scandir(dataset / parent) if entry.is_dir()
         )
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _unusable(path, f"cannot be read: {_fault(error)}") from error
-    if not isinstance(content, dict):
-        raise _unusable(path, "holds no mapping of settings")
-    taken: dict[str, Any] = {
-        name: content[name] or {} for name in sections if name in content
-    }
-    for section, block in taken.items():
-        if not isinstance(block, dict):
-            raise _unusable(path, f"'{section}' holds no mapping of settings")
-        for name in block.keys() & schema()[section]["properties"].keys():
-            if _is_text(schema()[section]["properties"][name]):
-                word = _inside(_inside(spelled, section), name)
-                block[name] = _as_spelled(block[name], word)
-    folder = content.get("working_dir")
-    if folder is not None:
-        taken["working_dir"] = _as_spelled(folder, _inside(spelled, "working_dir"))
-    properties = schema() | {"working_dir": {"type": "string"}}
-    try:
-        check(taken, {"properties": properties})
-    except BadSettings as error:
-        raise _unusable(path, str(error)) from error
-    return taken.get("working_dir"), {s: taken.get(s, {}) for s in sections}
-
-
-def _unusable(path: Path, fault: str) -> click.UsageError:
-    return click.UsageError(f"config file {printable(path)}: {fault}")
-
-
-def _fault(error: Exception) -> str:
-    """What is wrong with a file, in one line."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"line {error.problem_mark.line + 1}: {printable(error.problem)}"
-    return printable(str(error).partition("\n")[0])
-
-
-def _is_text(prop: Prop) -> bool:
-    return "string" in prop.get("type", ())
-
-
-def _inside(spelled: Any, name: str) -> Any:
-    """What stands under a name; None where a merge (<<) brings it from elsewhere."""
-    return spelled.get(name) if isinstance(spelled, dict) else None
-
-
-def _as_spelled(value: Any, spelled: Any) -> Any:
-    """A value, or the items of a list, as the text that YAML made it from."""
-    if isinstance(value, list) and isinstance(spelled, list):
-        return [_word(*pair) for pair in zip(value, spelled, strict=False)]
-    return _word(value, spelled)
-
-
-def _word(value: Any, spelled: Any) -> Any:
-    return spelled if isinstance(spelled, str) and value is not None else value
+    except OSError:
+        return []
+    return [
+        f"{before}{comma}{parent}{slash}{name}"
+        for name in entries
+        if name.startswith(start) and not name.startswith(".")
+    ]

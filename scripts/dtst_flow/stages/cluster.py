@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dtst_flow.cluster import constraints
+from dtst_flow.dataset.foreign import foreign_clusters
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
@@ -77,9 +78,12 @@ PLAINLY = Handling()
 
 
 def run(job: ClusterJob, settings: Settings, strict: bool) -> None:
-    """Cluster a bucket, as the settings say."""
+    """Cluster a bucket, as the settings say. Raises SystemExit, as `cluster` does."""
+    bucket = settings["to"]
+    if why := foreign_clusters(Path(bucket), state_of(bucket)):
+        raise SystemExit(why)
     handling = Handling(settings["link"], settings["clean"], strict)
-    cluster(job, settings["to"], options_of(Options, settings), handling)
+    cluster(job, bucket, options_of(Options, settings), handling)
 
 
 def cluster(

@@ -54,6 +54,73 @@ def test_words_after_dashes_reach_snakemake(requests, tmp_path):
     assert words[words.index("--cores") + 1] == "3"
 
 
+def test_only_words_after_dashes_reach_snakemake(requests, tmp_path):
+    (tmp_path / "c.yaml").write_text("cluster: {from: faces}")
+    for words in (("again",), ("again", "--", "x"), ("--forceall",)):
+        assert call("cluster", "c.yaml", *words).exit_code == 2
+    call("cluster", "c.yaml", "--", "c.yaml")
+    assert [request.passed_on for request in requests] == [("c.yaml",)]
+
+
+def test_a_path_has_the_flags_of_its_stages(requests, tmp_path):
+    words = "--from images --max-faces 1 -e SCRFD --faces-to f --faces-weights f.onnx"
+    words += " --model ArcFace --cluster-to c --cluster-weights c.onnx -w 2"
+    call("run", "faces", *words.split())
+    (request,) = requests
+    assert request.settings["extract_faces"] == {
+        "from": "images",
+        "max_faces": 1,
+        "engine": "scrfd",
+        "to": "f",
+        "weights": str(tmp_path / "f.onnx"),
+        "workers": 2,
+    }
+    assert (
+        request.settings["cluster"].items()
+        >= {
+            "model": "arcface",
+            "to": "c",
+            "weights": str(tmp_path / "c.onnx"),
+        }.items()
+    )
+
+
+def test_a_flag_that_several_stages_share_is_for_all(requests):
+    call("run", "classes", "--classes", "flower", "--background", "#000000")
+    (request,) = requests
+    assert request.settings == {
+        "detect": {"classes": "flower", "background": "#000000"},
+        "extract_classes": {"background": "#000000"},
+        "cluster": {"background": "#000000"},
+    }
+
+
+@pytest.mark.parametrize("word", ["search", "extract-frames", "review"])
+def test_commands_of_the_other_dtst_are_named(word):
+    for words in ((word, "x.yaml", "--top", "3"), ("help", word)):
+        result = call(*words)
+        assert result.exit_code == 2
+        assert f"'{word}' is a command of github.com/ucodia/dtst" in result.output
+        assert "dtst-flow" in result.output
+
+
+def test_clusters_of_another_program_stop_a_run(requests, tmp_path):
+    (tmp_path / "cluster").mkdir()
+    (tmp_path / "cluster/clusters.json").write_text('{"num_clusters": 3}')
+    for words in ((), ("-n",)):
+        result = call("cluster", "--from", "faces", *words)
+        assert result.exit_code == 1 and "choose another --to" in result.output
+    assert requests == []
+
+
+def test_crops_of_another_program_are_told_before_a_run(requests, tmp_path):
+    for path in ("images/a/photo.jpg", "faces/photo.jpg"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    printed = call("run", "faces").stderr
+    assert "1 crops of these photos" in printed and len(requests) == 1
+
+
 def test_shipped_profile_is_found_by_name(tmp_path):
     words = command(
         Request(tmp_path, "faces", {}, profile="slurm"), tmp_path / "x.yaml"
@@ -117,7 +184,13 @@ def test_weights_are_named_from_where_the_user_stands(requests, tmp_path):
         (("extract-faces", "--engine", "dlb"), "'dlib'"),
         (("cluster", "images/a", "images/b"), "quoted"),
         (("cluster", "-n", "5"), "-n means --dry-run"),
+        (("cluster", "c.yaml", "-n", "5"), "--top 5"),
         (("clutser",), "cluster"),
+        (("extract-faces", "-d", ""), "is empty; is a variable in it not set?"),
+        (("run", "faces", "--to", "x"), "--faces-to or --cluster-to"),
+        (("run", "facse"), "did you mean 'faces'?"),
+        (("help", "clutser"), "did you mean 'cluster'?"),
+        (("help", "run", "facse"), "did you mean 'faces'?"),
     ],
 )
 def test_mistakes_are_refused_with_a_hint(requests, words, hint):
@@ -174,9 +247,11 @@ def test_text_in_yaml_is_what_stands_there(requests, tmp_path):
 
 
 def test_code_in_yaml_is_not_run(requests, tmp_path):
-    text = '__use_yte__: true\nextract_faces: {to: \'?open("hacked", "w").name\'}\n'
+    text = 'extract_faces: {to: \'?open("hacked", "w").name\'}\n'
     (tmp_path / "c.yaml").write_text(text)
     call("extract-faces", "c.yaml")
+    (tmp_path / "c.yaml").write_text("__use_yte__: true\n" + text)
+    assert call("extract-faces", "c.yaml").exit_code == 2
     assert requests[0].settings["extract_faces"]["to"].startswith("?open")
     assert not (tmp_path / "hacked").exists()
 

@@ -92,7 +92,8 @@ def test_readme_speaks_of_flags_and_settings_that_exist():
     known = {"--help", "--config", "--configfile", "--profile", "--report"}
     known |= {"--resources", "--sdm", "--summary", "--list-rules"}
     known |= {"--workflow-profile", "--directory"}
-    for command in main.commands.values():
+    paths = main.commands["run"].commands.values()
+    for command in (*main.commands.values(), *paths):
         for param in command.params:
             known |= {*param.opts, *param.secondary_opts}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
