@@ -20,6 +20,7 @@ from helpers.nasty_files import assert_alike, crops, fates, members
 from helpers.once import once
 
 DATA = ROOT.parent / "shared/data"
+LIMIT = 100_000_000
 """Of pixels: the 108 million of one file alone would take seconds and gigabytes."""
 
 REPORTED = {
