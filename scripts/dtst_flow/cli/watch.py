@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from dtst_flow.cli.console import Voice
-from dtst_flow.cli.progress import Bars, Lines, Silence, read_progress
+from dtst_flow.cli.progress import Display, Lines, Silence, read_progress
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.runtime import events
 from dtst_flow.runtime.events import Event
@@ -165,7 +165,7 @@ def _look(
     dataset: Path,
     watched: Watched,
     reader: events.Reader,
-    display: Bars | Lines,
+    display: Display,
     voice: Voice,
 ) -> None:
     for event in reader.new():
@@ -178,14 +178,14 @@ def _look(
         display.show(watched.progress)
 
 
-def _display(voice: Voice) -> Bars | Lines:
+def _display(voice: Voice) -> Display:
     if voice.verbose or voice.quiet or voice.as_json:
         return Silence()
     if not sys.stderr.isatty():
         return Lines()
-    from rich.console import Console
+    from dtst_flow.cli.bars import Bars
 
-    return Bars(Console(stderr=True))
+    return Bars()
 
 
 @contextmanager
