@@ -46,9 +46,7 @@ def command(request: Request, config: Path) -> list[str]:
         words += ["--profile", _profile(request.profile)]
     if request.force:
         words += ["--forcerun", *request.force]
-    if not request.voice.verbose:
-        words += ["--logger", "dtst"]
-    return [*words, *request.passed_on]
+    return [*words, "--logger", "dtst", *request.passed_on]
 
 
 def _profile(name: str) -> str:

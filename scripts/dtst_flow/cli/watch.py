@@ -133,9 +133,11 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
     told, output = folder / "events.jsonl", folder / "output.txt"
     # What is in the folder is data: Python would import modules from there.
     environment = os.environ | {"PYTHONSAFEPATH": "1"} | start.variables
+    environment[events.VARIABLE] = str(told)
     streams: dict[str, Any] = {}
-    if not voice.verbose:
-        environment[events.VARIABLE] = str(told)
+    if voice.verbose:
+        environment[events.VERBOSE] = "1"
+    else:
         file = output.open("wb")
         streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
     process = subprocess.Popen(
