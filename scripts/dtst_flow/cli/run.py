@@ -90,7 +90,8 @@ def _lines(watched: Watched, done: Outcome, seconds: float) -> Iterator[str]:
         yield "nothing to do: all is up to date"
     yield from sentences(done)
     if watched.began:
-        yield "; ".join([f"took {duration(seconds)}", *watched.said])
+        # What Snakemake's end says, if it gets there, tells the time, too.
+        yield "; ".join(watched.said) or f"took {duration(seconds)}"
 
 
 def _code(watched: Watched) -> int:
