@@ -14,6 +14,9 @@ from typing import Any
 VARIABLE = "DTST_EVENTS"
 """The environment variable that names the file."""
 
+VERBOSE = "DTST_VERBOSE"
+"""The environment variable that is set where Snakemake's own output is shown as well."""
+
 Event = dict[str, Any]
 """`kind`, and what belongs to it:
 
