@@ -197,7 +197,7 @@ def test_runs_with_little_room(disk, colours, survived, long, tmp_path):
         printed = dataset.dtst(*words, ok=False)
         last = printed.splitlines()[-1]
         assert last.startswith(
-            f"Error: no space left on the file system of {disk.folder}"
+            f"error: no space left on the file system of {disk.folder}"
         )
         gone = lost(disk.folder, was)
         survived["files of the user lost"] += len(gone)

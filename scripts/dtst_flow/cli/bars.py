@@ -21,6 +21,7 @@ from rich.table import Column
 from rich.text import Text
 
 from dtst_flow.runtime.events import Event
+from dtst_flow.utils.text import printable_lines
 
 NAMES = {"vocabulary": "reading the classes", "cluster": "clustering"}
 """What is shown of rules that work on all images at once."""
@@ -68,6 +69,11 @@ class Bars:
     ) -> None:
         """Draw a last time; the bars stay."""
         self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """Write it above the bars: click would write across them."""
+        said = printable_lines(text)
+        self._progress.console.print(said, markup=False, highlight=False)
 
     def take(self, event: Event) -> None:
         """Follow a job that works on all images at once."""

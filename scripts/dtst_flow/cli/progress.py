@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 import click
 
+from dtst_flow.cli.console import Voice
 from dtst_flow.runtime.events import Event
 
 EVERY = 30
@@ -48,6 +49,9 @@ class Display(Protocol):
     ) -> None:
         """End it."""
 
+    def say(self, text: str) -> None:
+        """Tell what is going on, beside what is shown."""
+
     def take(self, event: Event) -> None:
         """Follow what a run tells."""
 
@@ -58,7 +62,8 @@ class Display(Protocol):
 class Lines:
     """A line for each rule at work, twice a minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
         self._told = monotonic()
 
     def __enter__(self) -> Self:
@@ -72,6 +77,10 @@ class Lines:
         trace: TracebackType | None,
     ) -> None:
         """Nothing to end."""
+
+    def say(self, text: str) -> None:
+        """Say it, as much as is to be said."""
+        self._voice.say(text)
 
     def take(self, event: Event) -> None:
         """Of single jobs nothing is told."""

@@ -141,7 +141,7 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
         file = output.open("wb")
         streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
     watched, reader = Watched(), events.Reader(told)
-    with _signals(watched, voice) as early, _display(voice) as display:
+    with _display(voice) as display, _signals(watched, display) as early:
         process = subprocess.Popen(
             start.words,
             cwd=start.dataset,
@@ -157,8 +157,8 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
             start.begun(process.pid)
         while process.poll() is None:
             sleep(POLL)
-            _look(start.dataset, watched, reader, display, voice)
-        _look(start.dataset, watched, reader, display, voice)
+            _look(start.dataset, watched, reader, display)
+        _look(start.dataset, watched, reader, display)
     watched.code = process.returncode
     if not voice.verbose:
         watched.printed = output.read_text("utf-8", "replace")
@@ -170,11 +170,10 @@ def _look(
     watched: Watched,
     reader: events.Reader,
     display: Display,
-    voice: Voice,
 ) -> None:
     for event in reader.new():
         if event["kind"] == "noted":
-            voice.say(event["text"])
+            display.say(event["text"])
         watched.take(event)
         display.take(event)
     if watched.began:  # what is there before is of the run before
@@ -184,16 +183,16 @@ def _look(
 
 def _display(voice: Voice) -> Display:
     if voice.verbose or voice.quiet or voice.as_json:
-        return Silence()
+        return Silence(voice)
     if not sys.stderr.isatty():
-        return Lines()
+        return Lines(voice)
     from dtst_flow.cli.bars import Bars
 
     return Bars()
 
 
 @contextmanager
-def _signals(watched: Watched, voice: Voice) -> Iterator[list[int]]:
+def _signals(watched: Watched, display: Display) -> Iterator[list[int]]:
     """Pass Ctrl-C on once, and the end of the terminal or of this process at any time.
 
     Yields:
@@ -209,7 +208,7 @@ def _signals(watched: Watched, voice: Voice) -> Iterator[list[int]]:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if watched.interrupted:
-            voice.say("ending the jobs; a moment")
+            display.say("ending the jobs; a moment")
         # What Snakemake loads as it starts may swallow the first.
         if not (watched.interrupted and watched.began):
             watched.interrupted = True

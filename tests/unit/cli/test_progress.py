@@ -2,11 +2,13 @@ import io
 import json
 from collections import Counter
 
+import pyte
 import pytest
 from rich.console import Console
 
 from dtst_flow.cli import progress
 from dtst_flow.cli.bars import Bars
+from dtst_flow.cli.console import Voice
 from dtst_flow.cli.progress import Lines, Silence, read_progress
 
 HALF = {"extract_faces": Counter(total=60, done=38)}
@@ -30,12 +32,26 @@ def test_progress_of_all_jobs_is_added_up(tmp_path):
 
 
 def drawn(*steps) -> str:
-    """What the bars show at their end on a terminal."""
-    console = Console(file=io.StringIO(), force_terminal=True, width=100, no_color=True)
-    with Bars(console) as bars:
-        for step in steps:
-            (bars.take if "kind" in step else bars.show)(step)
-    return console.file.getvalue().rpartition("\x1b[2K")[2]
+    """What is on the terminal at the end: what was said, and the bars."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, no_color=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dtst_flow.cli.bars.Console", lambda **_: console)
+        with Bars() as bars:
+            for step in steps:
+                if isinstance(step, str):
+                    bars.say(step)
+                else:
+                    (bars.take if "kind" in step else bars.show)(step)
+    terminal = pyte.Screen(100, 50)
+    pyte.Stream(terminal).feed(screen.getvalue().replace("\n", "\r\n"))
+    return "\n".join(filter(None, map(str.rstrip, terminal.display)))
+
+
+def test_what_is_said_stands_above_the_bars():
+    said, bar = drawn(HALF, "a word [b]of[/b]\nours", DONE).split("ours\n")
+    assert said == "a word [b]of[/b]\n"
+    assert "60/60" in bar and "38/60" not in bar
 
 
 def test_a_bar_tells_how_far_its_stage_is():
@@ -63,7 +79,7 @@ def test_other_jobs_show_by_their_images_alone():
 def test_lines_come_twice_a_minute(monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr(progress, "monotonic", lambda: now[0])
-    with Lines() as lines:
+    with Lines(Voice()) as lines:
         for moment in (1, 29, 31, 40, 62):
             now[0] = moment
             lines.show(HALF)
@@ -75,7 +91,7 @@ def test_lines_come_twice_a_minute(monkeypatch, capsys):
 
 
 def test_silence_is_silent(monkeypatch, capsys):
-    with Silence() as silence:
+    with Silence(Voice()) as silence:
         monkeypatch.setattr(progress, "monotonic", lambda: 1e9)
         silence.show(HALF)
     assert capsys.readouterr() == ("", "")
