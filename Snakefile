@@ -19,12 +19,13 @@ configfile: workflow.source_path("config/config.yaml")
 
 include: "workflow/rules/config.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/workers.smk"
 
 
 from dtst_flow.dataset.state import PROGRESS, make_state
 from dtst_flow.forecast import verdict
-from dtst_flow.report.summary import outcome, sentences, written_at
-from dtst_flow.runtime import run_lock
+from dtst_flow.report import summary
+from dtst_flow.runtime import events, run_lock
 from dtst_flow.runtime.meter import process_seconds
 from dtst_flow.utils.files import remove
 
@@ -60,20 +61,6 @@ SUMMED_UP = {}
 """The summaries from before this run, as `written_at` gives them."""
 
 
-def tell(result, verdict=""):
-    """Say what a run did; a dtst that started it says it itself."""
-    events.tell("said", text=verdict)
-    if not events.are_wanted():
-        print(*sentences(result), *filter(None, [verdict]), sep="\n")
-
-
-def note(sentence):
-    """Say something while a run goes on."""
-    events.tell("noted", text=sentence)
-    if not events.are_wanted():
-        print(sentence, file=sys.stderr)
-
-
 onstart:
     # With a limit on the jobs started per second, Snakemake checks the waiting jobs as
     # many times a second as jobs have ended. Its default is dropped, a user's limit stays.
@@ -84,21 +71,21 @@ onstart:
         make_state(PLAN.dataset)
         run_lock.begin_plainly(PLAN.dataset)
         if unused := devices.unused_gpu(PLAN, config["gpu"], DEPLOYED):
-            note(unused)
+            events.note(unused)
         for path in staleness.forgotten_files(PLAN):
             remove(path)
         shutil.rmtree(PROGRESS, ignore_errors=True)
-        SUMMED_UP.update(written_at(PLAN.buckets))
+        SUMMED_UP.update(summary.written_at(PLAN.buckets))
 
 
 onsuccess:
     if not workflow.touch:
         run = verdict.Run(PLAN, workflow.cores, GPU, process_seconds(), True)
-        tell(outcome(PLAN.buckets), verdict.record_run(run))
+        summary.tell(PLAN.buckets, verdict.record_run(run))
 
 
 onerror:
     if not workflow.touch:
         run = verdict.Run(PLAN, workflow.cores, GPU, process_seconds(), False)
         verdict.record_run(run)
-        tell(outcome(PLAN.buckets, SUMMED_UP))
+        summary.tell(PLAN.buckets, before=SUMMED_UP)

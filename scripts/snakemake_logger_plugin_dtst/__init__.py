@@ -4,6 +4,7 @@ All of Snakemake's own messages are in its log, .snakemake/log; ``dtst -v`` show
 """
 
 import logging
+import os
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -35,7 +36,9 @@ class LogHandler(LogHandlerBase):
     @property
     def writes_to_stream(self) -> bool:
         """Whether it takes the place of Snakemake's own output."""
-        return True
+        from dtst_flow.runtime.events import VERBOSE
+
+        return VERBOSE not in os.environ
 
     @property
     def writes_to_file(self) -> bool:

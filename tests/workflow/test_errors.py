@@ -52,3 +52,12 @@ def test_missing_gpu_is_named(dataset):
     printed = dataset.run(settings=DLIB | {"gpu": True, "shard_size": 10}, ok=False)
     assert "was to have a GPU" in printed
     assert "gpu: false" in printed
+
+
+@pytest.mark.parametrize("cores", ["0", "-1"])
+def test_a_run_needs_a_core(dataset, cores):
+    before = dataset.results()
+    assert "--cores: a number from 1 on, or all" in dataset.run(
+        "--cores", cores, ok=False
+    )
+    assert dataset.results() == before

@@ -51,7 +51,7 @@ def test_a_module_gives_what_the_path_gives(finished, tmp_path):
     outer = Outer(finished.from_nothing(tmp_path))
     printed = outer.run()
     assert "Finished jobid: 0 (Rule: people)" in printed
-    assert "extract-faces -> " in printed and "computed anew: " in printed
+    assert "extract-faces -> " in printed and "images computed, in " in printed
     ours, theirs = outer.dataset.results(), finished.results()
     assert ours.pop("people.txt").startswith(b"000\n")
     theirs.pop("people.csv", None)

@@ -46,7 +46,7 @@ def test_the_commands_give_what_the_path_gives(sights, tmp_path):
         "efficientnet",
         "--count-duplicates",
     )
-    assert "Nothing to be done" in sights.dtst(*words)
+    assert "nothing to do" in sights.dtst(*words)
     printed = sights.dtst(*words, "-n")
     count = len(images_of(sights))
     assert f"{count} images, 0 to compute, {count} known from records" in printed

@@ -25,7 +25,7 @@ def test_two_commands_give_what_the_path_gives(finished, tmp_path):
         "dlib",
         "--count-duplicates",
     )
-    assert "$ snakemake --resources gpu=1 --snakefile" in printed
+    assert "took " in printed and "snakemake" not in printed
     assert anew.results() == finished.results()
     assert NOTHING in anew.run("--dry-run") or set(anew.jobs()) <= {"embed", "cluster"}
 
@@ -63,7 +63,7 @@ def test_runs_from_anywhere_and_from_a_config_file(dataset, tmp_path):
         "extract_faces: {engine: dlib}\n"
         "cluster: {model: dlib, count_duplicates: true}\n"
     )
-    assert NOTHING in dataset.dtst("run", "faces", str(config))
+    assert "nothing to do" in dataset.dtst("run", "faces", str(config))
 
 
 DTST = ("-c", "from dtst_flow.cli.main import main; main(prog_name='dtst')")
@@ -87,8 +87,8 @@ def test_of_two_runs_at_once_one_is_told_of_the_other(finished, tmp_path):
     pair = [begin(*words) for _ in range(2)]
     printed = {p.returncode: text for p in pair for text in [p.communicate()[0]]}
     assert printed.keys() == {0, 1}
-    (sentence,) = printed[1].splitlines()
-    assert sentence.startswith(f"Error: {anew.folder} is in use by ")
+    sentence = printed[1].splitlines()[-1]
+    assert sentence.startswith(f"error: {anew.folder} is in use by ")
     assert "-> " in printed[0]
 
 
@@ -103,7 +103,8 @@ def test_a_plain_snakemake_at_work_is_named(finished, tmp_path):
     deadline = time.monotonic() + 60
     while not note.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    printed = anew.dtst("detect", "-d", str(anew.folder), "--classes", "x", ok=False)
+    words = ("cluster", "--from", "images/*", "--to", "x", "--model", "dlib")
+    printed = anew.dtst(*words, "-d", str(anew.folder), ok=False)
     assert f"{anew.folder} is in use by process {run.pid} on this machine" in printed
     assert "(snakemake -s " in printed
     os.killpg(run.pid, signal.SIGKILL)
@@ -162,7 +163,7 @@ def test_lock_of_a_killed_run_is_removed_on_request(dataset):
     lock.parent.mkdir(exist_ok=True)
     lock.write_text("cluster/clusters.json\n")
     assert "run this again with --unlock" in dataset.dtst(*words, ok=False)
-    assert NOTHING in dataset.dtst(*words, "--unlock")
+    assert "nothing to do" in dataset.dtst(*words, "--unlock")
     assert not lock.exists()
 
 

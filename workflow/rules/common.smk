@@ -4,10 +4,9 @@ import functools
 
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import inventory
-from dtst_flow.planning import spread, staleness
+from dtst_flow.planning import staleness
 from dtst_flow.planning.dag_hints import DagHints
 from dtst_flow.runtime import watchdog
-from dtst_flow.stages.registry import STAGES
 
 watchdog.announce()
 
@@ -48,23 +47,6 @@ def adjust_dag():
 def sources(stage):
     """Input function: what must exist before the images of a stage can be listed."""
     return lambda wildcards: adjust_dag() or PLAN.summary_before(stage)
-
-
-def workers(stage, megabytes):
-    """A rule's threads: as set, or what keeps all cores of this machine busy.
-
-    A process takes so many megabytes; jobs on a GPU are one process each.
-    """
-
-    def shared_out(wildcards):
-        alone = STAGES[stage].rule in GPU or not workflow.is_main_process
-        if alone or not workflow.local_exec or is_drawn(stage):
-            return 1
-        shards = inventory.shards(listed(stage))
-        most = spread.in_memory(megabytes)
-        return spread.workers(wildcards.shard, shards, workflow.cores, most)
-
-    return config[stage]["workers"] or shared_out
 
 
 def is_drawn(stage):

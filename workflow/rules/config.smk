@@ -51,6 +51,11 @@ except BadSettings as error:
     raise refused(f"config: {error}") from error
 
 
+cores = workflow.resource_settings.cores
+if workflow.is_main_process and cores is not None and cores < 1:
+    # With none Snakemake waits for ever; with fewer, jobs work on nothing.
+    raise refused("--cores: a number from 1 on, or all")
+
 PLAN = planned(make_plan, config)
 config.update(PLAN.settings)
 

@@ -12,7 +12,7 @@ import click
 
 from dtst_flow import __version__
 from dtst_flow.cli.help import EXAMPLES, Command
-from dtst_flow.cli.settings import DATASET_HELP
+from dtst_flow.cli.settings import DATASET_HELP, json_flag
 from dtst_flow.utils.files import to_json
 from dtst_flow.utils.text import printable
 
@@ -32,7 +32,7 @@ INDENT = 20
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help=DATASET_HELP.replace("the current folder", "none is looked at"),
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all as JSON.")
+@json_flag
 def check(working_dir: Path | None, as_json: bool) -> None:
     """Check versions, GPU, weights, locks, disk, home and SLURM.
 

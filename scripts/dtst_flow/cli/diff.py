@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dtst_flow.cli.help import EXAMPLES, Command
-from dtst_flow.cli.settings import buckets, in_dataset
+from dtst_flow.cli.settings import buckets, in_dataset, json_flag
 from dtst_flow.dataset.state import state_of
 from dtst_flow.utils.files import read_json, to_json
 from dtst_flow.utils.text import printable
@@ -27,7 +27,7 @@ MAX_SHOWN = 10
     shell_complete=buckets,
     help="Bucket of clusters.  [default: cluster]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all as JSON.")
+@json_flag
 def diff(working_dir: str, to: str, as_json: bool) -> None:
     """Tell what became of the clusters since the run before.
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from dtst_flow.cli import settings
 from dtst_flow.cli.help import EXAMPLES, Command, Group
 from dtst_flow.models.errors import ModelError, ModelMissing
 from dtst_flow.models.registry import MODELS, Model
 from dtst_flow.models.store import resolve
 from dtst_flow.planning.schema import near
+from dtst_flow.utils.files import to_json
 from dtst_flow.utils.text import printable
 
 
@@ -54,8 +56,13 @@ def models() -> None:
 
 
 @models.command("list", cls=Command, examples=EXAMPLES["models list"])
-def list_models() -> None:
-    """List every model: size, licence, what it does, where it lies."""
+@settings.json_flag
+def list_models(as_json: bool) -> None:
+    """List every model: size, licence, what it does, where it is."""
+    if as_json:
+        rows = [_row(model) for model in MODELS.values()]
+        click.echo(to_json({"models": rows}, indent=2))
+        return
     for model in MODELS.values():
         click.echo(_headline(model))
         click.echo(f"  {model.purpose}")
@@ -65,7 +72,8 @@ def list_models() -> None:
 @models.command(cls=Command, examples=EXAMPLES["models fetch"])
 @click.argument("names", metavar="[NAME]...", nargs=-1, type=_NAME)
 @click.option("--all", "every", is_flag=True, help="All that have a download.")
-def fetch(names: tuple[str, ...], every: bool) -> None:
+@settings.json_flag
+def fetch(names: tuple[str, ...], every: bool, as_json: bool) -> None:
     """Download models.
 
     They go to the folder that DTST_MODELS names, or to ~/.cache/dtst-flow/models.
@@ -75,34 +83,58 @@ def fetch(names: tuple[str, ...], every: bool) -> None:
         names = tuple(model.name for model in MODELS.values() if model.sources)
     if not names:
         raise click.UsageError("Give the names of models, or --all.")
-    outcomes = [_fetch(MODELS[name]) for name in names]
-    sys.exit(0 if all(outcomes) else 1)
+    faults = list(filter(None, [_fetch(MODELS[name], as_json) for name in names]))
+    if as_json:
+        rows = [_row(MODELS[name]) for name in names]
+        value = {"ok": not faults, "errors": faults, "models": rows}
+        click.echo(to_json(value, indent=2))
+    sys.exit(1 if faults else 0)
 
 
 @models.command(cls=Command, examples=EXAMPLES["models path"])
 @click.argument("name", metavar="NAME", type=_NAME)
-def path(name: str) -> None:
-    """Print where a model's weights lie; fail if they are not here."""
+@settings.json_flag
+def path(name: str, as_json: bool) -> None:
+    """Print where a model's weights are; fail if they are not here."""
     try:
-        click.echo(resolve(name).path)
+        found = str(resolve(name).path)
     except ModelError as error:
-        click.echo(error, err=True)
-        sys.exit(1)
+        raise click.ClickException(str(error)) from error
+    click.echo(to_json({"path": found}, indent=2) if as_json else found)
 
 
-def _fetch(model: Model) -> bool:
-    """Fetch one model and say where it is now; tell whether that went well."""
+def _fetch(model: Model, quiet: bool) -> str | None:
+    """Fetch one model and say where it is now; returns what went wrong, if anything."""
     from dtst_flow.models.download import fetch as download
 
-    click.echo(_headline(model))
+    if not quiet:
+        click.echo(_headline(model))
     try:
         with _progress_bar(model) as progress:
             weights = download(model.name, progress=progress)
     except ModelError as error:
-        click.echo(error, err=True)
-        return False
-    click.echo(f"  {weights.path}")
-    return True
+        if not quiet:
+            click.echo(error, err=True)
+        return str(error)
+    if not quiet:
+        click.echo(f"  {weights.path}")
+    return None
+
+
+def _row(model: Model) -> dict[str, Any]:
+    """What a program may want to know of a model."""
+    try:
+        path, fault = str(resolve(model.name).path), None
+    except ModelError as error:
+        path, fault = None, str(error)
+    return {
+        "name": model.name,
+        "size": model.size,
+        "licence": model.licence,
+        "purpose": model.purpose,
+        "path": path,
+        "fault": fault,
+    }
 
 
 @contextmanager

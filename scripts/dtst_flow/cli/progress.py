@@ -1,36 +1,18 @@
-"""What a run under way shows: bars on a terminal, now and then a line elsewhere."""
+"""What a run under way shows where there is no terminal, and how far its jobs are."""
 
 import json
 from collections import Counter
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column
-from rich.text import Text
 
 from dtst_flow.runtime.events import Event
 
 EVERY = 30
 """Seconds between two lines about a stage, where there is no terminal."""
-
-NAMES = {"vocabulary": "reading the classes", "cluster": "clustering"}
-"""What is shown of rules that work on all images at once."""
 
 
 def read_progress(folder: Path) -> dict[str, Counter[str]]:
@@ -52,39 +34,11 @@ def read_progress(folder: Path) -> dict[str, Counter[str]]:
     return rules
 
 
-class Rate(ProgressColumn):
-    """Images a second."""
-
-    def render(self, task: Task) -> Text:
-        """Write the speed of a bar; nothing while it is not known."""
-        return Text(f"{task.speed:.3g}/s" if task.speed else "", style="cyan")
-
-
-class Bars:
-    """Bars on a terminal: one for each rule with images, a spinner for each other.
-
-    Args:
-        console: The terminal.
-    """
-
-    def __init__(self, console: Console):
-        self._progress = Progress(
-            SpinnerColumn(finished_text=" "),
-            TextColumn("{task.description:16}"),
-            BarColumn(table_column=Column(max_width=30)),
-            MofNCompleteColumn(),
-            Rate(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._bars: dict[str, TaskID] = {}
-        self._rules: dict[int, str] = {}
+class Display(Protocol):
+    """Shows how far a run is, as long as it is entered."""
 
     def __enter__(self) -> Self:
-        """Start to draw."""
-        self._progress.start()
-        return self
+        """Start to show it."""
 
     def __exit__(
         self,
@@ -92,30 +46,13 @@ class Bars:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Draw a last time; the bars stay."""
-        self._progress.stop()
+        """End it."""
 
     def take(self, event: Event) -> None:
-        """Follow a job that works on all images at once."""
-        if event["kind"] == "began" and (name := _named(event["rule"])):
-            self._rules[event["job"]] = event["rule"]
-            if event["rule"] not in self._bars:
-                bar = self._progress.add_task(name, total=None)
-                self._bars[event["rule"]] = bar
-        elif event["kind"] == "ended" and event["job"] in self._rules:
-            bar = self._bars[self._rules[event["job"]]]
-            total = self._progress.tasks[bar].total or 1
-            self._progress.update(bar, total=total, completed=total)
+        """Follow what a run tells."""
 
     def show(self, rules: dict[str, Counter[str]]) -> None:
-        """Bring the bars up to date."""
-        for rule, counts in rules.items():
-            if rule not in self._bars:
-                name = rule.replace("_", "-")
-                self._bars[rule] = self._progress.add_task(name, total=None)
-            self._progress.update(
-                self._bars[rule], completed=counts["done"], total=counts["total"]
-            )
+        """Show what `read_progress` read."""
 
 
 class Lines:
@@ -155,7 +92,3 @@ class Silence(Lines):
 
     def show(self, rules: dict[str, Counter[str]]) -> None:
         """Write nothing."""
-
-
-def _named(rule: str) -> str | None:
-    return "listing images" if rule.startswith("inventory_") else NAMES.get(rule)

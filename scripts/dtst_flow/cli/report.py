@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from dtst_flow.cli.help import EXAMPLES, Command
-from dtst_flow.cli.settings import buckets, in_dataset
+from dtst_flow.cli.settings import buckets, in_dataset, json_flag
 from dtst_flow.report import place
+from dtst_flow.utils.files import to_json
 
 
 @click.command(cls=Command, examples=EXAMPLES["report"])
@@ -25,7 +26,8 @@ from dtst_flow.report import place
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write.  [default: report-cluster.html in the dataset folder]",
 )
-def report(working_dir: str, bucket: str, output: Path | None) -> None:
+@json_flag
+def report(working_dir: str, bucket: str, output: Path | None, as_json: bool) -> None:
     """Write a page to look at the clusters: medoids, doubtful members, noise.
 
     One HTML file with thumbnails, that needs no network and no other file; only its
@@ -46,4 +48,8 @@ def report(working_dir: str, bucket: str, output: Path | None) -> None:
             page.write(bucket, target, os.cpu_count() or 1)
     except NoResult as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{output} ({target.stat().st_size / 1e6:.1f} MB)")
+    size = target.stat().st_size
+    if as_json:
+        click.echo(to_json({"path": str(target), "size": size}, indent=2))
+    else:
+        click.echo(f"{output} ({size / 1e6:.1f} MB)")

@@ -46,9 +46,7 @@ def command(request: Request, config: Path) -> list[str]:
         words += ["--profile", _profile(request.profile)]
     if request.force:
         words += ["--forcerun", *request.force]
-    if not request.voice.verbose:
-        words += ["--logger", "dtst"]
-    return [*words, *request.passed_on]
+    return [*words, "--logger", "dtst", *request.passed_on]
 
 
 def _profile(name: str) -> str:
@@ -92,7 +90,8 @@ def _lines(watched: Watched, done: Outcome, seconds: float) -> Iterator[str]:
         yield "nothing to do: all is up to date"
     yield from sentences(done)
     if watched.began:
-        yield "; ".join([f"took {duration(seconds)}", *watched.said])
+        # What Snakemake's end says, if it gets there, tells the time, too.
+        yield "; ".join(watched.said) or f"took {duration(seconds)}"
 
 
 def _code(watched: Watched) -> int:

@@ -67,6 +67,11 @@ TAKEN_OVER = ("from", "classes")
 SHARED = ("background", "max_pixels", "max_file_size", "workers")
 """Settings that mean the same in every stage, so that a path has one flag for all."""
 
+json_flag = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else."
+)
+"""The option of commands of their own for whoever reads them by a program."""
+
 TYPES = {"integer": int, "string": str, "array": str, "number": float}
 
 

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from dtst_flow.cli.console import Voice
-from dtst_flow.cli.progress import Bars, Lines, Silence, read_progress
+from dtst_flow.cli.progress import Display, Lines, Silence, read_progress
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.runtime import events
 from dtst_flow.runtime.events import Event
@@ -32,7 +32,7 @@ class Watched:
     """A run of Snakemake that came to its end.
 
     Attributes:
-        pid: Its process.
+        pid: Its process; 0 until it is started.
         printed: All that it printed itself, unless on the terminal.
         code: Its exit code.
         interrupted: Whether the user pressed Ctrl-C.
@@ -43,7 +43,7 @@ class Watched:
         progress: Rule -> counts of its images.
     """
 
-    pid: int
+    pid: int = 0
     printed: str = ""
     code: int = 0
     interrupted: bool = False
@@ -133,24 +133,28 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
     told, output = folder / "events.jsonl", folder / "output.txt"
     # What is in the folder is data: Python would import modules from there.
     environment = os.environ | {"PYTHONSAFEPATH": "1"} | start.variables
+    environment[events.VARIABLE] = str(told)
     streams: dict[str, Any] = {}
-    if not voice.verbose:
-        environment[events.VARIABLE] = str(told)
+    if voice.verbose:
+        environment[events.VERBOSE] = "1"
+    else:
         file = output.open("wb")
         streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
-    process = subprocess.Popen(
-        start.words,
-        cwd=start.dataset,
-        env=environment,
-        pass_fds=start.files,
-        process_group=0,  # Ctrl-C reaches only us, and it once
-        **streams,
-    )
-    with suppress(OSError):  # a full disk; the note is but for the user to read
-        start.begun(process.pid)
-    watched = Watched(process.pid)
-    reader = events.Reader(told)
-    with _signals(process, watched, voice), _display(voice) as display:
+    watched, reader = Watched(), events.Reader(told)
+    with _signals(watched, voice) as early, _display(voice) as display:
+        process = subprocess.Popen(
+            start.words,
+            cwd=start.dataset,
+            env=environment,
+            pass_fds=start.files,
+            process_group=0,  # Ctrl-C reaches only us, and it once
+            **streams,
+        )
+        watched.pid = process.pid
+        while early:
+            _send(watched, early.pop())
+        with suppress(OSError):  # a full disk; the note is but for the user to read
+            start.begun(process.pid)
         while process.poll() is None:
             sleep(POLL)
             _look(start.dataset, watched, reader, display, voice)
@@ -165,7 +169,7 @@ def _look(
     dataset: Path,
     watched: Watched,
     reader: events.Reader,
-    display: Bars | Lines,
+    display: Display,
     voice: Voice,
 ) -> None:
     for event in reader.new():
@@ -178,31 +182,41 @@ def _look(
         display.show(watched.progress)
 
 
-def _display(voice: Voice) -> Bars | Lines:
+def _display(voice: Voice) -> Display:
     if voice.verbose or voice.quiet or voice.as_json:
         return Silence()
     if not sys.stderr.isatty():
         return Lines()
-    from rich.console import Console
+    from dtst_flow.cli.bars import Bars
 
-    return Bars(Console(stderr=True))
+    return Bars()
 
 
 @contextmanager
-def _signals(
-    process: subprocess.Popen[bytes], watched: Watched, voice: Voice
-) -> Iterator[None]:
-    """Pass Ctrl-C on once, and the end of the terminal or of this process at any time."""
+def _signals(watched: Watched, voice: Voice) -> Iterator[list[int]]:
+    """Pass Ctrl-C on once, and the end of the terminal or of this process at any time.
+
+    Yields:
+        What came before Snakemake was started, to be sent to it then.
+    """
+    early: list[int] = []
+
+    def pass_on(number: int) -> None:
+        if watched.pid:
+            _send(watched, number)
+        else:
+            early.append(number)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if watched.interrupted:
             voice.say("ending the jobs; a moment")
-            return
-        watched.interrupted = True
-        _send(process, signal.SIGINT)
+        # What Snakemake loads as it starts may swallow the first.
+        if not (watched.interrupted and watched.began):
+            watched.interrupted = True
+            pass_on(signal.SIGINT)
 
     def end(number: int, frame: FrameType | None) -> None:
-        _send(process, signal.SIGTERM)
+        pass_on(signal.SIGTERM)
 
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, interrupt),
@@ -210,12 +224,12 @@ def _signals(
         signal.SIGHUP: signal.signal(signal.SIGHUP, end),
     }
     try:
-        yield
+        yield early
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _send(process: subprocess.Popen[bytes], number: int) -> None:
+def _send(watched: Watched, number: int) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+        os.killpg(watched.pid, number)

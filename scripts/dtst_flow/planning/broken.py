@@ -25,7 +25,7 @@ def broken_shards(plan: Plan, stage: Stage) -> list[str]:
         shard
         for shard in inventory.shards(folder)
         if not (
-            _may_be(plan.table(stage.name, shard), "path", "digest")
+            _may_be(plan.table(stage.name, shard), "path")
             and _may_be(plan.failed(stage.name, shard), "path", "reason")
             and _is_array(Path(plan.table(stage.name, shard, "npy")))
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.dataset.state import PROGRESS, state_of
+from dtst_flow.runtime import events
 from dtst_flow.runtime.meter import notes_of
 from dtst_flow.utils.files import read_json, read_table
 from dtst_flow.utils.quantities import duration
@@ -79,6 +80,22 @@ def sentences(outcome: Outcome) -> Iterator[str]:
         if stage["seconds"]:
             took = duration(stage["seconds"])
             yield f"  {stage['computed']} images computed, in {took}"
+
+
+def tell(
+    buckets: dict[str, str], verdict: str = "", before: dict[str, int] | None = None
+) -> None:
+    """Print what a run did; a dtst that started it says it itself.
+
+    Args:
+        buckets: As for `outcome`.
+        verdict: How long it took, and how far off its forecast was.
+        before: As for `outcome`.
+    """
+    events.tell("said", text=verdict)
+    if not events.are_wanted():
+        lines = sentences(outcome(buckets, before))
+        print(*lines, *filter(None, [verdict]), sep="\n")
 
 
 def _path(bucket: str) -> Path:

@@ -6,12 +6,16 @@ started and in jobs, nothing is told.
 
 import json
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 VARIABLE = "DTST_EVENTS"
 """The environment variable that names the file."""
+
+VERBOSE = "DTST_VERBOSE"
+"""The environment variable that is set where Snakemake's own output is shown as well."""
 
 Event = dict[str, Any]
 """`kind`, and what belongs to it:
@@ -37,6 +41,13 @@ def tell(kind: str, **content: Any) -> None:
     line = json.dumps({"kind": kind, **content}) + "\n"
     with suppress(OSError), open(os.environ[VARIABLE], "ab") as file:
         file.write(line.encode())
+
+
+def note(sentence: str) -> None:
+    """Say something while a run goes on; a dtst that started it says it itself."""
+    tell("noted", text=sentence)
+    if not are_wanted():
+        print(sentence, file=sys.stderr)
 
 
 class Reader:

@@ -20,7 +20,7 @@ CUT = ("extract-classes", "--from", "images", "--to", "crops")
 def no_snakemake(monkeypatch, tmp_path):
     """Snakemake must not be started; what runs have cost is forgotten."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(run, "_start", lambda *_: pytest.fail("starts Snakemake"))
+    monkeypatch.setattr(run, "watch", lambda *_: pytest.fail("starts Snakemake"))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_what_cannot_be_carried_out_is_told(
     dataset, words, sentence, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("DTST_MODELS", str(tmp_path))
-    assert sentence in dtst(dataset, *words, code=1)
+    assert sentence in dtst(dataset, *words, code=2)
 
 
 def test_no_folder_is_told(tmp_path):

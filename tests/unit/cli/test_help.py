@@ -35,6 +35,7 @@ def test_examples_are_accepted(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("crowd.yaml", "dahlias.yaml"):
         (tmp_path / name).write_text("working_dir: scratch")
+    (tmp_path / "scratch/crowd").mkdir(parents=True)
     command, context = cli.main, click.Context(cli.main, info_name="dtst")
     words = shlex.split(example)
     while isinstance(command, click.Group):

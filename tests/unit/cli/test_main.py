@@ -16,7 +16,7 @@ from helpers.dataset import ROOT
 def requests(monkeypatch, tmp_path):
     """The requests that commands make, instead of runs; the current folder is empty."""
     made = []
-    monkeypatch.setattr(cli, "run", lambda request: made.append(request) or 0)
+    monkeypatch.setattr("dtst_flow.cli.run.run", made.append)
     monkeypatch.chdir(tmp_path)
     return made
 
@@ -259,7 +259,10 @@ def test_code_in_yaml_is_not_run(requests, tmp_path):
 def test_locked_dataset_is_said_plainly(tmp_path):
     (tmp_path / ".snakemake/locks").mkdir(parents=True)
     (tmp_path / ".snakemake/locks/0.input.lock").touch()
-    result = call("cluster", "-d", str(tmp_path), "--from", "faces")
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces/a.jpg").touch()
+    words = ("cluster", "-d", str(tmp_path), "--from", "faces", "--model", "dlib")
+    result = call(*words)
     assert result.exit_code == 1
     assert "--unlock" in result.output
 

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import subprocess
 import sys
 from functools import partial
@@ -121,3 +122,9 @@ def test_importing_the_commands_loads_no_network_or_terminal_library():
     )
     package_root = Path(dtst_flow.__file__).parents[1]
     subprocess.run([sys.executable, "-c", code], cwd=package_root, check=True)
+
+
+def test_a_list_for_programs():
+    rows = json.loads(run("list", "--json").output)["models"]
+    assert [row["name"] for row in rows] == list(MODELS)
+    assert all(bool(row["path"]) is not bool(row["fault"]) for row in rows)

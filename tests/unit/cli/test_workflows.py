@@ -25,7 +25,7 @@ workflows:
 def requests(monkeypatch, tmp_path):
     """The requests that commands make, instead of runs."""
     made = []
-    monkeypatch.setattr(cli, "run", lambda request: made.append(request) or 0)
+    monkeypatch.setattr("dtst_flow.cli.run.run", made.append)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
     return made
@@ -61,7 +61,11 @@ def test_settings_of_a_step_win_or_stand_alone(requests):
 
 
 def test_the_first_failure_ends_a_workflow(requests, monkeypatch):
-    monkeypatch.setattr(cli, "run", lambda request: requests.append(request) or 7)
+    def fail(request):
+        requests.append(request)
+        raise SystemExit(7)
+
+    monkeypatch.setattr("dtst_flow.cli.run.run", fail)
     assert call(FILE, "both", "in/c.yaml").exit_code == 7
     assert len(requests) == 1
 

@@ -24,7 +24,9 @@ def snakemake(monkeypatch):
 
 
 def dtst(folder, *words: str):
-    words = ("cluster", "-d", str(folder), "--from", "faces", *words)
+    (folder / "faces").mkdir(exist_ok=True)
+    (folder / "faces/a.jpg").touch()
+    words = ("cluster", "-d", str(folder), "--from", "faces", "-m", "dlib", *words)
     return CliRunner().invoke(cli.main, words)
 
 
@@ -59,7 +61,7 @@ def test_a_run_that_has_just_begun_is_not_taken_for_the_one_before(snakemake, tm
 
 def test_the_lock_of_a_killed_run_goes_by_itself(snakemake, tmp_path, capfd):
     lock(tmp_path, platform.node())
-    result = dtst(tmp_path)
+    result = dtst(tmp_path, "-v")
     assert result.exit_code == 0
     assert "removed the lock of process 4321 on this machine" in result.output
     assert capfd.readouterr().out == "ran False\n"
@@ -75,7 +77,7 @@ def test_a_lock_of_which_nothing_is_known_goes_on_request(
     assert result.exit_code == 1 and "--unlock" in result.output
     assert not host or "process 4321 on node7" in result.output
     assert capfd.readouterr().out == ""
-    assert dtst(tmp_path, "--unlock").exit_code == 0
+    assert dtst(tmp_path, "--unlock", "-v").exit_code == 0
     assert capfd.readouterr().out == "ran False\n"
 
 
@@ -91,9 +93,7 @@ def test_a_file_system_without_locks_leaves_it_to_the_user(
 
 def test_dry_runs_need_no_hold(snakemake, tmp_path, capfd):
     held = run_lock.acquire(tmp_path)
-    (tmp_path / "faces").mkdir()
-    (tmp_path / "faces/a.jpg").write_bytes(b"")
-    result = dtst(tmp_path, "--model", "dlib", "-n")
+    result = dtst(tmp_path, "-n")
     assert result.exit_code == 0
     assert result.output.startswith("cluster: 1 images, 1 to compute")
     assert capfd.readouterr().out == ""

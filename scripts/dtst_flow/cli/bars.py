@@ -1,0 +1,92 @@
+"""Bars on a terminal while a run is under way. Loads rich, which takes a moment."""
+
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+from rich.text import Text
+
+from dtst_flow.runtime.events import Event
+
+NAMES = {"vocabulary": "reading the classes", "cluster": "clustering"}
+"""What is shown of rules that work on all images at once."""
+
+
+class Rate(ProgressColumn):
+    """Images a second."""
+
+    def render(self, task: Task) -> Text:
+        """Write the speed of a bar; nothing while it is not known."""
+        return Text(f"{task.speed:.3g}/s" if task.speed else "", style="cyan")
+
+
+class Bars:
+    """Bars on stderr: one for each rule with images, a spinner for each other."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description:16}"),
+            BarColumn(table_column=Column(max_width=30)),
+            MofNCompleteColumn(),
+            Rate(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._bars: dict[str, TaskID] = {}
+        self._rules: dict[int, str] = {}
+
+    def __enter__(self) -> Self:
+        """Start to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Draw a last time; the bars stay."""
+        self._progress.stop()
+
+    def take(self, event: Event) -> None:
+        """Follow a job that works on all images at once."""
+        if event["kind"] == "began" and (name := _named(event["rule"])):
+            self._rules[event["job"]] = event["rule"]
+            if event["rule"] not in self._bars:
+                bar = self._progress.add_task(name, total=None)
+                self._bars[event["rule"]] = bar
+        elif event["kind"] == "ended" and event["job"] in self._rules:
+            bar = self._bars[self._rules[event["job"]]]
+            total = self._progress.tasks[bar].total or 1
+            self._progress.update(bar, total=total, completed=total)
+
+    def show(self, rules: dict[str, Counter[str]]) -> None:
+        """Bring the bars up to date."""
+        for rule, counts in rules.items():
+            if rule not in self._bars:
+                name = rule.replace("_", "-")
+                self._bars[rule] = self._progress.add_task(name, total=None)
+            self._progress.update(
+                self._bars[rule], completed=counts["done"], total=counts["total"]
+            )
+
+
+def _named(rule: str) -> str | None:
+    return "listing images" if rule.startswith("inventory_") else NAMES.get(rule)

@@ -1,0 +1,130 @@
+import os
+import shlex
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dtst_flow.cli.console import Voice
+from dtst_flow.cli.watch import TAIL, Start, Watched, watch
+from dtst_flow.dataset.state import PROGRESS
+
+
+def failed(rule: str, *logs: str) -> dict:
+    return {"kind": "failed", "rule": rule, "logs": list(logs)}
+
+
+@pytest.fixture
+def dataset(tmp_path, monkeypatch) -> Path:
+    """A dataset folder seen from the folder that it is in; its name has a space."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my crowd/logs").mkdir(parents=True)
+    return Path("my crowd")
+
+
+def test_a_failed_job_is_told_by_the_end_of_its_log(dataset):
+    lines = [f"line {n}" for n in range(TAIL + 5)]
+    (dataset / "logs/s.log").write_text("\n\n".join(lines))
+    watched = Watched(code=1)
+    for _ in range(2):  # it was tried again
+        watched.take(failed("extract_faces", "logs/s.log"))
+    watched.take({"kind": "error", "text": "exiting because a job failed"})
+    (told,) = watched.errors(dataset)
+    *tail, last = told.splitlines()
+    assert tail == lines[-TAIL:]
+    before, _, path = last.partition("; its log: ")
+    assert before == "extract-faces failed"
+    assert Path(*shlex.split(path)).samefile(dataset / "logs/s.log")
+
+
+def test_a_failed_job_without_a_log_is_named(dataset):
+    watched = Watched(code=1)
+    watched.take(failed("embed", "logs/none.log"))
+    (told,) = watched.errors(dataset)
+    assert told == "embed failed; its log: 'my crowd/logs/none.log'"
+
+
+def test_what_we_say_comes_before_what_snakemake_says(dataset):
+    watched = Watched(code=1)
+    watched.take({"kind": "error", "text": "there is no image"})
+    watched.take({"kind": "error", "text": "WorkflowError: there is no image"})
+    assert watched.errors(dataset) == ["there is no image"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [("first\nlast word\n", "last word"), ("", "Snakemake ended with 3")],
+)
+def test_without_an_event_its_last_words_count(dataset, printed, told):
+    (error,) = Watched(code=3, printed=printed).errors(dataset)
+    assert error.startswith(f"{told} (-v shows")
+
+
+def test_how_far_a_run_got():
+    watched = Watched()
+    assert watched.how_far() == ""
+    watched.progress = {
+        "detect": Counter(total=9, done=9),
+        "extract_classes": Counter(total=9, done=4),
+    }
+    assert watched.how_far() == " in extract-classes: 4 of 9 images done"
+
+
+def test_jobs_are_counted_but_for_the_last_that_does_nothing():
+    watched = Watched()
+    for rule in ("inventory_detect", "detect", "all"):
+        watched.take({"kind": "began", "job": 1, "rule": rule})
+    assert watched.began == 2
+
+
+def program(lines: str, folder: Path) -> Start:
+    words = [sys.executable, "-c", f"import json, os, sys, time\n{lines}"]
+    return Start(words, folder, {"SAID": "it"}, (), lambda pid: None)
+
+
+def test_a_program_is_heard_and_not_seen(dataset, tmp_path, capfd):
+    (dataset / PROGRESS).mkdir(parents=True)
+    (dataset / PROGRESS / "detect.s.json").write_text('{"total": 9, "done": 4}')
+    lines = (
+        "with open(os.environ['DTST_EVENTS'], 'a') as file:\n"
+        "    for event in ({'kind': 'began', 'job': 1, 'rule': 'detect'},\n"
+        "                  {'kind': 'noted', 'text': 'so it is'},\n"
+        "                  {'kind': 'said', 'text': os.environ['SAID']}):\n"
+        "        print(json.dumps(event), file=file)\n"
+        "print('loud', os.path.basename(os.getcwd()))\n"
+        "sys.exit(3)\n"
+    )
+    watched = watch(program(lines, dataset), Voice(), tmp_path)
+    assert (watched.code, watched.began, watched.said) == (3, 1, ["it"])
+    assert watched.printed == "loud my crowd\n"
+    assert watched.progress == {"detect": Counter(total=9, done=4)}
+    assert capfd.readouterr() == ("", "so it is\n")
+
+
+def test_ctrl_c_reaches_it_once_and_is_no_error(dataset, tmp_path, capfd):
+    lines = (
+        f"os.kill({os.getpid()}, {signal.SIGINT})\n"
+        "try:\n"
+        "    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(5)\n"
+    )
+    before = signal.getsignal(signal.SIGINT)
+    watched = watch(program(lines, dataset), Voice(), tmp_path)
+    assert (watched.code, watched.interrupted) == (5, True)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_ctrl_c_before_it_is_started_reaches_it_then(dataset, tmp_path, monkeypatch):
+    from subprocess import Popen
+
+    def interrupted(*words, **more):
+        signal.raise_signal(signal.SIGINT)
+        return Popen(*words, **more)
+
+    monkeypatch.setattr("dtst_flow.cli.watch.subprocess.Popen", interrupted)
+    watched = watch(program("time.sleep(60)", dataset), Voice(), tmp_path)
+    assert watched.interrupted and watched.code != 0

@@ -1,0 +1,114 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from dtst_flow.dataset import inventory
+from dtst_flow.planning.plan import PlanError, make_plan
+from dtst_flow.planning.preview import Preview, preview
+from dtst_flow.utils.files import write_table
+from helpers.plans import complete
+
+
+@pytest.fixture(autouse=True)
+def crowd(tmp_path, monkeypatch) -> None:
+    """A dataset with images/a/0.jpg to 3.jpg and images/b/0.jpg; we are in it."""
+    for name in ("a/0", "a/1", "a/2", "a/3", "b/0"):
+        path = tmp_path / f"crowd/images/{name}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    monkeypatch.chdir(tmp_path / "crowd")
+
+
+def look(path: str = "extract-faces", **settings) -> Preview:
+    stage = path.replace("-", "_")
+    config = complete(Path().resolve().parent, path, **{stage: settings})
+    return preview(make_plan(config))
+
+
+def last_run(path: str, **made: list[str]) -> None:
+    """Note what the last run made of images; `a0` is images/a/0.jpg."""
+    plan = make_plan(complete(Path().resolve().parent, path))
+    stage = plan.stages[0]
+    table = plan.state(stage.name) / stage.table / "s.jsonl"
+    rows = [
+        {"path": f"images/{i[0]}/{i[1]}.jpg", "crops": [{"path": n} for n in names]}
+        for i, names in made.items()
+    ]
+    table.parent.mkdir(parents=True)
+    write_table(table, rows)
+
+
+def test_a_first_run_finds_all_new_and_removes_nothing():
+    seen = look(**{"from": "images/*"})
+    assert seen == Preview(images=5, new=5)
+    assert seen.removal("will") == ""
+
+
+def test_images_that_are_listed_are_not_new():
+    digests = Path(".dtst/buckets/faces") / inventory.DIGESTS
+    digests.parent.mkdir(parents=True)
+    rows = []
+    for path in ("images/a/0.jpg", "images/a/1.jpg"):
+        stat = os.stat(path)
+        rows.append({"path": path, "size": stat.st_size, "mtime": stat.st_mtime_ns})
+    rows[1]["size"] += 1  # it changed since
+    write_table(digests, rows)
+    assert look(**{"from": "images/*"}).new == 4
+    digests.write_bytes(b"broken")
+    assert look(**{"from": "images/*"}).new == 5
+
+
+def test_crops_of_images_that_are_left_out_go():
+    last_run("extract-faces", a0=["0_00.jpg", "0_01.jpg"], b0=["b_00.jpg"])
+    seen = look(**{"from": "images/a"})
+    assert (seen.there, seen.going) == (3, 1)
+    assert seen.removal("would") == (
+        "1 of the 3 files of the run before would be removed: "
+        "their images are not in the source"
+    )
+
+
+def test_faces_beyond_the_most_go():
+    last_run("extract-faces", a0=["0_00.jpg", "0_01.jpg", "0_02.jpg"], b0=["b_00.jpg"])
+    seen = look(**{"from": "images/*", "max_faces": 1})
+    assert (seen.there, seen.going) == (4, 2)
+    assert seen.why == "the settings leave them out"
+    both = look(**{"from": "images/a", "max_faces": 1})
+    assert (both.going, both.why) == (
+        3,
+        "their images are not in the source or the settings leave them out",
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "going"),
+    [(None, 0), ("leaf", 2), ("flower", 1), ("leaf,flower", 0), ("rose", 3)],
+)
+def test_classes_that_nobody_asks_for_go(classes, going):
+    last_run("extract-classes", a0=["0_flower_00.jpg", "0_flower_01.jpg", "0_leaf.jpg"])
+    seen = look("extract-classes", **{"from": "images/a", "classes": classes})
+    assert (seen.there, seen.going) == (3, going)
+
+
+def test_tables_that_nobody_can_read_are_skipped():
+    last_run("extract-faces", a0=["0_00.jpg"])
+    (table,) = Path(".dtst/buckets/faces").rglob("s.jsonl")
+    table.with_name("s0.jsonl").write_bytes(b"broken\n[]\n")
+    assert look(**{"from": "images/b"}).going == 1
+
+
+def test_a_stage_that_writes_sidecars_removes_nothing():
+    assert look("detect", **{"from": "images/a", "classes": ["x"]}) == Preview(4, 4)
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("imagse", "nothing matches 'imagse'"),
+        ("images", "5 images lie in subfolders of images: --from 'images/\\*'"),
+    ],
+)
+def test_a_source_without_images_is_refused(source, sentence):
+    with pytest.raises(PlanError, match=sentence):
+        look(**{"from": source})

@@ -1,0 +1,21 @@
+# Workers: how many processes the job of a shard uses.
+
+from dtst_flow.planning import spread
+from dtst_flow.stages.registry import STAGES
+
+
+def workers(stage, megabytes):
+    """A rule's threads: as set, or what keeps all cores of this machine busy.
+
+    A process takes so many megabytes; jobs on a GPU are one process each.
+    """
+
+    def shared_out(wildcards):
+        alone = STAGES[stage].rule in GPU or not workflow.is_main_process
+        if alone or not workflow.local_exec or is_drawn(stage):
+            return 1
+        shards = inventory.shards(listed(stage))
+        most = spread.in_memory(megabytes)
+        return spread.workers(wildcards.shard, shards, workflow.cores, most)
+
+    return config[stage]["workers"] or shared_out
