@@ -35,9 +35,13 @@ class Rate(ProgressColumn):
 
 
 class Bars:
-    """Bars on stderr: one for each rule with images, a spinner for each other."""
+    """Bars: one for each rule with images, a spinner for each other.
 
-    def __init__(self) -> None:
+    Args:
+        console: Where they are drawn; None for stderr.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
         self._progress = Progress(
             SpinnerColumn(finished_text=" "),
             TextColumn("{task.description:16}"),
@@ -46,7 +50,7 @@ class Bars:
             Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console or Console(stderr=True),
         )
         self._bars: dict[str, TaskID] = {}
         self._rules: dict[int, str] = {}

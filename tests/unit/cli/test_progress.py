@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from dtst_flow.cli import progress
-from dtst_flow.cli.progress import Bars, Lines, Silence, read_progress
+from dtst_flow.cli.bars import Bars
+from dtst_flow.cli.progress import Lines, Silence, read_progress
 
 HALF = {"extract_faces": Counter(total=60, done=38)}
 DONE = {"extract_faces": Counter(total=60, done=60)}

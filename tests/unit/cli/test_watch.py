@@ -105,8 +105,8 @@ def test_a_program_is_heard_and_not_seen(dataset, tmp_path, capfd):
 
 def test_ctrl_c_reaches_it_once_and_is_no_error(dataset, tmp_path, capfd):
     lines = (
-        f"os.kill({os.getpid()}, {signal.SIGINT})\n"
         "try:\n"
+        f"    os.kill({os.getpid()}, {signal.SIGINT})\n"
         "    time.sleep(60)\n"
         "except KeyboardInterrupt:\n"
         "    sys.exit(5)\n"
