@@ -12,10 +12,12 @@ ONNX_GPU = $(INSTALL) --force-reinstall --no-deps onnxruntime-gpu
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 2)')
 PYTEST = $(VENV)/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal
 
-.PHONY: help demo gpu lint types test test-most test-all test-torch test-long bench clean
+.PHONY: help install demo pages docs gpu lint types test test-most test-all test-torch test-long bench clean
 
 help: ## list these
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "%-12s%s\n", $$1, $$2}'
+
+install: $(VENV)/installed ## set up .venv with the dtst command
 
 demo: $(VENV)/installed ## run faces -> clusters on photos that Python packages bring
 	$(VENV)/bin/python demo/run.py
@@ -29,10 +31,16 @@ lint: $(VENV)/installed-test ## style of the code and the rules, and what import
 types: $(VENV)/installed-test ## check the types
 	$(VENV)/bin/mypy
 
+pages: $(VENV)/installed ## write the pages that are made from the command line and the schema
+	$(VENV)/bin/python docs/generate.py
+
+docs: $(VENV)/installed-test ## make the site of docs/ in scratch/site; broken links fail
+	$(VENV)/bin/zensical build --strict --clean
+
 test: lint types ## these two, unit tests, a real run of each path, the tutorial
 	$(PYTEST) -m "not torch" tests/unit tests/paths
 
-test-all: lint types test-most test-torch ## all tests, two kinds at a time with --jobs=2
+test-all: lint types docs test-most test-torch ## all tests, two kinds at a time with --jobs=2
 
 test-most: $(VENV)/installed-test ## all tests except those of what runs on PyTorch
 	$(PYTEST) -m "not torch"

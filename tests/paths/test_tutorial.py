@@ -5,15 +5,20 @@ the model that pip brings; `flower` and its like are COCO's classes there.
 """
 
 import json
+import re
 import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.imaging import decode
-from helpers.dataset import Dataset
+from helpers.dataset import ROOT, Dataset
 
+PAGE = ROOT / "docs/tutorial.md"
 PEOPLE = ["Ariel_Sharon", "Colin_Powell", "Gerhard_Schroeder"]
 EACH = 6
 """People in the photos and photos of each."""
@@ -65,6 +70,15 @@ def folders(dataset: Dataset) -> list[str]:
     return sorted(p.name for p in (dataset.folder / "cluster").iterdir() if p.is_dir())
 
 
+def example(name: str, folder: Path) -> list[str]:
+    """Run a script of the page in a folder; returns the first words it prints."""
+    blocks = re.findall(r"(?ms)^ *```python\n(.*?)```", PAGE.read_text())
+    code = next(b for b in map(textwrap.dedent, blocks) if b.startswith(f"# {name}"))
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
+    return [line.split()[0] for line in done.stdout.splitlines()]
+
+
 def test_path_a(crowd, models):
     def dtst(command: str, *words: str) -> str:
         """A command of the page, on its folder."""
@@ -100,7 +114,11 @@ def test_path_a(crowd, models):
     assert folders(crowd)[:3] == ["000", "001", "002"]
     for found in crowd.clusters()["clusters"]:
         assert len({Path(member["path"]).name[:6] for member in found["members"]}) == 1
+    medoid = crowd.clusters()["clusters"][0]["medoid"]
+    labels = crowd.folder / "cluster/labels.csv"
+    labels.write_text(f"relation,image,other\nname,{medoid},Ann\n")
     dtst(*cluster, "--top", "2", *arcface)
+    assert set(example("people.py", crowd.folder.parent.parent)) == {"Ann"}
     assert [name for name in folders(crowd) if name != "noise"] == ["000", "001"]
     dtst(*cluster, "--min-cluster-size", "20", *arcface)
     assert folders(crowd) == ["noise"]

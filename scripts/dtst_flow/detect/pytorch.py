@@ -99,7 +99,8 @@ def load(weights: Weights) -> Any:
         raise NotADetector(f"{weights.path} is neither a .pt nor an .onnx file")
     if find_spec("ultralytics") is None:
         raise ModelError(
-            f"{weights.path} is run by ultralytics: pip install 'dtst-flow[detect]'"
+            f"{weights.path} is run by ultralytics: "
+            "pip install ultralytics open_clip_torch"
         )
     os.environ |= {
         "YOLO_OFFLINE": "true",

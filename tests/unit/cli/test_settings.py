@@ -1,7 +1,5 @@
-"""Schema, config.yaml, config/README.md, README and command line tell the same."""
+"""Schema, config.yaml and command line tell the same."""
 
-import json
-import re
 from dataclasses import fields
 
 import click
@@ -13,7 +11,6 @@ from dtst_flow.cli.main import main
 from dtst_flow.cli.settings import choices
 from dtst_flow.embed import embedders
 from dtst_flow.faces import engines
-from dtst_flow.imaging import decode
 from dtst_flow.stages import cluster, extract_classes, extract_faces
 from dtst_flow.utils import links
 from helpers.dataset import ROOT
@@ -21,16 +18,6 @@ from helpers.dataset import ROOT
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 TOP = SCHEMA["properties"]
 SECTIONS = {name: p["properties"] for name, p in TOP.items() if "properties" in p}
-
-
-def table_row(name: str, prop: dict) -> str:
-    """A setting's row in config/README.md."""
-    default = prop["default"]
-    shown = default if isinstance(default, str) else json.dumps(default)
-    text = prop["description"]
-    if "enum" in prop:
-        text += " One of " + ", ".join(f"`{value}`" for value in choices(prop)) + "."
-    return f"| `{name}` | `{shown}` | {text} |"
 
 
 def test_schema_is_a_schema():
@@ -54,20 +41,6 @@ def test_config_yaml_shows_defaults():
             assert value == TOP[name]["default"]
 
 
-def test_config_readme_lists_every_setting():
-    text = (ROOT / "config/README.md").read_text()
-    plain = {name: p for name, p in TOP.items() if name not in SECTIONS}
-    expected = [
-        table_row(name, prop)
-        for props in (plain, *SECTIONS.values())
-        for name, prop in props.items()
-    ]
-    assert [line for line in text.splitlines() if line.startswith("| `")] == expected
-    for name, prop in TOP.items():
-        if name in SECTIONS:
-            assert f"## {name}\n\n{prop['description']}\n" in text
-
-
 @pytest.mark.parametrize("section", SECTIONS)
 def test_command_has_a_flag_for_every_setting(section):
     command = main.commands[section.replace("_", "-")]
@@ -85,23 +58,6 @@ def test_choices_are_what_there_is():
     assert set(SECTIONS["extract_faces"]["engine"]["enum"]) == set(engines.MODELS)
     assert set(choices(SECTIONS["cluster"]["model"])) == set(embedders.MODELS)
     assert set(SECTIONS["cluster"]["link"]["enum"]) == set(links.LINKERS)
-
-
-def test_readme_speaks_of_flags_and_settings_that_exist():
-    text = (ROOT / "README.md").read_text()
-    known = {"--help", "--config", "--configfile", "--profile", "--report"}
-    known |= {"--resources", "--sdm", "--summary", "--list-rules"}
-    known |= {"--workflow-profile", "--directory"}
-    paths = main.commands["run"].commands.values()
-    for command in (*main.commands.values(), *paths):
-        for param in command.params:
-            known |= {*param.opts, *param.secondary_opts}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
-
-
-def test_readme_names_every_file_type():
-    text = (ROOT / "README.md").read_text()
-    assert set(re.findall(r"\.[a-z]+", text)) >= decode.SUFFIXES
 
 
 def test_changelog_has_a_section_for_what_is_unreleased():

@@ -23,13 +23,13 @@ OPEN = [kind for kind in KINDS if kind != "closed"]
 
 @pytest.mark.skipif(find_spec("ultralytics") is not None, reason="ultralytics is there")
 def test_what_needs_ultralytics_says_so(tmp_path):
-    with pytest.raises(ModelError, match=r"pip install 'dtst-flow\[detect\]'"):
+    with pytest.raises(ModelError, match="pip install ultralytics open_clip_torch"):
         open_detector(Weights(tmp_path / "yolo26n.pt", "digest"), 0.1)
 
 
 @pytest.fixture(scope="module")
 def ultralytics(tmp_path_factory):
-    reason = "needs ultralytics (pip install 'dtst-flow[detect]')"
+    reason = "needs ultralytics (pip install '.[detect]')"
     os.environ["YOLO_CONFIG_DIR"] = str(tmp_path_factory.mktemp("settings"))
     os.environ |= {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
     return pytest.importorskip("ultralytics", reason=reason)

@@ -189,7 +189,7 @@ def test_what_needs_open_clip_says_so(name, tmp_path):
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """A random ViT-B-32 of open_clip, its checkpoint, and the transform for it."""
-    reason = "needs open_clip_torch (pip install 'dtst-flow[clip]')"
+    reason = "needs open_clip_torch (pip install '.[clip]')"
     open_clip = pytest.importorskip("open_clip", reason=reason)
     import torch
     from safetensors.torch import save_file
