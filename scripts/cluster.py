@@ -9,6 +9,6 @@ from dtst_flow.stages import cluster
 
 with running(snakemake):
     given = snakemake.input
-    files = given.tables, given.arrays, given.failed, given.inventory
+    files = given.tables, given.arrays, given.failed, snakemake.params.inventory
     job = cluster.ClusterJob(*files, *snakemake.output)
     cluster.run(job, snakemake.config["cluster"], snakemake.params.strict)

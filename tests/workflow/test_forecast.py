@@ -66,7 +66,7 @@ def test_a_forecast_is_made_by_trying_then_from_what_runs_cost(few):
     shutil.rmtree(few.folder / ".dtst/records")
     make_dear(few)
     before = few.listing()
-    printed = few.dtst(*words(few, "-n"))
+    printed = few.dtst(*words(few, "-n", "--cores", "1"))
     assert f"{PHOTOS} images, {PHOTOS} to compute, 0 known from records" in printed
     assert "  about 20 min on 1 core, " in printed and "calibrated" not in printed
     assert " free), 700 MB of memory" in printed

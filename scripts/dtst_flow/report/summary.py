@@ -73,7 +73,7 @@ def sentences(outcome: Outcome) -> Iterator[str]:
         for sentence in stage["said"]:
             yield f"  {printable(sentence)}"
         for row in stage["failures"][:MAX_SHOWN]:
-            yield f"  failed: {printable(row['path'])}: {printable(row['reason'])}"
+            yield printable(f"  failed: {row['path']!r}: {row['reason']}")
         more = len(stage["failures"]) - MAX_SHOWN
         if more > 0:
             yield f"  … and {more} more, listed in {printable(stage['list'])}"

@@ -100,14 +100,16 @@ def cluster(
         handling: What to do besides.
 
     Raises:
-        SystemExit: There is no image, or a shard leaves images out: nothing was removed.
+        SystemExit: There is no image any more, or a shard leaves images out: nothing was
+            removed.
             Or no image could be laid out, or one failed and that was not to be: the
             bucket is complete but for that.
     """
     check_complete(job.inventory, job.tables, job.failed)
     rows, vectors = gather(job.tables, job.arrays)
     not_embedded = [row for table in job.failed for row in read_table(table)]
-    refuse_nothing((rows, not_embedded), bucket)
+    if Ledgers(bucket, state_of(bucket)).paths():
+        refuse_nothing((rows, not_embedded), bucket)
     clustering = find_clusters(rows, vectors, bucket, options)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
     placed, left_out = _write(bucket, clustering, ids, handling)

@@ -191,24 +191,38 @@ def describe(rows: list[Row]) -> list[str]:
     unusable = sum(len(row["unusable"]) for row in rows)
     if unusable:
         said.append(f"{unusable} boxes could not be used")
-    present = sorted({name for row in rows for name in row["classes"]})
+    present = _present(rows)
     if not present:
         said.append("no image has a sidecar with classes")
         return said
+    for name in _missing_everywhere(rows):
+        said.append(f"no image has the class {name!r}; there are: {_named(present)}")
     return said
 
 
 def missing(rows: list[Row]) -> str:
-    """Which classes asked for no sidecar has, in a sentence; empty where all are there."""
-    nowhere = sorted(set.intersection(*(set(row["missing"]) for row in rows)))
-    if not nowhere:
+    """Say that sidecars have other classes only than those asked for, if so."""
+    present, nowhere = _present(rows), _missing_everywhere(rows)
+    if not present or not nowhere or any(row["found"] for row in rows):
         return ""
-    present = sorted({name for row in rows for name in row["classes"]})
-    named = ", ".join(present[:MAX_SHOWN]) or "none; `dtst detect` writes them"
+    words = " or ".join(map(repr, nowhere))
+    return f"no image has the class {words}; there are: {_named(present)}"
+
+
+def _present(rows: list[Row]) -> list[str]:
+    """The classes that sidecars have."""
+    return sorted({name for row in rows for name in row["classes"]})
+
+
+def _missing_everywhere(rows: list[Row]) -> list[str]:
+    """The classes asked for that no sidecar has."""
+    return sorted(set.intersection(*(set(row["missing"]) for row in rows)))
+
+
+def _named(present: list[str]) -> str:
     rest = len(present) - MAX_SHOWN
     more = f" and {rest} more" if rest > 0 else ""
-    words = " and ".join(map(repr, nowhere))
-    return f"no image has the class {words}; there are: {named}{more}"
+    return ", ".join(present[:MAX_SHOWN]) + more
 
 
 STAGE = Stage(

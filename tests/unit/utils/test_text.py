@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dtst_flow.report.summary import summary
+from dtst_flow.report.summary import outcome, sentences
 from dtst_flow.utils.files import to_json, write_atomic, write_table
 from dtst_flow.utils.text import LONGEST, printable, printable_lines
 from helpers.dataset import environment
@@ -40,9 +40,9 @@ def test_a_summary_can_be_printed(tmp_path, monkeypatch):
     write_atomic(state / "summary.json", to_json({"said": [f"class {STEERING}\n!"]}))
     row = {"path": f"{STEERING}.jpg", "reason": f"because of {STEERING}"}
     write_table(state / "failed.jsonl", [row])
-    told = summary({"extract_classes": "crops"})
-    assert all(line.isprintable() for line in told.split("\n"))
-    assert told.count(r"\x1b[2J") == 3 and len(told.split("\n")) == 3
+    told = list(sentences(outcome({"extract_classes": "crops"})))
+    assert all(line.isprintable() for line in told)
+    assert "".join(told).count(r"\x1b[2J") == 3 and len(told) == 3
 
 
 @pytest.mark.parametrize(
