@@ -76,7 +76,7 @@ def sentences(outcome: Outcome) -> Iterator[str]:
             yield printable(f"  failed: {row['path']!r}: {row['reason']}")
         more = len(stage["failures"]) - MAX_SHOWN
         if more > 0:
-            yield f"  … and {more} more, listed in {printable(stage['list'])}"
+            yield f"  ... and {more} more, listed in {printable(stage['list'])}"
         if stage["seconds"]:
             took = duration(stage["seconds"])
             yield f"  {stage['computed']} images computed, in {took}"

@@ -74,7 +74,7 @@ def test_a_few_failures_are_shown_and_all_are_listed():
     write_table(listed, rows)
     *_, last, more = told()
     assert last == r"  failed: 'c\x1b.jpg': broken"
-    assert more == f"  … and 1 more, listed in {listed.resolve()}"
+    assert more == f"  ... and 1 more, listed in {listed.resolve()}"
     (stage,) = outcome(BUCKETS)
     assert stage["failures"][0] == {"path": "a\x1b.jpg", "reason": "broken"}
     assert stage["list"] == str(listed.resolve())

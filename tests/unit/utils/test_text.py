@@ -1,12 +1,11 @@
 """What strangers wrote steers no terminal: summary, logs and progress spell it out."""
 
-import logging
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
+from dtst_flow.cli.console import Voice
 from dtst_flow.report.summary import outcome, sentences
 from dtst_flow.utils.files import to_json, write_atomic, write_table
 from dtst_flow.utils.text import LONGEST, printable, printable_lines
@@ -65,20 +64,8 @@ def test_a_log_can_be_shown(tmp_path, end):
     assert all(line.isprintable() for line in lines)
 
 
-def test_progress_shows_messages_as_text(capsys):
-    from snakemake_interface_logger_plugins.common import LogEvent
-
-    from snakemake_logger_plugin_dtst import LogHandler
-
-    handler = LogHandler.__new__(LogHandler)
-    logging.Handler.__init__(handler)
-    handler.__post_init__()
-    handler.console.width = 500
-    message = f"[bold]{STEERING}[/bold]"
-    record = logging.LogRecord("x", logging.WARNING, "", 0, message, None, None)
-    handler.emit(record)
-    rule = {"rule_name": "[blink]x", "log": [f"[/]{STEERING}.log"]}
-    handler.emit(SimpleNamespace(event=LogEvent.JOB_ERROR, **rule))
+def test_an_error_is_shown_as_text(capsys):
+    with pytest.raises(SystemExit):
+        Voice().end(1, [f"[bold]{STEERING}"])
     shown = capsys.readouterr().err
-    assert shown.count(r"\x1b[2J") == 2 and "\x1b[2J" not in shown
-    assert "[bold]" in shown and "[blink]x; see [/]" in shown
+    assert r"[bold]" in shown and r"\x1b[2J" in shown and "\x1b[2J" not in shown
