@@ -1,8 +1,6 @@
 """Bars on a terminal while a run is under way. Loads rich, which takes a moment."""
 
 from collections import Counter
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -20,6 +18,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from dtst_flow.cli.progress import Display
 from dtst_flow.runtime.events import Event
 from dtst_flow.utils.text import printable_lines
 
@@ -35,7 +34,7 @@ class Rate(ProgressColumn):
         return Text(f"{task.speed:.3g}/s" if task.speed else "", style="cyan")
 
 
-class Bars:
+class Bars(Display):
     """Bars: one for each rule with images, a spinner for each other.
 
     Args:
@@ -56,17 +55,11 @@ class Bars:
         self._bars: dict[str, TaskID] = {}
         self._rules: dict[int, str] = {}
 
-    def __enter__(self) -> Self:
-        """Start to draw."""
+    def start(self) -> None:
+        """Begin to draw."""
         self._progress.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         """Draw a last time; the bars stay."""
         self._progress.stop()
 

@@ -17,7 +17,7 @@ from dtst_flow.cli.diagnose import LITTLE
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError, ModelMissing
 from dtst_flow.planning.config import complete_config
-from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
+from dtst_flow.planning.pipelines import PIPELINES, WHOLE, resolve_defaults
 from dtst_flow.runtime import run_lock
 from dtst_flow.stages.registry import STAGES
 from dtst_flow.utils import gpu, locks
@@ -26,9 +26,6 @@ from dtst_flow.utils.quantities import volume
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
 """Of a finding: as it should be, of no account for a default run, or in its way."""
-
-WHOLE = ("faces", "images", "classes")
-"""The paths whose models are looked for; a default run is the first."""
 
 PACKAGES = {
     "snakemake": ("snakemake",),

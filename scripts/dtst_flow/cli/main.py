@@ -27,11 +27,8 @@ from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.request import Request
 from dtst_flow.cli.yaml_config import ConfigFile, read_config
-from dtst_flow.planning.pipelines import PIPELINES
+from dtst_flow.planning.pipelines import PIPELINES, WHOLE
 from dtst_flow.planning.schema import near
-
-WHOLE = ("faces", "images", "classes")
-"""The paths of ``dtst run``."""
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,11 +1,8 @@
-"""What a run under way shows where there is no terminal, and how far its jobs are."""
+"""What a run under way shows: nothing, or where there is no terminal now and then a line."""
 
-import json
 from collections import Counter
-from pathlib import Path
 from time import monotonic
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import click
 
@@ -16,74 +13,48 @@ EVERY = 30
 """Seconds between two lines about a stage, where there is no terminal."""
 
 
-def read_progress(folder: Path) -> dict[str, Counter[str]]:
-    """Add up the progress of all jobs.
+class Display:
+    """Shows how far a run is, as long as it is entered; this one shows nothing.
 
     Args:
-        folder: Where jobs write it, a JSON file of counts for each.
-
-    Returns:
-        Rule -> counts of its images: total, done, computed, failed.
+        voice: How much to say.
     """
-    rules: dict[str, Counter[str]] = {}
-    for path in sorted(folder.glob("*.json")):
-        try:
-            counts = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue  # removed between listing and reading
-        rules.setdefault(path.name.partition(".")[0], Counter()).update(counts)
-    return rules
 
-
-class Display(Protocol):
-    """Shows how far a run is, as long as it is entered."""
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
 
     def __enter__(self) -> Self:
-        """Start to show it."""
+        """Begin to show it."""
+        self.start()
+        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End it."""
+    def __exit__(self, *_: object) -> None:
+        """Show it a last time."""
+        self.stop()
+
+    def start(self) -> None:
+        """Prepare what is shown."""
+
+    def stop(self) -> None:
+        """End what is shown."""
 
     def say(self, text: str) -> None:
         """Tell what is going on, beside what is shown."""
+        self._voice.say(text)
 
     def take(self, event: Event) -> None:
         """Follow what a run tells."""
 
     def show(self, rules: dict[str, Counter[str]]) -> None:
-        """Show what `read_progress` read."""
+        """Show what `progress.counts_of` read."""
 
 
-class Lines:
+class Lines(Display):
     """A line for each rule at work, twice a minute."""
 
     def __init__(self, voice: Voice) -> None:
-        self._voice = voice
+        super().__init__(voice)
         self._told = monotonic()
-
-    def __enter__(self) -> Self:
-        """Nothing to start."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing to end."""
-
-    def say(self, text: str) -> None:
-        """Say it, as much as is to be said."""
-        self._voice.say(text)
-
-    def take(self, event: Event) -> None:
-        """Of single jobs nothing is told."""
 
     def show(self, rules: dict[str, Counter[str]]) -> None:
         """Write where it is time to."""
@@ -94,10 +65,3 @@ class Lines:
             if counts["done"] < counts["total"]:
                 done = f"{counts['done']} of {counts['total']} images"
                 click.echo(f"{rule.replace('_', '-')}: {done}", err=True)
-
-
-class Silence(Lines):
-    """Nothing at all."""
-
-    def show(self, rules: dict[str, Counter[str]]) -> None:
-        """Write nothing."""

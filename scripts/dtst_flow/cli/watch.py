@@ -15,10 +15,11 @@ from types import FrameType
 from typing import Any
 
 from dtst_flow.cli.console import Voice
-from dtst_flow.cli.progress import Display, Lines, Silence, read_progress
+from dtst_flow.cli.progress import Display, Lines
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.runtime import events
 from dtst_flow.runtime.events import Event
+from dtst_flow.runtime.progress import counts_of
 
 TAIL = 12
 """Lines of a failed job's log that are shown."""
@@ -134,14 +135,17 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
     # What is in the folder is data: Python would import modules from there.
     environment = os.environ | {"PYTHONSAFEPATH": "1"} | start.variables
     environment[events.VARIABLE] = str(told)
-    streams: dict[str, Any] = {}
-    if voice.verbose:
-        environment[events.VERBOSE] = "1"
-    else:
-        file = output.open("wb")
-        streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
     watched, reader = Watched(), events.Reader(told)
-    with _display(voice) as display, _signals(watched, display) as early:
+    with (
+        output.open("wb") as file,
+        _display(voice) as display,
+        _signals(watched, display) as early,
+    ):
+        streams: dict[str, Any] = {}
+        if voice.verbose:
+            environment[events.VERBOSE] = "1"
+        else:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
         process = subprocess.Popen(
             start.words,
             cwd=start.dataset,
@@ -160,8 +164,7 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
             _look(start.dataset, watched, reader, display)
         _look(start.dataset, watched, reader, display)
     watched.code = process.returncode
-    if not voice.verbose:
-        watched.printed = output.read_text("utf-8", "replace")
+    watched.printed = output.read_text("utf-8", "replace")
     return watched
 
 
@@ -177,13 +180,13 @@ def _look(
         watched.take(event)
         display.take(event)
     if watched.began:  # what is there before is of the run before
-        watched.progress = read_progress(dataset / PROGRESS)
+        watched.progress = counts_of(dataset / PROGRESS)
         display.show(watched.progress)
 
 
 def _display(voice: Voice) -> Display:
     if voice.verbose or voice.quiet or voice.as_json:
-        return Silence(voice)
+        return Display(voice)
     if not sys.stderr.isatty():
         return Lines(voice)
     from dtst_flow.cli.bars import Bars

@@ -53,7 +53,7 @@ def digests(
     Returns:
         The digest of each file that can be read, by its path.
     """
-    known, cached = _known_digests(files, cache)
+    known, cached = known_digests(files, cache)
     unknown = sorted(files.keys() - known.keys())
     if not unknown and cached == len(known):
         return known
@@ -70,15 +70,7 @@ def digests(
     return content
 
 
-def known(cache: str | Path) -> dict[str, tuple[int, int]]:
-    """Return size and mtime of each file that `digests` noted in a table, by its path."""
-    try:
-        return {row["path"]: (row["size"], row["mtime"]) for row in read_table(cache)}
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return {}
-
-
-def _known_digests(
+def known_digests(
     files: dict[str, tuple[int, int]], cache: str | Path
 ) -> tuple[dict[str, str], int]:
     """Read the digests of the files that did not change, and how many rows there are."""
@@ -90,7 +82,7 @@ def _known_digests(
                 cached += 1
                 if files.get(row["path"]) == (row["size"], row["mtime"]):
                     known[row["path"]] = row["digest"]
-        except (ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return {}, -1  # damaged: all files are read again
     return known, cached
 

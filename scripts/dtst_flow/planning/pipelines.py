@@ -15,6 +15,9 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 }
 """Path -> its stages, in order."""
 
+WHOLE = ("faces", "images", "classes")
+"""The paths that go from photos to clusters, as `dtst run` runs them."""
+
 SOURCE = "images/*"
 """Where a path starts that is given no source."""
 

@@ -6,15 +6,11 @@ from urllib.parse import unquote
 
 from dtst_flow.annotations import boxes
 from dtst_flow.annotations.crop_names import class_of
-from dtst_flow.dataset import inventory, scan
-from dtst_flow.dataset.containment import BadBucket
-from dtst_flow.dataset.whereabouts import explain_empty
-from dtst_flow.planning.plan import Plan, PlanError
+from dtst_flow.dataset import inventory
+from dtst_flow.planning.plan import Plan
+from dtst_flow.planning.staleness import source_listing
 from dtst_flow.stages.contract import Settings, Stage
 from dtst_flow.utils.files import read_table
-
-Rows = list[tuple[str, list[str]]]
-"""Of the last run: each image, and the names of the files made of it."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +47,10 @@ def preview(plan: Plan) -> Preview:
     """
     stage = plan.stages[0]
     settings = plan.settings[stage.name]
-    try:
-        listing = scan.scan(
-            ".",
-            plan.specs(stage.name),
-            settings["max_file_size"],
-            settings.get("to"),
-        )
-    except BadBucket as error:
-        raise PlanError(str(error)) from error
-    images = listing.images
-    if not images:
-        raise PlanError(explain_empty(".", plan.specs(stage.name), listing.skipped))
-    known = inventory.known(plan.state(stage.name) / inventory.DIGESTS)
-    new = sum(known.get(path) != listing.files[path] for path in images)
+    listing = source_listing(plan, stage.name)
+    images, digests = listing.images, plan.state(stage.name) / inventory.DIGESTS
+    known, _ = inventory.known_digests(listing.files, digests)
+    new = sum(path not in known for path in images)
     if not stage.makes_bucket:
         return Preview(len(images), new)
     rows = list(_rows(plan, stage))

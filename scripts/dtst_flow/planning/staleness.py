@@ -67,6 +67,17 @@ def source_fingerprint(plan: Plan, stage: str) -> str:
             f"the run works in {os.getcwd()}, not in the dataset folder {plan.dataset}: "
             "leave out --directory and `workdir:`, and run one dataset at a time"
         )
+    listing = source_listing(plan, stage)
+    return scan.fingerprint(listing, _announced(plan, stage, listing))
+
+
+def source_listing(plan: Plan, stage: str) -> scan.Listing:
+    """List the source of a stage, in the dataset's folder.
+
+    Raises:
+        PlanError: There is no such source, or it has no image and no stage is to make
+            them.
+    """
     settings = plan.settings[stage]
     specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
     try:
@@ -76,7 +87,7 @@ def source_fingerprint(plan: Plan, stage: str) -> str:
     if not plan.before(stage) and not listing.images:
         # Told before any job runs: results of photos that there were stay as they are.
         raise PlanError(explain_empty(".", specs, listing.skipped))
-    return scan.fingerprint(listing, _announced(plan, stage, listing))
+    return listing
 
 
 def _can_be_scanned(plan: Plan, stage: str, spec: str) -> bool:

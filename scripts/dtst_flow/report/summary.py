@@ -1,6 +1,5 @@
 """What a run did, as a JSON value and in plain words."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from dtst_flow.dataset.state import PROGRESS, state_of
 from dtst_flow.runtime import events
 from dtst_flow.runtime.meter import notes_of
+from dtst_flow.runtime.progress import counts_of
 from dtst_flow.utils.files import read_json, read_table
 from dtst_flow.utils.quantities import duration
 from dtst_flow.utils.text import printable
@@ -104,10 +104,7 @@ def _path(bucket: str) -> Path:
 
 def _work() -> dict[str, dict[str, float]]:
     """Of each rule's jobs in this run: images computed, and seconds from first to last."""
-    counts: dict[str, Counter[str]] = {}
-    for path in sorted(PROGRESS.glob("*.json")):
-        rule = path.name.partition(".")[0]
-        counts.setdefault(rule, Counter()).update(read_json(path))
+    counts = counts_of(PROGRESS)
     return {
         rule: {
             "computed": counts[rule]["computed"],

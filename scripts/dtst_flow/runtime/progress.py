@@ -1,5 +1,7 @@
 """How far one job is, kept in a file for whoever watches."""
 
+from collections import Counter
+from pathlib import Path
 from time import monotonic
 
 from dtst_flow.dataset.state import PROGRESS
@@ -47,3 +49,22 @@ class Progress:
         self._told = monotonic()
         write_atomic(self.path, to_json(self.counts))
         self.meter.note(self.path)
+
+
+def counts_of(folder: Path) -> dict[str, Counter[str]]:
+    """Add up the progress of all jobs.
+
+    Args:
+        folder: Where jobs write it, a JSON file of counts for each.
+
+    Returns:
+        Rule -> counts of its images: total, done, computed, failed.
+    """
+    rules: dict[str, Counter[str]] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            counts = read_json(path)
+        except (OSError, ValueError):
+            continue  # removed between listing and reading
+        rules.setdefault(path.name.partition(".")[0], Counter()).update(counts)
+    return rules

@@ -9,7 +9,8 @@ from rich.console import Console
 from dtst_flow.cli import progress
 from dtst_flow.cli.bars import Bars
 from dtst_flow.cli.console import Voice
-from dtst_flow.cli.progress import Lines, Silence, read_progress
+from dtst_flow.cli.progress import Display, Lines
+from dtst_flow.runtime.progress import counts_of
 
 HALF = {"extract_faces": Counter(total=60, done=38)}
 DONE = {"extract_faces": Counter(total=60, done=60)}
@@ -24,11 +25,11 @@ def test_progress_of_all_jobs_is_added_up(tmp_path):
         counts = {"total": 10, "done": done}
         (tmp_path / f"{name}.json").write_text(json.dumps(counts))
     (tmp_path / "detect.s.json").write_text('{"total": ')
-    assert read_progress(tmp_path) == {
+    assert counts_of(tmp_path) == {
         "extract_faces": Counter(total=20, done=7),
         "embed": Counter(total=10, done=5),
     }
-    assert read_progress(tmp_path / "none") == {}
+    assert counts_of(tmp_path / "none") == {}
 
 
 def drawn(*steps) -> str:
@@ -91,7 +92,7 @@ def test_lines_come_twice_a_minute(monkeypatch, capsys):
 
 
 def test_silence_is_silent(monkeypatch, capsys):
-    with Silence(Voice()) as silence:
+    with Display(Voice()) as silence:
         monkeypatch.setattr(progress, "monotonic", lambda: 1e9)
         silence.show(HALF)
     assert capsys.readouterr() == ("", "")
