@@ -3,8 +3,9 @@ VENV := .venv
 TORCH := .venv-torch
 PIP = $(@D)/bin/pip --disable-pip-version-check --quiet
 INSTALL = $(PIP) install --constraint constraints.txt
-# The OpenCV builds that mediapipe, insightface and ultralytics ask for need a desktop's
-# libraries; the headless one must be the last to write the module they share.
+# The OpenCV builds that mediapipe and insightface, with which tests compare, and ultralytics
+# ask for need a desktop's libraries; the headless one must be the last to write the module
+# they share.
 HEADLESS = $(INSTALL) --force-reinstall --no-deps opencv-python-headless
 # Likewise the ONNX Runtime for GPUs, which shares a module with the one for CPUs.
 ONNX_GPU = $(INSTALL) --force-reinstall --no-deps onnxruntime-gpu
@@ -19,7 +20,7 @@ help: ## list these
 
 install: $(VENV)/installed ## set up .venv with the dtst command
 
-demo: $(VENV)/installed ## run faces -> clusters on photos that Python packages bring
+demo: $(VENV)/installed-test ## run faces -> clusters on photos that Python packages bring
 	$(VENV)/bin/python demo/run.py
 
 lint: $(VENV)/installed-test ## style of the code and the rules, and what imports what
@@ -60,11 +61,11 @@ bench: $(VENV)/installed-test ## measure the clustering, and what surrounds the 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(@D)
 	$(INSTALL) --editable .
-	$(HEADLESS)
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(INSTALL) --editable '.[test]'
+	$(HEADLESS)
 	touch $@
 
 $(VENV)/installed-gpu: $(VENV)/installed

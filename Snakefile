@@ -11,7 +11,7 @@ import shutil
 
 from snakemake.utils import min_version
 
-min_version("9.27")
+min_version("9.22")
 
 
 configfile: workflow.source_path("config/config.yaml")

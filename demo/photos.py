@@ -59,7 +59,7 @@ def write(folder: Path, seed: int = 0) -> None:
 
 def find_people(name: str, photo: np.ndarray, count: int) -> list[Person]:
     """The people in a photo from left to right: the largest faces that dlib finds."""
-    engine = open_engine("dlib", store.resolve("dlib_68_points").path)
+    engine = open_engine("dlib", [store.resolve("dlib_68_points").path])
     largest = sorted(engine.find(photo), key=lambda face: -face.area)[:count]
     engine.close()
     return [

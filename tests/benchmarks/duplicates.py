@@ -100,7 +100,7 @@ def main() -> None:
         stack.enter_context(closing(embedder))
         if kind.points:
             engine = stack.enter_context(
-                closing(open_engine("scrfd", options.detector))
+                closing(open_engine("scrfd", [options.detector]))
             )
 
         def seen(photo: Image.Image) -> tuple[int, np.ndarray] | None:

@@ -1,6 +1,6 @@
 """CPU time of every step of face extraction, beside the way of FFHQ's own script.
 
-    python tests/benchmarks/extract_faces.py --weights face_landmarker.task
+    python tests/benchmarks/extract_faces.py --weights face_landmarker.task yunet_n_dynamic.onnx
 
 Faces from photos are laid into portraits of 1280 x 960, in half of them so close to
 an edge that the crop reaches past it. Times are CPU time of all threads of one
@@ -157,7 +157,11 @@ def report(watch: Stopwatch) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--weights", type=Path, required=True, help="face_landmarker.task"
+        "--weights",
+        type=Path,
+        nargs=2,
+        required=True,
+        help="face_landmarker.task, and the model of yunet",
     )
     parser.add_argument(
         "--photos", type=Path, help="folder of photos (default: packaged)"
@@ -168,8 +172,8 @@ def main() -> None:
     watch = Stopwatch()
     with (
         tempfile.TemporaryDirectory() as folder,
-        closing(MediapipeEngine(options.weights, search=False)) as plain,
-        closing(MediapipeEngine(options.weights, search=True)) as searching,
+        closing(MediapipeEngine(options.weights[0])) as plain,
+        closing(MediapipeEngine(*options.weights)) as searching,
     ):
         paths = make_portraits(photos, searching, Path(folder), options.images)
         for path in paths[:1]:

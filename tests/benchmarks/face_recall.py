@@ -1,6 +1,6 @@
 """How many labelled faces an engine finds, how many it imagines, and at what cost.
 
-    python tests/benchmarks/face_recall.py --engine mediapipe --weights face_landmarker.task --data DATA
+    python tests/benchmarks/face_recall.py --engine mediapipe --weights face_landmarker.task yunet_n_dynamic.onnx --data DATA
 
 DATA holds photos and these tables, whose `file` columns are relative to it:
 
@@ -101,14 +101,17 @@ def recall(finder: Finder, photos: dict[str, list[Row]], group: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", choices=MODELS, required=True)
-    parser.add_argument("--weights", type=Path, required=True, help="its model file")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the tables")
     parser.add_argument(
-        "--no-search", action="store_true", help="mediapipe: the whole photo only"
+        "--weights",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="its model files; mediapipe without the second is --no-search",
     )
+    parser.add_argument("--data", type=Path, required=True, help="folder of the tables")
     options = parser.parse_args()
     data = options.data
-    engine = open_engine(options.engine, options.weights, not options.no_search)
+    engine = open_engine(options.engine, options.weights)
     with closing(engine):
         finder = Finder(engine, data)
         finder("faces_group/bbt1.jpg")

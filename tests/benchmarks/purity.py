@@ -36,7 +36,7 @@ MANY = 5
 def faces(folder: Path, detector: Path) -> tuple[list[Sample], list[str]]:
     """The largest face of every photo, and whose it is."""
     samples, people = [], []
-    with closing(open_engine("scrfd", detector)) as engine:
+    with closing(open_engine("scrfd", [detector])) as engine:
         for path in sorted(folder.rglob("*.*")):
             if path.suffix.lower() not in decode.SUFFIXES:
                 continue

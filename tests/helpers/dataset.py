@@ -11,10 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 DLIB = {
-    "extract_faces": {"engine": "dlib"},
-    "cluster": {"model": "dlib", "count_duplicates": True},
+    "extract_faces": {"engine": "dlib", "workers": 1},
+    "cluster": {"model": "dlib", "count_duplicates": True, "workers": 1},
 }
-"""Path A on the models that pip brings."""
+"""Path A on the models that pip brings, each loaded once for a shard of few photos."""
 
 
 NOTHING = "Nothing to be done"

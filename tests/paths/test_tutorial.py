@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,16 @@ EACH = 6
 
 
 @pytest.fixture(scope="module")
-def models(shared) -> dict[str, str]:
+def models(shared) -> Iterator[dict[str, str]]:
+    """Models by what they do; what is not named in a command was fetched."""
     files = {
         "mediapipe": "face_landmarker.task",
         "arcface": "w600k_mbf_int8.onnx",
         "detect": "yolo26n_int8.onnx",
     }
-    return {name: str(shared / "models" / file) for name, file in files.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DTST_MODELS", str(shared / "models"))
+        yield {name: str(shared / "models" / file) for name, file in files.items()}
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ OURS = {
     ".config/matplotlib",
 }
 """What a run may leave in a home: costs and digests of code of ours, the sources that
-Snakemake keeps of the workflow, and the list of fonts that MediaPipe has matplotlib make."""
+Snakemake keeps of the workflow, and the list of fonts that a library has matplotlib make."""
 
 
 def at(home: Path, **more: str) -> dict[str, str]:
@@ -114,21 +114,28 @@ FIND = """
 import sys
 from pathlib import Path
 import numpy
-from dtst_flow.faces import mediapipe
+from dtst_flow.faces import mediapipe, tflite
 
+tflite.RUNNER = sys.argv[2]
 if "plainly" in sys.argv:
-    mediapipe._keep_from_reporting = lambda: None
-engine = mediapipe.MediapipeEngine(Path(sys.argv[1]), search=False)
+    tflite._keep_from_reporting = lambda: None
+engine = mediapipe.MediapipeEngine(Path(sys.argv[1]))
 engine.find(numpy.zeros((64, 64, 3), numpy.uint8))
 engine.close()
 """
 
 
-@pytest.mark.parametrize("plainly", [False, True])
-def test_mediapipe_reports_to_nobody(shared, home, proxy, plainly):
-    """Of itself it does, which shows that the test would see it."""
+@pytest.mark.parametrize(
+    ("runner", "plainly"),
+    [("ai_edge_litert", False), ("mediapipe", False), ("mediapipe", True)],
+)
+def test_what_runs_mediapipes_models_reports_to_nobody(
+    shared, home, proxy, runner, plainly
+):
+    """MediaPipe does of itself, which shows that the test would see it."""
     address, visits = proxy
-    words = [str(shared / "models/face_landmarker.task"), "plainly"][: 1 + plainly]
+    words = [str(shared / "models/face_landmarker.task"), runner]
+    words += ["plainly"] if plainly else []
     run(FIND, home, *words, https_proxy=address, HTTPS_PROXY=address, NO_PROXY="*.org")
     assert bool(visits) is plainly
     assert all(b"googleapis.com" in visit for visit in visits)
@@ -153,6 +160,9 @@ def test_a_run_leaves_only_what_is_its_own(
     for name in set(os.environ) - set(at(home)):
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
+    if engine == "mediapipe":
+        models = request.getfixturevalue("shared") / "models"
+        monkeypatch.setenv("DTST_MODELS", str(models))
     dataset.run("--cores", "1", settings=chosen)
     assert (dataset.folder / "cluster/clusters.json").exists()
     assert left(home) <= OURS, left(home)

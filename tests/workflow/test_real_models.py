@@ -28,6 +28,14 @@ def flat(photo: Path, shared: Path) -> str:
     return "__".join(photo.relative_to(shared / "data/faces_identity").parts)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def at_hand(shared):
+    """The models beside the project stand in for those that were fetched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DTST_MODELS", str(shared / "models"))
+        yield
+
+
 def settings(shared: Path, engine: str, weights: str) -> dict:
     models = shared / "models"
     return {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.cli.diagnose import LITTLE
+from dtst_flow.faces import tflite
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError, ModelMissing
 from dtst_flow.planning.config import complete_config
@@ -31,7 +32,7 @@ PACKAGES = {
     "snakemake": ("snakemake",),
     "numpy": ("numpy",),
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
-    "mediapipe": ("mediapipe",),
+    "litert": ("ai-edge-litert", "mediapipe"),
     "dlib": ("dlib-bin", "dlib"),
     "torch": ("torch",),
     "ultralytics": ("ultralytics",),
@@ -51,7 +52,10 @@ OPENCV = tuple(
 )
 """The packages that all write one module, cv2."""
 
-NEEDED = ("cv2", "onnxruntime", "mediapipe", "dlib")
+HEADLESS = "pip install --force-reinstall --no-deps opencv-python-headless"
+"""What helps where OpenCV wants a desktop's libraries."""
+
+NEEDED = ("cv2", "onnxruntime", "dlib", tflite.RUNNER)
 """Modules that the default path imports, and that load libraries of the system."""
 
 
@@ -115,8 +119,7 @@ def _libraries() -> Finding:
         except (ImportError, OSError) as error:
             faults.append(f"{name}: {error}")
     if faults:
-        fix = "on Debian and Ubuntu: apt install libgl1 libegl1 libgles2 libglib2.0-0"
-        return Finding("libraries", BROKEN, "; ".join(faults), fix)
+        return Finding("libraries", BROKEN, "; ".join(faults), HEADLESS)
     return Finding("libraries", OK, f"{', '.join(NEEDED)} can be loaded")
 
 
@@ -133,12 +136,11 @@ def _opencv() -> Finding:
             "OpenCV", OK, f"{', '.join(builds) or 'no package of it'} ({kind})"
         )
     said = f"{len(builds)} builds overwrite each other, {kind} files are in place: "
-    fix = "pip install --force-reinstall --no-deps opencv-python-headless"
     return Finding(
         "OpenCV",
         OK if headless else NOTE,
         said + ", ".join(builds),
-        "" if headless else fix,
+        "" if headless else HEADLESS,
     )
 
 

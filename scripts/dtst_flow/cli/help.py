@@ -44,7 +44,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "check": ("check", "check -d scratch/crowd --json"),
     "models list": ("models list",),
-    "models fetch": ("models fetch face_landmarker arcface_r50",),
+    "models fetch": ("models fetch faces",),
     "models path": ("models path arcface_r50",),
     "help": ("help cluster", "help run faces"),
 }

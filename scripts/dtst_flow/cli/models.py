@@ -10,7 +10,7 @@ import click
 from dtst_flow.cli import settings
 from dtst_flow.cli.help import EXAMPLES, Command, Group
 from dtst_flow.models.errors import ModelError, ModelMissing
-from dtst_flow.models.registry import MODELS, Model
+from dtst_flow.models.registry import MODELS, SETS, Model
 from dtst_flow.models.store import resolve
 from dtst_flow.planning.schema import near
 from dtst_flow.utils.files import to_json
@@ -18,9 +18,12 @@ from dtst_flow.utils.text import printable
 
 
 class Name(click.Choice[str]):
-    """A model's name in the registry; others are refused with the near one."""
+    """A name in the registry, in any case; others are refused with the near one."""
 
     name = "model"
+
+    def __init__(self, names: list[str]):
+        super().__init__(names, case_sensitive=False)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -41,13 +44,10 @@ def _hint(word: str) -> str:
     from dtst_flow.embed import embedders
     from dtst_flow.faces import engines
 
-    weights = dict(engines.MODELS)
+    weights = {name: models[0] for name, models in engines.MODELS.items()}
     weights |= {name: kind.weights for name, kind in embedders.MODELS.items()}
     meant = weights.get(word.lower())
     return f"; did you mean '{meant}'?" if meant else near(word, MODELS)
-
-
-_NAME = Name(list(MODELS), case_sensitive=False)
 
 
 @click.group(cls=Group)
@@ -70,19 +70,20 @@ def list_models(as_json: bool) -> None:
 
 
 @models.command(cls=Command, examples=EXAMPLES["models fetch"])
-@click.argument("names", metavar="[NAME]...", nargs=-1, type=_NAME)
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=Name([*SETS, *MODELS]))
 @click.option("--all", "every", is_flag=True, help="All that have a download.")
 @settings.json_flag
 def fetch(names: tuple[str, ...], every: bool, as_json: bool) -> None:
     """Download models.
 
-    They go to the folder that DTST_MODELS names, or to ~/.cache/dtst-flow/models.
-    An interrupted download goes on where it broke off.
+    The set "faces" is what dtst run faces needs by default. They go to the folder that
+    DTST_MODELS names, or to ~/.cache/dtst-flow/models. An interrupted download goes on where it broke off.
     """
     if every:
         names = tuple(model.name for model in MODELS.values() if model.sources)
     if not names:
-        raise click.UsageError("Give the names of models, or --all.")
+        raise click.UsageError("Give the names of models or of a set, or --all.")
+    names = tuple(dict.fromkeys(n for name in names for n in SETS.get(name, (name,))))
     faults = list(filter(None, [_fetch(MODELS[name], as_json) for name in names]))
     if as_json:
         rows = [_row(MODELS[name]) for name in names]
@@ -92,7 +93,7 @@ def fetch(names: tuple[str, ...], every: bool, as_json: bool) -> None:
 
 
 @models.command(cls=Command, examples=EXAMPLES["models path"])
-@click.argument("name", metavar="NAME", type=_NAME)
+@click.argument("name", metavar="NAME", type=Name(list(MODELS)))
 @settings.json_flag
 def path(name: str, as_json: bool) -> None:
     """Print where a model's weights are; fail if they are not here."""

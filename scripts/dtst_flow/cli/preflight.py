@@ -12,6 +12,7 @@ from dtst_flow.cli.console import Refused
 from dtst_flow.cli.diagnose import diagnose
 from dtst_flow.cli.request import Request, overrides
 from dtst_flow.dataset.state import StateGone
+from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
 from dtst_flow.planning.config import complete_config
 from dtst_flow.planning.plan import Plan, PlanError, make_plan
@@ -64,9 +65,12 @@ def check(request: Request) -> Checked:
     Raises:
         PlanError: It cannot be carried out.
         BadSettings: A setting cannot be used.
+        ModelError: Models cannot be found or used.
     """
     config = complete_config(overrides(request))
     plan = make_plan(config)
+    wanted = [stage.models(plan.settings[stage.name]) for stage in plan.stages]
+    store.resolve_all({name: w for models in wanted for name, w in models.items()})
     with chdir(plan.dataset):
         for stage in plan.stages:
             plan.specs(stage.name)

@@ -1,17 +1,31 @@
 """All face engines, and how to load one."""
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 from dtst_flow.faces.base import Engine
 
 MODELS = {
-    "mediapipe": "face_landmarker",
-    "dlib": "dlib_68_points",
-    "scrfd": "scrfd_500m",
+    "mediapipe": ("face_landmarker", "yunet"),
+    "yunet": ("yunet",),
+    "dlib": ("dlib_68_points",),
+    "scrfd": ("scrfd_500m",),
 }
-"""Engine -> the model it runs, by its name in the registry."""
+"""Engine -> the models it runs, by their names in the registry. Of the first the user may
+choose another file."""
+
+
+def models_of(name: str, search: bool = True) -> tuple[str, ...]:
+    """Return the models that an engine runs, by their names in the registry.
+
+    Args:
+        name: A key of MODELS.
+        search: Whether mediapipe also looks for small and distant faces, which takes a
+            second model; the other engines always do.
+    """
+    return MODELS[name] if search or name != "mediapipe" else MODELS[name][:1]
 
 
 def module_of(name: str) -> ModuleType:
@@ -23,19 +37,12 @@ def module_of(name: str) -> ModuleType:
     return importlib.import_module(f"dtst_flow.faces.{name}")
 
 
-def open_engine(name: str, weights: Path, search: bool = True) -> Engine:
+def open_engine(name: str, weights: Sequence[Path]) -> Engine:
     """Load an engine.
 
     Args:
         name: A key of MODELS.
-        weights: Its model file.
-        search: Whether mediapipe also looks for small and distant faces; the other
-            engines always do.
+        weights: The files of its models, in the order of `models_of`.
     """
-    module = module_of(name)
-    engine: Engine
-    if name == "mediapipe":
-        engine = module.MediapipeEngine(weights, search=search)
-    else:
-        engine = getattr(module, f"{name.capitalize()}Engine")(weights)
+    engine: Engine = getattr(module_of(name), f"{name.capitalize()}Engine")(*weights)
     return engine

@@ -1,4 +1,4 @@
-"""SCRFD: faces of any size with five points, by InsightFace's detector.
+"""SCRFD: faces of any size with five points, by a detector of InsightFace.
 
 Guo, Deng, Lattas, Zafeiriou, "Sample and Computation Redistribution for Efficient
 Face Detection", 2021.
@@ -7,9 +7,9 @@ Face Detection", 2021.
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dtst_flow.faces.base import Face
+from dtst_flow.faces.detection import STRIDES, Found, corners, fit, join, suppress
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
 
@@ -20,75 +20,67 @@ SIDES = (640, 320)
 image; at 320 it sees that one.
 """
 
+ANCHORS = 2
+"""Faces that each cell of the grids can report."""
+
+MIN_SCORE = 0.5
+SAME = 0.4
+"""Score from which something is a face, and the overlap (intersection over union) that
+makes two boxes one face, as InsightFace has them."""
+
 
 class ScrfdEngine:
-    """Finds faces with any SCRFD model that has five key points.
+    """Finds faces with any SCRFD model that has three strides and five key points.
 
     Args:
         weights: The model, an ONNX file.
 
     Raises:
-        ValueError: The model has no five key points.
+        ValueError: It is no such model.
     """
 
     def __init__(self, weights: Path):
-        from insightface.model_zoo.scrfd import SCRFD
-
-        self._detector = SCRFD(str(weights), open_session(weights))
-        if not self._detector.use_kps:
+        self._session = open_session(weights)
+        self._input = self._session.get_inputs()[0].name
+        widths = [output.shape[-1] for output in self._session.get_outputs()]
+        if len(widths) != 9 or widths[6:] != [10] * 3:
             raise ValueError(f"{weights} is no SCRFD model with five key points")
 
     def find(self, image: Pixels) -> list[Face]:
-        """Find the faces of an upright image, (height, width, 3) uint8 RGB."""
-        detections = [self._detect(image, side) for side in SIDES]
-        boxes, points = map(np.concatenate, zip(*detections, strict=True))
-        surest = np.argsort(-boxes[:, 4], kind="stable")
-        boxes, points = boxes[surest], points[surest]
-        return [
-            Face(
-                box=tuple(boxes[i, :4].tolist()),
-                score=float(boxes[i, 4]),
-                points=tuple(map(tuple, points[i].tolist())),
-            )
-            for i in self._detector.nms(boxes)
-        ]
+        """Find the faces of an upright image, (height, width, 3) uint8 RGB; surest first."""
+        return suppress(join([self._look(image, s) for s in SIDES]), SAME).faces()
 
     def close(self) -> None:
         """Free the model."""
-        del self._detector
+        del self._session
 
-    def _detect(
-        self, image: Pixels, side: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Show the detector an image in a square of one size.
+    def _look(self, image: Pixels, side: int) -> Found:
+        """Return what looks like a face at one size, in pixels of the image.
 
-        Returns:
-            Boxes with scores (n, 5) and points (n, 5, 2), in pixels of the image.
+        For each stride the model gives scores (cells * ANCHORS, 1), the distances
+        (…, 4) from a cell's corner to the left, upper, right and lower edge, and the
+        points (…, 10) from there on, both by the stride.
         """
-        square, scale = _fit(image, side)
-        boxes, points = self._detector.detect(square, input_size=(side, side))
-        boxes[:, :4] *= np.tile(scale, 2)
-        return boxes, points * scale
-
-
-def _fit(image: Pixels, side: int) -> tuple[Pixels, NDArray[np.float32]]:
-    """Put an image into the top left corner of a black square, as large as it fits.
-
-    Returns:
-        The square in BGR, as the detector takes it, and the image's (width, height)
-        in pixels for one pixel of the square.
-    """
-    import cv2
-
-    size = np.array(image.shape[1::-1])
-    fitted = np.rint(size * (side / size.max())).astype(int).clip(1)
-    width, height = fitted.tolist()
-    shrinks = fitted[0] < size[0]
-    small = cv2.resize(
-        image,
-        (width, height),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
-    square = np.zeros((side, side, 3), np.uint8)
-    square[:height, :width] = small[..., ::-1]
-    return square, (size / fitted).astype(np.float32)
+        pixels, scale = fit(image, side, side)
+        values = (pixels.transpose(2, 0, 1)[None] - np.float32(127.5)) / np.float32(128)
+        outputs = self._session.run(None, {self._input: values})
+        seen = []
+        for stride, scores, edges, points in zip(
+            STRIDES, outputs[:3], outputs[3:6], outputs[6:], strict=True
+        ):
+            likely = scores[..., 0].ravel() >= MIN_SCORE
+            cells = np.repeat(corners(side, side, stride), ANCHORS, axis=0)[likely]
+            distances = edges.reshape(-1, 4)[likely] * stride
+            offsets = points.reshape(-1, 5, 2)[likely] * stride
+            corner = (
+                (cells - distances[:, :2]) * scale,
+                (cells + distances[:, 2:]) * scale,
+            )
+            seen.append(
+                Found(
+                    np.hstack(corner),
+                    scores[..., 0].ravel()[likely],
+                    (cells[:, None] + offsets) * scale,
+                )
+            )
+        return join(seen)

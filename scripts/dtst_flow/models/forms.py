@@ -116,16 +116,24 @@ def _is_efficientnet(suffix: str, found: Contents) -> bool:
 
 
 def _is_scrfd(suffix: str, found: Contents) -> bool:
-    """Scores, boxes and points at three or five strides, in this order."""
-    last = [output.shape[-1] for output in found.outputs if output.shape]
-    strides = len(last) // 3
-    widths = [width for width in (1, 4, 10) for _ in range(strides)]
+    """Scores, boxes and points at three strides, in this order."""
+    return _has_heads(found, (1, 4, 10))
+
+
+def _is_yunet(suffix: str, found: Contents) -> bool:
+    """Two scores, boxes and points at three strides, for photos of any size."""
+    sizes = found.inputs[0].shape[2:] if found.inputs else ()
+    return _has_heads(found, (1, 1, 4, 10)) and sizes == (None, None)
+
+
+def _has_heads(found: Contents, widths: tuple[int, ...]) -> bool:
+    """Whether outputs of these widths come one after the other, each at three strides."""
+    last = [output.shape[-1] if output.shape else 0 for output in found.outputs]
+    wanted = [width for width in widths for _ in range(3)]
     return (
-        strides in (3, 5)
-        and len(last) == len(found.outputs)
-        and all(a in (b, None) for a, b in zip(last, widths, strict=False))
-        and len(last) == len(widths)
-        and len(found.inputs) == 1
+        len(found.inputs) == 1
+        and len(last) == len(wanted)
+        and all(a in (b, None) for a, b in zip(last, wanted, strict=True))
     )
 
 
@@ -187,9 +195,16 @@ LANDMARKER = Form(
 )
 SCRFD = Form(
     "a model of SCRFD, which finds faces with five points",
-    "ONNX, 9 or 15 outputs: scores, boxes and points at every stride",
+    "ONNX, 9 outputs: scores, boxes and points at three strides",
     "dtst extract-faces --engine scrfd",
     _is_scrfd,
+)
+YUNET = Form(
+    "a model of YuNet, which finds faces with five points",
+    "ONNX, for photos of any size, 12 outputs: two scores, boxes and points at three "
+    "strides",
+    "dtst extract-faces --engine yunet",
+    _is_yunet,
 )
 YOLO = Form(
     "a detector of Ultralytics, which finds objects",
@@ -199,7 +214,7 @@ YOLO = Form(
     _is_yolo,
 )
 
-FORMS = (ARCFACE, TOWER, EFFICIENTNET, DLIB, LANDMARKS, LANDMARKER, SCRFD, YOLO)
+FORMS = (ARCFACE, TOWER, EFFICIENTNET, DLIB, LANDMARKS, LANDMARKER, SCRFD, YUNET, YOLO)
 
 OF = {
     "arcface_r50": ARCFACE,
@@ -211,6 +226,7 @@ OF = {
     "face_landmarker": LANDMARKER,
     "scrfd_10g": SCRFD,
     "scrfd_500m": SCRFD,
+    "yunet": YUNET,
     "yoloe-26s-seg": YOLO,
     "yolov8s-worldv2": YOLO,
     "yolo26n": YOLO,

@@ -8,6 +8,10 @@ shown before they are fetched.
 from dataclasses import dataclass
 
 _MEDIAPIPE = "https://storage.googleapis.com/mediapipe-models"
+_YUNET = (
+    "https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/"
+    "0047ac24afb1a50a0c6105001c89d1b5b805dbf1"
+)
 _HUB = "https://huggingface.co"
 _BUFFALO_L = (
     f"{_HUB}/public-data/insightface/resolve/"
@@ -87,6 +91,15 @@ ENTRIES = (
         sources=(
             f"{_MEDIAPIPE}/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
         ),
+    ),
+    Model(
+        name="yunet",
+        purpose="YuNet n: faces with five points, in photos of any size, small and fast",
+        file="yunet_n_dynamic.onnx",
+        sha256="104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12",
+        size=322_906,
+        licence="Apache-2.0 (libfacedetection.train)",
+        sources=(f"{_YUNET}/onnx/yunet_n_dynamic.onnx",),
     ),
     Model(
         name="scrfd_10g",
@@ -269,3 +282,6 @@ ENTRIES = (
 )
 
 MODELS = {model.name: model for model in ENTRIES}
+
+SETS = {"faces": ("face_landmarker", "yunet", "arcface_r50")}
+"""Names under which several models are fetched at once: what a path needs by default."""

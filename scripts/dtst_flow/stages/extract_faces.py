@@ -61,19 +61,20 @@ class Options:
     max_pixels: int = decode.MAX_PIXELS
 
 
-def records(options: Options, model: str, shard: str | None = None) -> Records:
+def records(
+    options: Options, models: list[Weights], shard: str | None = None
+) -> Records:
     """Return the records of faces: they depend on the engine, not on how crops are cut.
 
     Args:
         options: The settings.
-        model: The digest of the engine's weights.
+        models: The engine's.
         shard: The shard whose job asks.
     """
     depends = {
         "engine": options.engine,
-        "search": options.search and options.engine == "mediapipe",
         "background": options.background,
-        "model": model,
+        "models": [model.digest for model in models],
         "code": code_version(engines.module_of(options.engine), decode),
     }
     return Records(RECORDS / "extract_faces", depends, shard)
@@ -82,11 +83,12 @@ def records(options: Options, model: str, shard: str | None = None) -> Records:
 def run(job: ShardJob, settings: Settings) -> None:
     """Extract the faces of one shard, as the settings say."""
     options = options_of(Options, settings)
-    weights = store.resolve(engines.MODELS[options.engine], settings["weights"])
-    extract(job, settings["to"], options, weights)
+    extract(job, settings["to"], options, store.resolve_all(models(settings)))
 
 
-def extract(job: ShardJob, bucket: str, options: Options, weights: Weights) -> None:
+def extract(
+    job: ShardJob, bucket: str, options: Options, weights: list[Weights]
+) -> None:
     """Extract the faces of one shard.
 
     The table gets a row {path, found: how many faces, crops: ledger rows} per image.
@@ -95,14 +97,14 @@ def extract(job: ShardJob, bucket: str, options: Options, weights: Weights) -> N
         job: The files to read and write.
         bucket: The target folder, relative to the dataset.
         options: The settings.
-        weights: The engine's model.
+        weights: The engine's models, in the order of `engines.models_of`.
 
     Raises:
         SystemExit: Images changed in the meantime; no table is written.
     """
     make = functools.partial(Extractor, job.shard, bucket, options, weights)
     done, failures = work("extract_faces", job.manifest, make, job.workers)
-    records(options, weights.digest, job.shard).compact()
+    records(options, weights, job.shard).compact()
     write_table(job.failed, failures)
     write_table(job.table, done)
 
@@ -110,11 +112,13 @@ def extract(job: ShardJob, bucket: str, options: Options, weights: Weights) -> N
 class Extractor:
     """Works on one image after another; loads its engine when first needed."""
 
-    def __init__(self, shard: str, bucket: str, options: Options, weights: Weights):
+    def __init__(
+        self, shard: str, bucket: str, options: Options, weights: list[Weights]
+    ):
         self.options = options
         self.weights = weights
         self.bucket = bucket
-        self.records = records(options, weights.digest, shard)
+        self.records = records(options, weights, shard)
         self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
         self._engine: Engine | None = None
 
@@ -155,10 +159,9 @@ class Extractor:
         """The engine, loaded on first use."""
         if not self._engine:
             options = self.options
-            with loading(self.weights.path, f"model of engine {options.engine}"):
-                self._engine = engines.open_engine(
-                    options.engine, self.weights.path, options.search
-                )
+            paths = [weights.path for weights in self.weights]
+            with loading(paths[0], f"model of engine {options.engine}"):
+                self._engine = engines.open_engine(options.engine, paths)
         return self._engine
 
     def _find(self, image: Pixels) -> dict[str, Any]:
@@ -210,7 +213,7 @@ class Extractor:
             "size": [size, size],
             "score": face.score,
             "engine": options.engine,
-            "model": self.weights.digest,
+            "model": self.weights[0].digest,
         }
         sidecar = {**own_keys, "provenance": provenance}
         key = [
@@ -242,8 +245,9 @@ def _can_be_cut(face: Face) -> bool:
 
 
 def models(settings: Settings) -> dict[str, str | None]:
-    """The model of the engine chosen."""
-    return {engines.MODELS[settings["engine"]]: settings["weights"]}
+    """The models of the engine chosen."""
+    first, *more = engines.models_of(settings["engine"], settings["search"])
+    return {first: settings["weights"], **dict.fromkeys(more)}
 
 
 def code(settings: Settings) -> tuple[ModuleType, ...]:
@@ -254,8 +258,7 @@ def code(settings: Settings) -> tuple[ModuleType, ...]:
 def pending(settings: Settings, images: dict[str, str]) -> Pending:
     """The images in which no face was looked for yet."""
     options = options_of(Options, settings)
-    weights = store.resolve(engines.MODELS[options.engine], settings["weights"])
-    known = records(options, weights.digest)
+    known = records(options, store.resolve_all(models(settings)))
     return Pending(
         crops.distinct({p: d for p, d in images.items() if known.get(d) is None})
     )

@@ -7,6 +7,7 @@ DTST_STUB_SECONDS for each, which stands for the time of a model.
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from dtst_flow.faces import engines
@@ -32,7 +33,7 @@ class StubEngine:
         """There is nothing to free."""
 
 
-def open_stub(name: str, weights: Path, search: bool = True) -> StubEngine:
+def open_stub(name: str, weights: Sequence[Path]) -> StubEngine:
     """Stand in for `faces.open_engine`."""
     return StubEngine()
 

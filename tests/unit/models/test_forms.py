@@ -28,6 +28,7 @@ ROLES = {
     "landmarks": "dlib_68_points",
     "mediapipe": "face_landmarker",
     "scrfd": "scrfd_500m",
+    "yunet": "yunet",
     "yolo": "yolo26n",
 }
 """What weights are given for -> whose weights they replace."""
@@ -77,6 +78,12 @@ RIGHT = {
     "arcface, any batch": ("arcface", ("n", 3, 112, 112), [("n", 512)], {}),
     "arcface, one face": ("arcface", (1, 3, 112, 112), [(1, 256)], {}),
     "clip": ("clip", ("n", 3, 224, 224), [("n", 512)], {}),
+    "yunet": (
+        "yunet",
+        (1, 3, "h", "w"),
+        [(1, "n", width) for width in (1, 1, 4, 10) for _ in "abc"],
+        {},
+    ),
     "clip, large": ("clip", (1, 3, 378, 378), [(1, 1024)], {}),
     "clip, more outputs": ("clip", (1, 3, 224, 224), [(1, 512), (1, 50, 768)], {}),
     "scrfd": ("scrfd", (1, 3, "?", "?"), scores((800,), (200,), (50,)), {}),
@@ -104,7 +111,7 @@ WRONG = {
     "features of places": ((1, 3, 224, 224), [(1, 768, 7, 7)], {}),
     "rows of unknown length": ((1, 3, 224, 224), [(1, "d")], {}),
     "scrfd without points": ((1, 3, 64, 64), scores((8,), (4,), (2,))[:6], {}),
-    "yunet": ((1, 3, "h", "w"), [(1, 9, n) for n in (1, 1, 4, 10) for _ in "abc"], {}),
+    "yunet of one size": (PHOTO, [(1, 9, n) for n in (1, 1, 4, 10) for _ in "abc"], {}),
     "yolo that names no classes": (PHOTO, [(1, 84, 8400)], {}),
     "yolo of poses": (PHOTO, [(1, 56, 8400)], TOLD | {"task": "pose"}),
     "yolo that classifies": ((1, 3, 64, 64), [(1, 10)], TOLD),
@@ -166,6 +173,7 @@ AT_HAND = {
     "w600k_mbf_int8.onnx": ["arcface"],
     "yolo26n_int8.onnx": ["yolo"],
     "yolov8n_int8.onnx": ["yolo"],
+    "yunet_n_dynamic.onnx": ["yunet"],
 }
 
 
@@ -192,7 +200,7 @@ def test_the_message_says_what_it_is_and_what_it_may_be_for(tmp_path):
 
 def test_every_model_that_a_user_may_replace_has_a_form():
     kinds = (*embedders.MODELS.values(), *detectors.MODELS.values())
-    names = {kind.weights for kind in kinds} | set(engines.MODELS.values())
+    names = {kind.weights for kind in kinds} | set().union(*engines.MODELS.values())
     assert names <= forms.OF.keys() <= MODELS.keys()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dtst_flow.models.errors import ModelError, ModelMissing, WrongContent
 from dtst_flow.models.registry import ENTRIES, MODELS, Model
-from dtst_flow.models.store import Weights, resolve
+from dtst_flow.models.store import Weights, resolve, resolve_all
 
 RIGHT = b"the registered weights"
 WRONG = b"something else"
@@ -68,6 +68,7 @@ def test_addresses_name_a_fixed_revision(url):
         r"/float16/\d+/",
         r"/releases/download/v[\d.]+/",
         r"/[0-9a-f]{64}/",
+        r"githubusercontent\.com/[\w-]+/[\w.-]+/[0-9a-f]{40}/",
     )
     assert re.search("|".join(fixed), url)
 
@@ -178,3 +179,14 @@ def test_an_unknown_name_lists_the_known_ones():
 def test_registered_sources_are_https():
     for model in MODELS.values():
         assert all(source.startswith("https://") for source in model.sources)
+
+
+def test_one_command_brings_all_that_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("DTST_MODELS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(ModelError) as caught:
+        resolve_all({"yunet": None, "dlib_resnet": None, "scrfd_500m": None})
+    first, second, *_, last = str(caught.value).splitlines()
+    assert first.startswith("The model yunet is missing: yunet_n_dynamic.onnx (")
+    assert second.startswith("The model scrfd_500m is missing")
+    assert last == "Get them with: dtst models fetch yunet scrfd_500m"

@@ -52,7 +52,7 @@ MODULES = {
 
 PACKAGE = ROOT / "scripts/dtst_flow"
 
-SAME = {"onnxruntime-gpu": "onnxruntime"}
+SAME = {"onnxruntime-gpu": "onnxruntime", "ai-edge-litert": "mediapipe"}
 """A package -> one that it stands in for."""
 
 
@@ -145,7 +145,7 @@ def test_what_a_rule_imports_is_in_its_environment(script):
 
 
 def test_tested_versions_are_the_installed_ones():
-    for name in ("snakemake", "numpy", "mediapipe", "insightface", "hdbscan"):
+    for name in ("snakemake", "numpy", "ai-edge-litert", "hdbscan", "mediapipe"):
         assert version(name) == TESTED[name]
 
 

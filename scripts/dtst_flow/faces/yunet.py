@@ -1,0 +1,100 @@
+"""YuNet: faces of any size with five points, by a model of 75,000 parameters.
+
+Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence
+Research, 2023. The model comes from the authors' training repository; it takes BGR in
+0..255 as it is, in a size whose sides are multiples of 32.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from dtst_flow.faces.base import Face
+from dtst_flow.faces.detection import STRIDES, Found, corners, fit, join, suppress
+from dtst_flow.models.onnx import open_session
+from dtst_flow.utils.array_types import Pixels
+
+SIDE = 640
+"""Long side in pixels of a photo as YuNet looks at it. It sees faces of about 10 to 300
+pixels there."""
+
+SMALL_SIDE = 320
+"""Long side at which a face that fills the photo is seen as well."""
+
+SHRINKS = 6
+"""So many pixels of a large photo in a row become one, at most: then faces of 60 pixels
+are seen in photos of any size, and memory stays at some 15 bytes a pixel of the photo."""
+
+MIN_SCORE = 0.74
+"""Score from which something is a face, see tests/benchmarks/face_recall.py."""
+
+SAME = 0.45
+"""Overlap (intersection over union) that makes two boxes one face, as its authors have it."""
+
+HEADS = ("cls", "obj", "bbox", "kps")
+
+
+class YunetEngine:
+    """Finds faces with YuNet.
+
+    A box reaches from the forehead to the chin. A score is a probability, from
+    MIN_SCORE to 1.
+
+    Args:
+        weights: The model, an ONNX file that takes images of any size.
+
+    Raises:
+        ValueError: It is no such model.
+    """
+
+    def __init__(self, weights: Path):
+        self._session = open_session(weights)
+        self._input = self._session.get_inputs()[0].name
+        self._outputs = [f"{head}_{stride}" for stride in STRIDES for head in HEADS]
+        if not {output.name for output in self._session.get_outputs()} >= set(
+            self._outputs
+        ):
+            raise ValueError(f"{weights} is no model of YuNet")
+
+    def find(self, image: Pixels) -> list[Face]:
+        """Find the faces of an upright image, (height, width, 3) uint8 RGB; surest first."""
+        return self.detect(image).faces()
+
+    def detect(self, image: Pixels) -> Found:
+        """Find faces; see `find`."""
+        seen = [self._look(image, side) for side in sides(max(image.shape))]
+        return suppress(join(seen), SAME)
+
+    def close(self) -> None:
+        """Free the model."""
+        del self._session
+
+    def _look(self, image: Pixels, side: int) -> Found:
+        """Return what looks like a face at one size, in pixels of the image."""
+        pixels, scale = fit(image, side, STRIDES[-1])
+        planes = pixels[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32)
+        outputs = iter(self._session.run(self._outputs, {self._input: planes}))
+        seen = []
+        for stride in STRIDES:
+            classes, objects, boxes, points = (next(outputs)[0] for _ in HEADS)
+            scores = np.sqrt(classes[:, 0].clip(0, 1) * objects[:, 0].clip(0, 1))
+            likely = scores >= MIN_SCORE
+            cells = corners(pixels.shape[0], pixels.shape[1], stride)[likely]
+            middle = cells + boxes[likely, :2] * stride
+            half = np.exp(boxes[likely, 2:]) * stride / 2
+            corner = (middle - half) * scale, (middle + half) * scale
+            offsets = points[likely].reshape(-1, 5, 2) * stride
+            seen.append(
+                Found(
+                    np.hstack(corner),
+                    scores[likely],
+                    (cells[:, None] + offsets) * scale,
+                )
+            )
+        return join(seen)
+
+
+def sides(long_side: int) -> list[int]:
+    """Return the long sides at which to look at a photo of this long side, in pixels."""
+    finest = -(-long_side // SHRINKS)
+    return [SMALL_SIDE, SIDE, *([finest] if finest > SIDE else [])]
