@@ -4,7 +4,7 @@ Positions are continuous pixels as in faces.crop.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,7 @@ def fit(image: Pixels, side: int, multiple: int) -> tuple[Pixels, Positions]:
     """
     import cv2
 
+    image, halvings = _halved(image, side)
     size = np.array(image.shape[1::-1])
     fitted = np.rint(size * (side / size.max())).astype(int).clip(1)
     width, height = fitted.tolist()
@@ -77,7 +78,41 @@ def fit(image: Pixels, side: int, multiple: int) -> tuple[Pixels, Positions]:
     columns, rows = (-(-length // multiple) * multiple for length in (width, height))
     canvas = np.zeros((rows, columns, 3), np.uint8)
     canvas[:height, :width] = small
-    return canvas, size / fitted
+    return canvas, size / fitted * 2**halvings
+
+
+def _halved(image: Pixels, side: int) -> tuple[Pixels, int]:
+    """Halve an image as often as its long side stays above `side`, averaging four pixels.
+
+    An odd last row or column is left out. OpenCV is fast only at this factor.
+
+    Returns:
+        The image, and how often it was halved.
+    """
+    import cv2
+
+    halvings = 0
+    while max(image.shape) >= 2 * side and min(image.shape[:2]) >= 2:
+        height, width = (length // 2 for length in image.shape[:2])
+        even = image[: 2 * height, : 2 * width]
+        image = cast(
+            Pixels, cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+        )
+        halvings += 1
+    return image, halvings
+
+
+def planes(pixels: Pixels, order: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Bring pixels (height, width, 3) to what a network takes, (1, 3, height, width).
+
+    Args:
+        pixels: uint8.
+        order: The channel that comes first, second and third.
+    """
+    values = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+    for place, channel in zip(values[0], order, strict=True):
+        place[:] = pixels[..., channel]
+    return values
 
 
 def corners(height: int, width: int, stride: int) -> Floats:

@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from dtst_flow.faces.base import Face
-from dtst_flow.faces.detection import STRIDES, Found, corners, fit, join, suppress
+from dtst_flow.faces.detection import (
+    STRIDES,
+    Found,
+    corners,
+    fit,
+    join,
+    planes,
+    suppress,
+)
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
 
@@ -19,6 +27,8 @@ SIDES = (640, 320)
 640 is the size SCRFD was made for, but there it overlooks a face that fills the
 image; at 320 it sees that one.
 """
+
+RGB = (0, 1, 2)
 
 ANCHORS = 2
 """Faces that each cell of the grids can report."""
@@ -62,7 +72,7 @@ class ScrfdEngine:
         points (…, 10) from there on, both by the stride.
         """
         pixels, scale = fit(image, side, side)
-        values = (pixels.transpose(2, 0, 1)[None] - np.float32(127.5)) / np.float32(128)
+        values = (planes(pixels, RGB) - np.float32(127.5)) / np.float32(128)
         outputs = self._session.run(None, {self._input: values})
         seen = []
         for stride, scores, edges, points in zip(

@@ -10,7 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from dtst_flow.faces.base import Face
-from dtst_flow.faces.detection import STRIDES, Found, corners, fit, join, suppress
+from dtst_flow.faces.detection import (
+    STRIDES,
+    Found,
+    corners,
+    fit,
+    join,
+    planes,
+    suppress,
+)
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
 
@@ -18,8 +26,8 @@ SIDE = 640
 """Long side in pixels of a photo as YuNet looks at it. It sees faces of about 10 to 300
 pixels there."""
 
-SMALL_SIDE = 320
-"""Long side at which a face that fills the photo is seen as well."""
+SMALL_SIDE = 192
+"""Long side at which faces from half of the photo to all of it are seen."""
 
 SHRINKS = 6
 """So many pixels of a large photo in a row become one, at most: then faces of 60 pixels
@@ -30,6 +38,9 @@ MIN_SCORE = 0.74
 
 SAME = 0.45
 """Overlap (intersection over union) that makes two boxes one face, as its authors have it."""
+
+BGR = (2, 1, 0)
+"""The channels of RGB in the order in which YuNet takes them."""
 
 HEADS = ("cls", "obj", "bbox", "kps")
 
@@ -72,8 +83,8 @@ class YunetEngine:
     def _look(self, image: Pixels, side: int) -> Found:
         """Return what looks like a face at one size, in pixels of the image."""
         pixels, scale = fit(image, side, STRIDES[-1])
-        planes = pixels[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32)
-        outputs = iter(self._session.run(self._outputs, {self._input: planes}))
+        values = planes(pixels, BGR)
+        outputs = iter(self._session.run(self._outputs, {self._input: values}))
         seen = []
         for stride in STRIDES:
             classes, objects, boxes, points = (next(outputs)[0] for _ in HEADS)

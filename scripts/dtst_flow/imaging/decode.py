@@ -85,8 +85,9 @@ def read(
         if least:
             image.draft(None, (least, least))
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        pixels = np.asarray(_flatten(upright, background, _bits(image)))
+        bits = _bits(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        pixels = np.asarray(_flatten(image, background, bits))
     # Checked again, as a header may be wrong.
     check_size(pixels.shape[0] * pixels.shape[1], max_pixels)
     return pixels

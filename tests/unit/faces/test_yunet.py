@@ -7,10 +7,10 @@ from dtst_flow.faces import yunet
 @pytest.mark.parametrize(
     ("long_side", "expected"),
     [
-        (1, [320, 640]),
-        (3840, [320, 640]),
-        (3841, [320, 640, 641]),
-        (12000, [320, 640, 2000]),
+        (1, [192, 640]),
+        (3840, [192, 640]),
+        (3841, [192, 640, 641]),
+        (12000, [192, 640, 2000]),
     ],
 )
 def test_a_large_photo_is_looked_at_more_closely(long_side, expected):
