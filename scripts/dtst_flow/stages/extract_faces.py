@@ -13,7 +13,7 @@ from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import RECORDS, STATE, state_of
-from dtst_flow.faces import crop, draw, engines
+from dtst_flow.faces import alignment, crop, draw, engines
 from dtst_flow.faces.base import Engine, Face
 from dtst_flow.imaging import decode, encode
 from dtst_flow.models import store
@@ -187,7 +187,9 @@ class Extractor:
         return [
             rank
             for rank in ranks
-            if not crop.reaches_outside(crop.quad(faces[rank].points), width, height)
+            if not alignment.reaches_outside(
+                alignment.quad(faces[rank].points), width, height
+            )
         ]
 
     def _write_crop(
@@ -200,7 +202,7 @@ class Extractor:
     ) -> dict[str, Any]:
         """Bring one crop into the bucket; returns its ledger row."""
         options = self.options
-        quad = crop.quad(face.points)
+        quad = alignment.quad(face.points)
         size = crop.size_of(quad, options.max_size)
         provenance = {
             "image": row.path,
@@ -235,7 +237,7 @@ class Extractor:
 def _can_be_cut(face: Face) -> bool:
     """Whether the points span a square of a pixel or more."""
     try:
-        crop.size_of(crop.quad(face.points))
+        crop.size_of(alignment.quad(face.points))
     except ValueError:
         return False
     return True
