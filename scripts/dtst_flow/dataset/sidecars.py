@@ -7,6 +7,7 @@ no JSON, but Python writes them.
 import errno
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from dtst_flow.utils.text import printable
 
 PIXEL_BOUND = frozenset({"classes", "metrics", "provenance"})
 """Keys that describe an image's own pixels, so that a crop of it does not get them."""
+
+SHARED = "metrics"
+"""Key of an object that several tools write into, so that its entries are told apart one by
+one."""
 
 LARGEST = 16 << 20
 """Most bytes of a sidecar."""
@@ -143,24 +148,28 @@ def travelling(sidecar: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in sidecar.items() if k not in PIXEL_BOUND}
 
 
-def signature(ours: dict[str, Any]) -> dict[str, str]:
+def signature(ours: dict[str, Any]) -> dict[str, Any]:
     """Sign what we write, key by key, so that `merge` can tell it from an edit.
 
     Args:
         ours: Our keys of a sidecar.
 
     Returns:
-        A digest of each key's value.
+        A digest of each key's value; of SHARED one of each entry.
     """
-    return {key: digest_value(value)[:12] for key, value in ours.items()}
+    signed: dict[str, Any] = _signature(ours)
+    if isinstance(ours.get(SHARED), dict):
+        signed[SHARED] = _signature(ours[SHARED])
+    return signed
 
 
 def merge(
-    present: dict[str, Any], ours: dict[str, Any], *written: dict[str, str]
+    present: dict[str, Any], ours: dict[str, Any], *written: dict[str, Any]
 ) -> dict[str, Any]:
     """Merge a sidecar that both we and the user write, three ways.
 
-    What the user added or changed stays, except ``provenance``, which is ours alone.
+    What the user added or changed stays, except ``provenance``, which is ours alone. In
+    SHARED that holds of each entry.
 
     Args:
         present: What the file holds now.
@@ -170,10 +179,34 @@ def merge(
     Returns:
         What the file is to hold.
     """
+    users = _users(present, written)
+    users.pop("provenance", None)
+    shared, our_shared = users.get(SHARED), ours.get(SHARED)
+    if isinstance(shared, dict):
+        signed = [w[SHARED] for w in written if isinstance(w.get(SHARED), dict)]
+        if theirs := _users(shared, signed):
+            mine = our_shared if isinstance(our_shared, dict) else {}
+            users[SHARED] = _completed(theirs, mine)
+        elif shared or signed:
+            del users[SHARED]
+    return _completed(users, ours)
 
-    def is_ours(key: str, value: object) -> bool:
-        signature = digest_value(value)[:12]
-        return key == "provenance" or any(w.get(key) == signature for w in written)
 
-    users = {k: v for k, v in present.items() if not is_ours(k, v)}
+def _signature(values: dict[str, Any]) -> dict[str, str]:
+    return {key: digest_value(value)[:12] for key, value in values.items()}
+
+
+def _users(
+    present: dict[str, Any], written: Iterable[dict[str, Any]]
+) -> dict[str, Any]:
+    """Leave out what we wrote."""
+    signed = _signature(present)
+    return {
+        key: value
+        for key, value in present.items()
+        if not any(w.get(key) == signed[key] for w in written)
+    }
+
+
+def _completed(users: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in ours.items() if k not in users}, **users}
