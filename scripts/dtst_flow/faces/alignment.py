@@ -55,6 +55,19 @@ def side(quad: Positions) -> float:
     return float(np.hypot(*(quad[3] - quad[0])))
 
 
+def size_of(quad: Positions, max_size: int | None = None) -> int:
+    """Compute the side in pixels of the crop that the square makes.
+
+    Raises:
+        ValueError: The square is too small for a single pixel.
+    """
+    natural = side(quad)
+    size = round(natural)
+    if size < 1:
+        raise ValueError(f"the face square of {natural:.2g} pixels is too small to cut")
+    return size if max_size is None else min(size, max_size)
+
+
 def reaches_outside(quad: Positions, width: int, height: int) -> bool:
     """Tell whether a part of the square is outside an image of this size."""
     return bool(np.any(quad < 0) or np.any(quad > (width, height)))

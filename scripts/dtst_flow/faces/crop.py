@@ -9,7 +9,7 @@ the crop instead of on the whole padded photo.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dtst_flow.faces.alignment import grow, reaches_outside, sample, side, warp
+from dtst_flow.faces.alignment import grow, reaches_outside, sample, side, size_of, warp
 from dtst_flow.utils.array_types import Pixels, Positions
 
 # FFHQ, as fractions of the side of the square: the blur of the padding, the margin
@@ -20,19 +20,6 @@ PAD_MINIMUM = 0.3
 
 SOFT_SIDE = 120
 """Side in pixels at which the padding is blurred: 2.5 pixels to one sigma, enough for a smooth blur."""
-
-
-def size_of(quad: Positions, max_size: int | None = None) -> int:
-    """Compute the side in pixels of the crop that `cut` makes of the square.
-
-    Raises:
-        ValueError: The square is too small for a single pixel.
-    """
-    natural = side(quad)
-    size = round(natural)
-    if size < 1:
-        raise ValueError(f"the face square of {natural:.2g} pixels is too small to cut")
-    return size if max_size is None else min(size, max_size)
 
 
 def to_crop(points: ArrayLike, quad: Positions, size: int) -> Positions:

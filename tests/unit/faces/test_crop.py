@@ -158,7 +158,7 @@ class TestCut:
     @example(square(45, 30, 1500, 0.3), 3, True)
     def test_every_square_gives_a_square_crop(self, quad, max_size, padding):
         cut = crop.cut(SMALL, quad, max_size, padding)
-        size = crop.size_of(quad, max_size)
+        size = alignment.size_of(quad, max_size)
         assert size == min(round(alignment.side(quad)), max_size or 10_000)
         assert cut.shape == (size, size, 3)
         assert cut.dtype == np.uint8
