@@ -21,7 +21,7 @@ from dtst_flow.dataset.containment import is_relative
 Stat = tuple[int, int]
 """Size in bytes and modification time in ns of a file."""
 
-Signature = dict[str, Any]
+Signature = dict[str, str]
 """What `sidecars.signature` gives for the keys that we wrote into a sidecar."""
 
 GRAINS = (1, 100, 1_000, 1_000_000, 1_000_000_000)

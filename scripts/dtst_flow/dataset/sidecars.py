@@ -7,7 +7,6 @@ no JSON, but Python writes them.
 import errno
 import json
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,9 @@ PIXEL_BOUND = frozenset({"classes", "metrics", "provenance"})
 SHARED = "metrics"
 """Key of an object that several tools write into, so that its entries are told apart one by
 one."""
+
+DIGITS = 12
+"""Hexadecimal digits of a digest by which we know again what we wrote."""
 
 LARGEST = 16 << 20
 """Most bytes of a sidecar."""
@@ -148,23 +150,23 @@ def travelling(sidecar: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in sidecar.items() if k not in PIXEL_BOUND}
 
 
-def signature(ours: dict[str, Any]) -> dict[str, Any]:
+def signature(ours: dict[str, Any]) -> dict[str, str]:
     """Sign what we write, key by key, so that `merge` can tell it from an edit.
 
     Args:
         ours: Our keys of a sidecar.
 
     Returns:
-        A digest of each key's value; of SHARED one of each entry.
+        A digest of each key's value; of SHARED those of its entries, one after the other.
     """
-    signed: dict[str, Any] = _signature(ours)
+    signed = {key: _sign(value) for key, value in ours.items()}
     if isinstance(ours.get(SHARED), dict):
-        signed[SHARED] = _signature(ours[SHARED])
+        signed[SHARED] = "".join(map(_sign, ours[SHARED].items()))
     return signed
 
 
 def merge(
-    present: dict[str, Any], ours: dict[str, Any], *written: dict[str, Any]
+    present: dict[str, Any], ours: dict[str, Any], *written: dict[str, str]
 ) -> dict[str, Any]:
     """Merge a sidecar that both we and the user write, three ways.
 
@@ -179,33 +181,39 @@ def merge(
     Returns:
         What the file is to hold.
     """
-    users = _users(present, written)
-    users.pop("provenance", None)
-    shared, our_shared = users.get(SHARED), ours.get(SHARED)
-    if isinstance(shared, dict):
-        signed = [w[SHARED] for w in written if isinstance(w.get(SHARED), dict)]
-        if theirs := _users(shared, signed):
-            mine = our_shared if isinstance(our_shared, dict) else {}
-            users[SHARED] = _completed(theirs, mine)
-        elif shared or signed:
-            del users[SHARED]
+
+    def is_ours(key: str, value: object) -> bool:
+        signed = _sign(value)
+        return key == "provenance" or any(w.get(key) == signed for w in written)
+
+    users = {k: v for k, v in present.items() if not is_ours(k, v)}
+    if isinstance(users.get(SHARED), dict):
+        signed = [w[SHARED] for w in written if isinstance(w.get(SHARED), str)]
+        _share(users, ours, signed)
     return _completed(users, ours)
 
 
-def _signature(values: dict[str, Any]) -> dict[str, str]:
-    return {key: digest_value(value)[:12] for key, value in values.items()}
-
-
-def _users(
-    present: dict[str, Any], written: Iterable[dict[str, Any]]
-) -> dict[str, Any]:
-    """Leave out what we wrote."""
-    signed = _signature(present)
-    return {
-        key: value
-        for key, value in present.items()
-        if not any(w.get(key) == signed[key] for w in written)
+def _share(users: dict[str, Any], ours: dict[str, Any], written: list[str]) -> None:
+    """Leave of SHARED what the user wrote, with what we write beside it; in place."""
+    shared = users[SHARED]
+    theirs = {
+        name: value
+        for name, value in shared.items()
+        if not any(_sign((name, value)) in _digests(signed) for signed in written)
     }
+    if theirs:
+        mine = ours.get(SHARED)
+        users[SHARED] = _completed(theirs, mine if isinstance(mine, dict) else {})
+    elif shared or written:
+        del users[SHARED]
+
+
+def _sign(value: object) -> str:
+    return digest_value(value)[:DIGITS]
+
+
+def _digests(signed: str) -> list[str]:
+    return [signed[i : i + DIGITS] for i in range(0, len(signed), DIGITS)]
 
 
 def _completed(users: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:

@@ -169,6 +169,12 @@ class TestMerge:
                 merged["metrics"] == ours or merged["metrics"].items() <= users.items()
             )
 
+    @pytest.mark.parametrize("signed", [None, 5, [], {"blur": "x"}, "", "x", "ü" * 99])
+    def test_of_metrics_that_a_stranger_signed_none_are_ours(self, signed):
+        present = {"metrics": {"blur": 1}}
+        merged = merge(present, {"metrics": {"blur": 2, "yaw": 3}}, {"metrics": signed})
+        assert merged == {"metrics": {"blur": 1, "yaw": 3}}
+
     def test_provenance_is_ours_alone(self):
         edited = {"provenance": "edited"}
         assert merge(edited, {"provenance": 1}) == {"provenance": 1}
