@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dtst_flow.cache import code_version
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.manifest import ManifestRow
@@ -146,6 +147,13 @@ def test_a_limit_from_the_start_leaves_the_record_whole(engine):
     extract()
     assert there() == NAMES
     assert engine.asked == 1
+
+
+def test_records_follow_what_looks_at_pixels_not_crops_or_the_formula():
+    seen: dict[str, str] = {}
+    code_version._collect("faces.record", seen)
+    assert {"faces.sharpness", "faces.alignment"} <= seen.keys()
+    assert not {"faces.crop", "faces.quality", "imaging.encode"} & seen.keys()
 
 
 def test_what_others_measured_of_a_crop_stays(engine):
