@@ -46,6 +46,7 @@ straight ahead.
 """
 
 FIT = np.linalg.pinv(MODEL - MODEL.mean(axis=0))
+"""Points, from their middle -> the closest affine view of MODEL, by least squares."""
 
 SIZE_SCALE = 16.0
 """Pixels between the eyes at which size counts for 1 - 1/e."""
