@@ -28,7 +28,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from dtst_flow.cluster.duplicates import BITS
 from dtst_flow.embed.base import Sample
 from dtst_flow.embed.embedders import MODELS, open_embedder
-from dtst_flow.faces import crop
+from dtst_flow.faces import alignment, crop
 from dtst_flow.faces.engines import open_engine
 from dtst_flow.imaging import decode
 from dtst_flow.imaging.perceptual_hash import perceptual_hash
@@ -79,7 +79,7 @@ def face_of(photo: Image.Image, engine) -> Sample | None:
     if not found:
         return None
     points = max(found, key=lambda face: face.area).points
-    quad = crop.quad(points)
+    quad = alignment.quad(points)
     cut = crop.cut(image, quad, max_size=512)
     return Sample(cut, np.float32(crop.to_crop(points, quad, len(cut))))
 

@@ -22,7 +22,7 @@ import numpy as np
 from ffhq import ffhq_reference
 from PIL import Image
 
-from dtst_flow.faces import crop
+from dtst_flow.faces import alignment, crop
 from dtst_flow.faces.base import Engine, Face
 from dtst_flow.faces.mediapipe import MediapipeEngine
 from dtst_flow.imaging import decode, encode
@@ -72,8 +72,8 @@ def portrait(
 
     Where the photo ends, its mirror image goes on.
     """
-    square = crop.quad(face.points)
-    scale = side / crop.side(square)
+    square = alignment.quad(face.points)
+    scale = side / alignment.side(square)
     shift = (x, y) - scale * square.mean(axis=0)
     return cv2.warpAffine(
         photo,
@@ -133,7 +133,7 @@ def extract(
     if not found:
         return None
     points = max(found, key=lambda face: face.area).points
-    quad = crop.quad(points)
+    quad = alignment.quad(points)
     cut = watch("cut", crop.cut, image, quad)
     watch("cut, as FFHQ does", ffhq_reference, image, quad)
     content = watch("encode", encode.encode, cut)
@@ -182,11 +182,11 @@ def main() -> None:
     found = [square for square in squares if square is not None]
     if not found:
         raise SystemExit("no face was found in any portrait")
-    outside = sum(crop.reaches_outside(square, WIDTH, HEIGHT) for square in found)
+    outside = sum(alignment.reaches_outside(square, WIDTH, HEIGHT) for square in found)
     print(
         f"{len(paths)} portraits of {WIDTH} x {HEIGHT}: a face in {len(found)}, "
         f"{outside} of their crops reach outside, mean side "
-        f"{mean(map(crop.side, found)):.0f} pixels\n"
+        f"{mean(map(alignment.side, found)):.0f} pixels\n"
     )
     report(watch)
 

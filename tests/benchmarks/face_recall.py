@@ -33,7 +33,7 @@ import numpy as np
 from onnxruntime import InferenceSession
 from PIL import Image
 
-from dtst_flow.faces import crop
+from dtst_flow.faces import alignment, crop
 from dtst_flow.faces.base import Engine, Face
 from dtst_flow.faces.engines import MODELS, open_engine
 from dtst_flow.imaging import decode, encode
@@ -123,7 +123,7 @@ def whole(engine: Engine, content: bytes) -> list[Face]:
     image = decode.read(content)
     faces = engine.find(image)
     for face in faces:
-        encode.encode(crop.cut(image, crop.quad(face.points)))
+        encode.encode(crop.cut(image, alignment.quad(face.points)))
     return faces
 
 
@@ -134,7 +134,7 @@ def bare(session: InferenceSession, content: bytes, faces: list[Face]) -> None:
     session.run(None, {"input": small.transpose(2, 0, 1)[None].astype(np.float32)})
     for face in faces:
         file = BytesIO()
-        cut = crop.cut(image, crop.quad(face.points))
+        cut = crop.cut(image, alignment.quad(face.points))
         Image.fromarray(cut).save(file, "JPEG", **encode.SETTINGS)
 
 

@@ -185,6 +185,7 @@ class Faces(Histories):
         ("extract_faces", "max_faces"): (1, None),
         ("extract_faces", "padding"): (False, True),
         ("extract_faces", "skip_partial"): (True, False),
+        ("extract_faces", "min_quality"): (0.5, None),
         ("extract_faces", "from"): SOURCES,
         ("extract_faces", "to"): ("people", "faces"),
         ("extract_faces", "workers"): (2, 1),

@@ -128,6 +128,23 @@ def test_max_faces_keeps_the_largest(dataset, group_photo):
     assert sizes[0] >= sizes[1] * 0.9
 
 
+def test_limits_leave_faces_out_and_compute_nothing(dataset):
+    before = dataset.results()
+    crops = sorted((dataset.folder / "faces").glob("*.jpg"))
+    qualities = sorted(sidecars.read(crop)["metrics"]["quality"] for crop in crops)
+    middle = qualities[len(qualities) // 2]
+    left_out = sum(quality < middle for quality in qualities)
+    limited = settings("extract_faces", min_quality=middle)
+    printed = dataset.run(settings=limited)
+    assert f"{left_out} faces were left out by --min-quality" in printed
+    kept = sorted((dataset.folder / "faces").glob("*.jpg"))
+    assert len(kept) == len(crops) - left_out and set(kept) <= set(crops)
+    assert dataset.computed()["extract_faces"] == dataset.computed()["embed"] == 0
+    dataset.run()
+    assert dataset.computed()["extract_faces"] == dataset.computed()["embed"] == 0
+    assert dataset.results() == before
+
+
 @pytest.mark.parametrize("clusters_too", [False, True])
 def test_damaged_results_are_restored(dataset, clusters_too):
     before = dataset.results()

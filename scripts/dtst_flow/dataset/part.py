@@ -12,6 +12,9 @@ from dtst_flow.dataset.entries import Claim, Entry, Row, Signature, is_ours, sta
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.utils.files import temporary, to_json
 
+Sidecar = dict[str, Any] | Callable[[], dict[str, Any]] | None
+"""Our keys of a sidecar, as `Part.write` takes them."""
+
 
 class ForeignFile(Exception):
     """A file of the user's where one of ours should go.
@@ -48,7 +51,7 @@ class Part:
         path: str,
         key: str,
         make: Callable[[], bytes],
-        sidecar: dict[str, Any] | None = None,
+        sidecar: Sidecar = None,
         reserved: bool = False,
     ) -> tuple[Entry, bool]:
         """Bring a file and its sidecar to what `key` stands for.
@@ -57,7 +60,8 @@ class Part:
             path: The file, relative to the bucket.
             key: Names all that its content is made from.
             make: Gives the content; called only if the file is not yet as it should be.
-            sidecar: Our keys of its sidecar; with None the sidecar is left alone.
+            sidecar: Our keys of its sidecar, or what gives them, called as `make` is; with
+                None the sidecar is left alone.
             reserved: Whether the name is ours in every bucket, whoever wrote the file.
 
         Returns:
@@ -76,7 +80,7 @@ class Part:
         path: str,
         key: str,
         fill: Callable[[Path], object],
-        sidecar: dict[str, Any] | None = None,
+        sidecar: Sidecar = None,
         reserved: bool = False,
     ) -> tuple[Entry, bool]:
         """Do as `write` for a file that is more than its content, such as a link.
@@ -86,7 +90,8 @@ class Part:
             key: Names all that it is made from.
             fill: Makes the file under the name it is given, in the same folder; called
                 only if the file is not yet as it should be.
-            sidecar: Our keys of its sidecar; with None the sidecar is left alone.
+            sidecar: Our keys of its sidecar, or what gives them, called as `fill` is; with
+                None the sidecar is left alone.
             reserved: Whether the name is ours in every bucket, whoever wrote the file.
 
         Returns:
@@ -106,7 +111,8 @@ class Part:
             return row, False
         self._refuse_foreign(target, row, fill, reserved)
         before = row.written if row else ()
-        return self._write(path, key, fill, sidecar, before), True
+        ours = sidecar() if callable(sidecar) else sidecar
+        return self._write(path, key, fill, ours, before), True
 
     def _write(
         self,

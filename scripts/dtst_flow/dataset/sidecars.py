@@ -16,6 +16,13 @@ from dtst_flow.utils.text import printable
 PIXEL_BOUND = frozenset({"classes", "metrics", "provenance"})
 """Keys that describe an image's own pixels, so that a crop of it does not get them."""
 
+SHARED = "metrics"
+"""Key of an object that several tools write into, so that its entries are told apart one by
+one."""
+
+DIGITS = 12
+"""Hexadecimal digits of a digest by which we know again what we wrote."""
+
 LARGEST = 16 << 20
 """Most bytes of a sidecar."""
 
@@ -150,9 +157,12 @@ def signature(ours: dict[str, Any]) -> dict[str, str]:
         ours: Our keys of a sidecar.
 
     Returns:
-        A digest of each key's value.
+        A digest of each key's value; of SHARED those of its entries, one after the other.
     """
-    return {key: digest_value(value)[:12] for key, value in ours.items()}
+    signed = {key: _sign(value) for key, value in ours.items()}
+    if isinstance(ours.get(SHARED), dict):
+        signed[SHARED] = "".join(map(_sign, ours[SHARED].items()))
+    return signed
 
 
 def merge(
@@ -160,7 +170,8 @@ def merge(
 ) -> dict[str, Any]:
     """Merge a sidecar that both we and the user write, three ways.
 
-    What the user added or changed stays, except ``provenance``, which is ours alone.
+    What the user added or changed stays, except ``provenance``, which is ours alone. In
+    SHARED that holds of each entry.
 
     Args:
         present: What the file holds now.
@@ -172,8 +183,38 @@ def merge(
     """
 
     def is_ours(key: str, value: object) -> bool:
-        signature = digest_value(value)[:12]
-        return key == "provenance" or any(w.get(key) == signature for w in written)
+        signed = _sign(value)
+        return key == "provenance" or any(w.get(key) == signed for w in written)
 
     users = {k: v for k, v in present.items() if not is_ours(k, v)}
+    if isinstance(users.get(SHARED), dict):
+        signed = [w[SHARED] for w in written if isinstance(w.get(SHARED), str)]
+        _share(users, ours, signed)
+    return _completed(users, ours)
+
+
+def _share(users: dict[str, Any], ours: dict[str, Any], written: list[str]) -> None:
+    """Leave of SHARED what the user wrote, with what we write beside it; in place."""
+    shared = users[SHARED]
+    theirs = {
+        name: value
+        for name, value in shared.items()
+        if not any(_sign((name, value)) in _digests(signed) for signed in written)
+    }
+    if theirs:
+        mine = ours.get(SHARED)
+        users[SHARED] = _completed(theirs, mine if isinstance(mine, dict) else {})
+    elif shared or written:
+        del users[SHARED]
+
+
+def _sign(value: object) -> str:
+    return digest_value(value)[:DIGITS]
+
+
+def _digests(signed: str) -> list[str]:
+    return [signed[i : i + DIGITS] for i in range(0, len(signed), DIGITS)]
+
+
+def _completed(users: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in ours.items() if k not in users}, **users}

@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw
 
-from dtst_flow.faces import crop
+from dtst_flow.faces import alignment
 from dtst_flow.faces.base import Face
 from dtst_flow.utils.array_types import Pixels
 
@@ -24,7 +24,7 @@ def overlay(image: Pixels, faces: Iterable[Face]) -> bytes:
     pen = ImageDraw.Draw(picture)
     width = max(1, min(picture.size) // 300)
     for rank, face in enumerate(faces):
-        corners = [(float(x), float(y)) for x, y in crop.quad(face.points)]
+        corners = [(float(x), float(y)) for x, y in alignment.quad(face.points)]
         pen.polygon(corners, outline="lime", width=width)
         pen.rectangle(face.box, outline="yellow", width=width)
         for x, y in face.points:

@@ -125,7 +125,7 @@ def frame(box: Floats, eyes: list[Floats], framing: Framing) -> Positions:
         framing: Of the box's detector.
 
     Returns:
-        Its corners (4, 2) in the order of `crop.quad`.
+        Its corners (4, 2) in the order of `alignment.quad`.
     """
     size = (box[2:] - box[:2]).astype(np.float64)
     axis = (eyes[1] - eyes[0]).astype(np.float64)

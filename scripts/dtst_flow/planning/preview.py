@@ -7,9 +7,10 @@ from urllib.parse import unquote
 from dtst_flow.annotations import boxes
 from dtst_flow.annotations.crop_names import class_of
 from dtst_flow.dataset import inventory
+from dtst_flow.faces.quality import missed_limit
 from dtst_flow.planning.plan import Plan
 from dtst_flow.planning.staleness import source_listing
-from dtst_flow.stages.contract import Settings, Stage
+from dtst_flow.stages.contract import Row, Settings, Stage
 from dtst_flow.utils.files import read_table
 
 
@@ -53,11 +54,13 @@ def preview(plan: Plan) -> Preview:
     new = sum(path not in known for path in images)
     if not stage.makes_bucket:
         return Preview(len(images), new)
-    rows = list(_rows(plan, stage))
-    there = sum(len(names) for _, names in rows)
-    gone = sum(len(names) for path, names in rows if path not in listing.files)
-    here = [names for path, names in rows if path in listing.files]
-    left_out = sum(_left_out(stage.name, settings, names) for names in here)
+    there = gone = left_out = 0
+    for path, made in _rows(plan, stage):
+        there += len(made)
+        if path not in listing.files:
+            gone += len(made)
+        else:
+            left_out += _left_out(stage.name, settings, made)
     why = []
     if gone:
         why.append("their images are not in the source")
@@ -66,24 +69,36 @@ def preview(plan: Plan) -> Preview:
     return Preview(len(images), new, there, gone + left_out, " or ".join(why))
 
 
-def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[str]]]:
-    """Yield what the last run made of each image; tables nobody can read are skipped."""
+def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[Row]]]:
+    """Yield the files that the last run made of each image, with what is noted of them.
+
+    Tables nobody can read are skipped.
+    """
     for table in sorted((plan.state(stage.name) / stage.table).glob("*.jsonl")):
         try:
             for row in read_table(table):
-                crops = row.get("crops")
-                names = [row["path"]] if crops is None else [c["path"] for c in crops]
-                yield row["path"], names
+                made = row.get("crops", [row])
+                yield row["path"], [crop | {"path": str(crop["path"])} for crop in made]
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
 
 
-def _left_out(stage: str, settings: Settings, names: list[str]) -> int:
+def _left_out(stage: str, settings: Settings, crops: list[Row]) -> int:
     """How many crops of an image the settings ask for no more."""
-    if stage == "extract_faces" and settings["max_faces"] is not None:
-        return max(0, len(names) - int(settings["max_faces"]))
+    if stage == "extract_faces":
+        return sum(_is_left_out(crop, settings) for crop in crops)
     asked = boxes.parse_classes(settings.get("classes"))
     if stage == "extract_classes" and asked is not None:
-        classes = (unquote(class_of(name)) for name in names)
+        classes = (unquote(class_of(crop["path"])) for crop in crops)
         return sum(not any(boxes.match(a, [c]) for a in asked) for c in classes)
     return 0
+
+
+def _is_left_out(crop: Row, settings: Settings) -> bool:
+    """Whether the settings ask for the crop of a face no more, as far as is noted."""
+    try:
+        rank = int(crop["path"].removesuffix(".jpg").rpartition("_")[2])
+        beyond = settings["max_faces"] is not None and rank >= settings["max_faces"]
+        return beyond or bool(missed_limit(crop.get("metrics", {}), settings))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False

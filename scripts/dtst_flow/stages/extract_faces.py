@@ -1,6 +1,7 @@
 """Stage extract_faces: the images of a shard in, an aligned crop per face out."""
 
 import functools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -9,12 +10,14 @@ from typing import Any
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import RECORDS, STATE, state_of
-from dtst_flow.faces import crop, draw, engines
-from dtst_flow.faces.base import Engine, Face
+from dtst_flow.faces import alignment, crop, draw, engines, quality, record, sharpness
+from dtst_flow.faces.base import Engine
+from dtst_flow.faces.quality import Found
 from dtst_flow.imaging import decode, encode
 from dtst_flow.models import store
 from dtst_flow.models.errors import loading
@@ -45,6 +48,9 @@ class Options:
         max_faces: Keep the largest so many faces of an image, None for all.
         padding: Fill what is outside the image with its reflection, else with black.
         skip_partial: Drop faces whose crop reaches outside the image.
+        min_size: Drop faces with fewer pixels between the eyes, None to keep all.
+        min_score: Drop faces with a lower score.
+        min_quality: Drop faces of a lower `quality.quality`.
         debug: Draw the faces into a copy of each image under .dtst/debug.
         background: The colour that shows through transparent pixels, "#rrggbb".
         max_pixels: An image of more is refused; without effect on all others.
@@ -56,6 +62,9 @@ class Options:
     max_faces: int | None = None
     padding: bool = True
     skip_partial: bool = False
+    min_size: float | None = None
+    min_score: float | None = None
+    min_quality: float | None = None
     debug: bool = False
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
@@ -75,7 +84,7 @@ def records(
         "engine": options.engine,
         "background": options.background,
         "models": [model.digest for model in models],
-        "code": code_version(engines.module_of(options.engine), decode),
+        "code": code_version(engines.module_of(options.engine), decode, record),
     }
     return Records(RECORDS / "extract_faces", depends, shard)
 
@@ -91,7 +100,8 @@ def extract(
 ) -> None:
     """Extract the faces of one shard.
 
-    The table gets a row {path, found: how many faces, crops: ledger rows} per image.
+    The table gets a row {path, found: how many faces, crops: ledger rows with the metrics
+    of the faces, left_out: setting -> faces that it left out} per image.
 
     Args:
         job: The files to read and write.
@@ -125,26 +135,30 @@ class Extractor:
     def __call__(self, row: ManifestRow, /) -> Row:
         """Extract the faces of one image; returns its row of the table."""
         image = functools.cache(lambda: verified_read.read(row, self.options))
-        record = self.records.get(row.digest)
-        computed = record is None
-        if record is None:
-            record = self._find(image())
-            self.records.put(row.digest, record)
-        pixels = record["width"] * record["height"]
-        decode.check_size(pixels, self.options.max_pixels)
-        faces = [Face(f["box"], f["score"], f["points"]) for f in record["faces"]]
+        known = self.records.get(row.digest)
+        computed = known is None
+        if known is None:
+            known = record.make(image(), self.engine.find(image()))
+            self.records.put(row.digest, known)
+        size = known["width"], known["height"]
+        decode.check_size(size[0] * size[1], self.options.max_pixels)
+        found = [Found.of(rank, face) for rank, face in enumerate(known["faces"])]
         if self.options.debug:
             target = STATE / "debug" / self.bucket / f"{row.stem}.jpg"
-            write_atomic(target, draw.overlay(image(), faces))
+            write_atomic(target, draw.overlay(image(), [one.face for one in found]))
         own_keys = sidecars.travelling(sidecars.read(row.path))
-        entries = [
-            self._write_crop(row, faces[rank], rank, image, own_keys)
-            for rank in self._kept(faces, record["width"], record["height"])
-        ]
+        entries, left_out = [], Counter[str]()
+        for one in found:
+            if setting := self._left_out_by(one, size):
+                left_out[setting] += 1
+            else:
+                entry = self._write_crop(row, one, image, own_keys)
+                entries.append(entry.to_row() | {"metrics": one.metrics})
         return {
             "path": row.path,
-            "found": len(faces),
+            "found": len(found),
             "crops": entries,
+            "left_out": dict(left_out),
             "computed": computed,
         }
 
@@ -164,47 +178,27 @@ class Extractor:
                 self._engine = engines.open_engine(options.engine, paths)
         return self._engine
 
-    def _find(self, image: Pixels) -> dict[str, Any]:
-        """The record of an image: its size and its faces, the largest first."""
-        usable = filter(_can_be_cut, self.engine.find(image))
-        faces = sorted(usable, key=lambda face: (-face.area, face.box))
-        height, width = image.shape[:2]
-        return {
-            "width": width,
-            "height": height,
-            "faces": [
-                {
-                    "box": [round(float(v), 2) for v in face.box],
-                    "score": round(float(face.score), 4),
-                    "points": [[round(float(v), 2) for v in p] for p in face.points],
-                }
-                for face in faces
-            ],
-        }
-
-    def _kept(self, faces: list[Face], width: int, height: int) -> list[int]:
-        """Ranks of the faces to crop; a face keeps its rank whatever is left out."""
-        ranks = range(len(faces))[: self.options.max_faces]
-        if not self.options.skip_partial:
-            return list(ranks)
-        return [
-            rank
-            for rank in ranks
-            if not crop.reaches_outside(crop.quad(faces[rank].points), width, height)
-        ]
+    def _left_out_by(self, found: Found, size: tuple[int, int]) -> str:
+        """The setting that leaves a face out of an image of this size; "" if none does."""
+        options = self.options
+        if options.max_faces is not None and found.rank >= options.max_faces:
+            return "max_faces"
+        quad = alignment.quad(found.face.points)
+        if options.skip_partial and alignment.reaches_outside(quad, *size):
+            return "skip_partial"
+        return quality.missed_limit(found.metrics, vars(options))
 
     def _write_crop(
         self,
         row: ManifestRow,
-        face: Face,
-        rank: int,
+        found: Found,
         image: Callable[[], Pixels],
         own_keys: dict[str, Any],
-    ) -> dict[str, Any]:
-        """Bring one crop into the bucket; returns its ledger row."""
-        options = self.options
-        quad = crop.quad(face.points)
-        size = crop.size_of(quad, options.max_size)
+    ) -> Entry:
+        """Bring one crop into the bucket."""
+        options, face = self.options, found.face
+        quad = alignment.quad(face.points)
+        size = alignment.size_of(quad, options.max_size)
         provenance = {
             "image": row.path,
             "digest": row.digest,
@@ -215,33 +209,27 @@ class Extractor:
             "engine": options.engine,
             "model": self.weights[0].digest,
         }
-        sidecar = {**own_keys, "provenance": provenance}
+        sidecar = {**own_keys, "provenance": provenance, "metrics": found.metrics}
         key = [
             sidecar,
             face.points,
             options.max_size,
             options.padding,
             options.background,
-            code_version(crop, encode),
+            code_version(crop, encode, sharpness),
         ]
-        entry, _ = self.part.write(
-            f"{row.stem}_{rank:02d}.jpg",
-            digest_value(key),
-            lambda: encode.encode(
-                crop.cut(image(), quad, options.max_size, options.padding)
-            ),
-            sidecar,
-        )
-        return entry.to_row()
 
+        @functools.cache
+        def content() -> bytes:
+            pixels = crop.cut(image(), quad, options.max_size, options.padding)
+            return encode.encode(pixels)
 
-def _can_be_cut(face: Face) -> bool:
-    """Whether the points span a square of a pixel or more."""
-    try:
-        crop.size_of(crop.quad(face.points))
-    except ValueError:
-        return False
-    return True
+        def with_blur() -> dict[str, Any]:
+            blur = round(sharpness.blur(content()), 2)
+            return sidecar | {"metrics": found.metrics | {"blur": blur}}
+
+        name = f"{row.stem}_{found.rank:02d}.jpg"
+        return self.part.write(name, digest_value(key), content, with_blur)[0]
 
 
 def models(settings: Settings) -> dict[str, str | None]:
@@ -265,9 +253,14 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
 
 
 def describe(rows: list[Row]) -> list[str]:
-    """How many crops there are, and how many images show no face."""
+    """How many crops there are, how many images show no face, and what left faces out."""
     faceless = sum(row["found"] == 0 for row in rows)
-    return [f"{crops.count(rows)} crops; {faceless} images show no face"]
+    said = [f"{crops.count(rows)} crops; {faceless} images show no face"]
+    for setting in ("max_faces", "skip_partial", *quality.LIMITS):
+        if left_out := sum(row["left_out"].get(setting, 0) for row in rows):
+            flag = setting.replace("_", "-")
+            said.append(f"{left_out} faces were left out by --{flag}")
+    return said
 
 
 STAGE = Stage(

@@ -162,6 +162,14 @@ class TestPut:
         ledgers.commit({"s": [row]})
         assert Part(ledgers, "s").write("x.jpg", "key", never, sidecar) == (row, False)
 
+    def test_keys_of_a_sidecar_may_be_made_with_the_file(self, ledgers):
+        part = Part(ledgers, "s")
+        row, _ = part.write("x.jpg", "key", lambda: b"x", lambda: {"metrics": {"a": 1}})
+        assert sidecars.read(ledgers.bucket / "x.jpg") == {"metrics": {"a": 1}}
+        assert part.write("x.jpg", "key", never, never) == (row, False)
+        ledgers.commit({"s": []})
+        assert not sidecars.path_of(ledgers.bucket / "x.jpg").exists()
+
     def test_another_key_writes_anew(self, ledgers):
         put(ledgers, "x.jpg", "one", {"a": 1, "b": 1})
         _, written = put(ledgers, "x.jpg", "two", {"a": 2})

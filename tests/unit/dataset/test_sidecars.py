@@ -11,6 +11,7 @@ keys = st.sampled_from(["license", "origin", "tags", "source", "classes", "ü\n"
 values = st.none() | st.integers(0, 3) | st.text("ab", max_size=2) | st.just([1, {}])
 contents = st.dictionaries(keys, values)
 origins = st.dictionaries(st.just("provenance"), values)
+metrics = st.dictionaries(st.sampled_from(["blur", "niqe", "provenance"]), values)
 ours = st.builds(lambda keys, origin: {**keys, **origin}, contents, origins)
 
 
@@ -142,6 +143,37 @@ class TestMerge:
         edited = {**ours, key: edit}
         assert merge(edited, ours, signature(ours))[key] == edit
         assert merge(edited, {}, signature(ours)) == {key: edit}
+
+    @given(users=metrics, first=metrics, second=metrics)
+    def test_metrics_are_told_apart_one_by_one(self, users, first, second):
+        assume(no_shared_words(users, first) and no_shared_words(users, second))
+        merged = merge({"metrics": users}, {"metrics": first})
+        again = merge(merged, {"metrics": second}, signature({"metrics": first}))
+        assert again == {"metrics": second | users}
+        rest = merge(again, {}, signature({"metrics": second}))
+        assert rest == ({"metrics": users} if users else {})
+
+    @given(present=metrics, ours=metrics)
+    def test_metrics_of_ours_alone_are_as_from_nothing(self, present, ours):
+        before, now = ({"metrics": m, "tags": 1} for m in (present, ours))
+        assert repr(merge(before, now, signature(before))) == repr(now)
+
+    @given(users=values | contents, ours=values | contents, written=values | contents)
+    def test_metrics_may_be_anything(self, users, ours, written):
+        present, new, old = ({"metrics": m} for m in (users, ours, written))
+        merged = merge(present, new, signature(old))
+        if not isinstance(users, dict):
+            assert merged == (new if signature(present) == signature(old) else present)
+        elif not isinstance(ours, dict) and signature(old) != signature(present):
+            assert (
+                merged["metrics"] == ours or merged["metrics"].items() <= users.items()
+            )
+
+    @pytest.mark.parametrize("signed", [None, 5, [], {"blur": "x"}, "", "x", "ü" * 99])
+    def test_of_metrics_that_a_stranger_signed_none_are_ours(self, signed):
+        present = {"metrics": {"blur": 1}}
+        merged = merge(present, {"metrics": {"blur": 2, "yaw": 3}}, {"metrics": signed})
+        assert merged == {"metrics": {"blur": 1, "yaw": 3}}
 
     def test_provenance_is_ours_alone(self):
         edited = {"provenance": "edited"}

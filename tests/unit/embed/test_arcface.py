@@ -10,7 +10,7 @@ from dtst_flow.embed import arcface
 from dtst_flow.embed.arcface import SIDE, TEMPLATE, ArcfaceEmbedder, align, similarity
 from dtst_flow.embed.base import Sample
 from dtst_flow.embed.embedders import MODELS
-from dtst_flow.faces import crop
+from dtst_flow.faces import alignment, crop
 from dtst_flow.imaging import decode
 from dtst_flow.models.onnx import CUDA
 
@@ -102,7 +102,7 @@ def test_unknown_points_are_those_of_an_aligned_crop_in_the_middle():
     square = Sample(np.zeros((200, 200, 3), np.uint8)).face
     wide = Sample(np.zeros((200, 300, 3), np.uint8)).face
     assert wide == pytest.approx(square + np.array([50, 0]))
-    corners = crop.quad(square)
+    corners = alignment.quad(square)
     assert corners == pytest.approx(
         np.array([(0, 0), (0, 200), (200, 200), (200, 0)]), abs=3
     )
@@ -231,7 +231,7 @@ def test_a_row_does_not_depend_on_its_companions(embedder, samples, rows):
 
 def test_without_points_an_aligned_crop_is_embedded_nearly_alike(embedder, samples):
     for sample in samples:
-        quad = crop.quad(sample.points)
+        quad = alignment.quad(sample.points)
         cut = crop.cut(sample.image, quad)
         points = np.float32(crop.to_crop(sample.points, quad, len(cut)))
         known, unknown = embedder.embed([Sample(cut, points), Sample(cut)])

@@ -8,7 +8,7 @@ from PIL import Image
 from dtst_flow.embed.base import Sample
 from dtst_flow.embed.dlib import SIDE, TEMPLATE, DlibEmbedder, align
 from dtst_flow.embed.embedders import MODELS
-from dtst_flow.faces import crop
+from dtst_flow.faces import alignment, crop
 from dtst_flow.faces.dlib import DlibEngine
 from dtst_flow.imaging import decode
 from dtst_flow.models import store
@@ -85,7 +85,7 @@ def test_without_points_an_aligned_crop_is_embedded_nearly_alike(
     embedder, photo, samples
 ):
     for sample in samples:
-        quad = crop.quad(sample.points)
+        quad = alignment.quad(sample.points)
         cut = crop.cut(photo, quad)
         points = np.float32(crop.to_crop(sample.points, quad, len(cut)))
         known, unknown = embedder.embed([Sample(cut, points), Sample(cut)])

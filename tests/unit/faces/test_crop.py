@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, JpegImagePlugin
 
-from dtst_flow.faces import crop
+from dtst_flow.faces import alignment, crop
 from dtst_flow.imaging import decode, encode
 
 FACE = np.array([(40, 50), (70, 50), (55, 65), (45, 80), (65, 80)], float)
@@ -54,37 +54,37 @@ class TestQuad:
     def test_an_upright_face_by_hand(self):
         # Half side max(2 * 30, 1.8 * 30) = 60 round (55, 50 + 0.1 * 30).
         expected = [(-5, -7), (-5, 113), (115, 113), (115, -7)]
-        np.testing.assert_allclose(crop.quad(FACE), expected, atol=1e-12)
-        assert crop.side(crop.quad(FACE)) == pytest.approx(120)
+        np.testing.assert_allclose(alignment.quad(FACE), expected, atol=1e-12)
+        assert alignment.side(alignment.quad(FACE)) == pytest.approx(120)
 
     def test_a_long_face_is_measured_by_its_mouth(self):
         face = FACE.copy()
         face[3:] += (0, 30)
-        assert crop.side(crop.quad(face)) == pytest.approx(2 * 1.8 * 60)
+        assert alignment.side(alignment.quad(face)) == pytest.approx(2 * 1.8 * 60)
 
     def test_the_nose_does_not_count(self):
         moved = FACE.copy()
         moved[2] += (7, -3)
-        np.testing.assert_array_equal(crop.quad(moved), crop.quad(FACE))
+        np.testing.assert_array_equal(alignment.quad(moved), alignment.quad(FACE))
 
     @given(angle=angles, scale=st.floats(0.01, 100), shift=st.tuples(finite, finite))
     def test_it_moves_turns_and_grows_with_the_face(self, angle, scale, shift):
         turn = scale * np.array(
             [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
         )
-        expected = crop.quad(FACE) @ turn.T + shift
-        found = crop.quad(FACE @ turn.T + shift)
+        expected = alignment.quad(FACE) @ turn.T + shift
+        found = alignment.quad(FACE @ turn.T + shift)
         np.testing.assert_allclose(found, expected, atol=1e-9 * (1000 + scale))
 
     @given(points=st.lists(st.tuples(finite, finite), min_size=5, max_size=5))
     def test_it_is_a_square_about_the_eyes(self, points):
         try:
-            corners = crop.quad(points)
+            corners = alignment.quad(points)
         except ValueError:
             assume(False)
-        assume(crop.side(corners) > 1e-6)
+        assume(alignment.side(corners) > 1e-6)
         right, down = corners[3] - corners[0], corners[1] - corners[0]
-        near = 1e-9 * crop.side(corners)
+        near = 1e-9 * alignment.side(corners)
         np.testing.assert_allclose(down, (-right[1], right[0]), atol=near)
         np.testing.assert_allclose(corners[2], corners[0] + right + down, atol=near)
 
@@ -100,7 +100,7 @@ class TestQuad:
     )
     def test_points_without_a_square_are_refused(self, points):
         with pytest.raises(ValueError, match=r"not finite|span no square"):
-            crop.quad(points)
+            alignment.quad(points)
 
 
 class TestPositions:
@@ -112,7 +112,7 @@ class TestPositions:
 
     def test_eyes_come_out_level(self):
         turned = FACE @ np.array([[0.8, 0.6], [-0.6, 0.8]])
-        points = crop.to_crop(turned, crop.quad(turned), 256)
+        points = crop.to_crop(turned, alignment.quad(turned), 256)
         assert points[0, 1] == pytest.approx(points[1, 1])
         assert points[0, 0] < points[1, 0]
         assert points[3, 1] > points[0, 1]
@@ -132,10 +132,10 @@ class TestPositions:
         np.testing.assert_allclose(found, expected, atol=0.05)
 
     def test_reaching_outside(self):
-        assert not crop.reaches_outside(square(50, 40, 80), 100, 80)
-        assert crop.reaches_outside(square(50, 40, 80.2), 100, 80)
-        assert crop.reaches_outside(square(50, 40, 80, 0.1), 100, 80)
-        assert crop.reaches_outside(square(500, 40, 10), 100, 80)
+        assert not alignment.reaches_outside(square(50, 40, 80), 100, 80)
+        assert alignment.reaches_outside(square(50, 40, 80.2), 100, 80)
+        assert alignment.reaches_outside(square(50, 40, 80, 0.1), 100, 80)
+        assert alignment.reaches_outside(square(500, 40, 10), 100, 80)
 
 
 class TestCut:
@@ -158,8 +158,8 @@ class TestCut:
     @example(square(45, 30, 1500, 0.3), 3, True)
     def test_every_square_gives_a_square_crop(self, quad, max_size, padding):
         cut = crop.cut(SMALL, quad, max_size, padding)
-        size = crop.size_of(quad, max_size)
-        assert size == min(round(crop.side(quad)), max_size or 10_000)
+        size = alignment.size_of(quad, max_size)
+        assert size == min(round(alignment.side(quad)), max_size or 10_000)
         assert cut.shape == (size, size, 3)
         assert cut.dtype == np.uint8
 
@@ -231,7 +231,7 @@ class TestPadding:
         padded = crop.cut(SMALL, quad, max_size)
         plain = crop.cut(SMALL, quad, max_size, padding=False)
         x, y = source_positions(quad, len(padded))
-        side, reach = crop.side(quad), overreach(quad, 90, 60)
+        side, reach = alignment.side(quad), overreach(quad, 90, 60)
         into = np.stack([x, y, 90 - x, 60 - y], axis=-1)
         bands = np.where(reach > 0, np.maximum(reach + 0.1 * side, 0.3 * side), 0)
         inside = (into > bands / 3 + 1e-3).all(axis=-1)

@@ -6,6 +6,7 @@ import pytest
 from dtst_flow.dataset import inventory
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
+from dtst_flow.stages.contract import Row
 from dtst_flow.utils.files import write_table
 from helpers.plans import complete
 
@@ -26,13 +27,24 @@ def look(path: str = "extract-faces", **settings) -> Preview:
     return preview(make_plan(config))
 
 
-def last_run(path: str, **made: list[str]) -> None:
-    """Note what the last run made of images; `a0` is images/a/0.jpg."""
+def last_run(path: str, metrics: Row | None = None, **made: list[str]) -> None:
+    """Note what the last run made of images; `a0` is images/a/0.jpg.
+
+    Args:
+        path: What was run.
+        metrics: Name of a file -> those of its face.
+        made: Image -> names of files.
+    """
     plan = make_plan(complete(Path().resolve().parent, path))
     stage = plan.stages[0]
     table = plan.state(stage.name) / stage.table / "s.jsonl"
     rows = [
-        {"path": f"images/{i[0]}/{i[1]}.jpg", "crops": [{"path": n} for n in names]}
+        {
+            "path": f"images/{i[0]}/{i[1]}.jpg",
+            "crops": [
+                {"path": n, "metrics": (metrics or {}).get(n, {})} for n in names
+            ],
+        }
         for i, names in made.items()
     ]
     table.parent.mkdir(parents=True)
@@ -80,6 +92,27 @@ def test_faces_beyond_the_most_go():
         3,
         "their images are not in the source or the settings leave them out",
     )
+
+
+def test_faces_that_do_not_reach_a_limit_go():
+    names = ["0_00.jpg", "0_02.jpg"]
+    known = {"face_size": 30.0, "score": 0.8, "quality": 0.5}
+    metrics = {"0_00.jpg": known, "0_02.jpg": known | {"quality": 0.2}}
+    last_run("extract-faces", metrics, a0=names, b0=["b_00.jpg"])
+    for settings, going in [
+        ({"min_quality": 0.4}, 1),
+        ({"min_quality": 0.6}, 2),
+        ({"min_quality": 0.4, "max_faces": 2}, 1),
+        ({"min_size": 31.0, "max_faces": 1}, 2),
+        ({"min_score": 0.8}, 0),
+    ]:
+        assert look(**{"from": "images/*"}, **settings).going == going
+
+
+@pytest.mark.parametrize("metrics", [None, [], {}, {"quality": "high"}])
+def test_of_faces_of_unknown_metrics_none_is_said_to_go(metrics):
+    last_run("extract-faces", {"0_00.jpg": metrics}, a0=["0_00.jpg"], b0=["b_.jpg"])
+    assert look(**{"from": "images/*", "min_quality": 0.9, "max_faces": 1}).going == 0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ def extracted(shard: str, crops: dict[str, list[str]], failed=()) -> None:
     for path, names in crops.items():
         entries = [part.write(n, n, n.encode, {"provenance": path})[0] for n in names]
         written = [entry.to_row() for entry in entries]
-        rows.append({"path": path, "found": len(names), "crops": written})
+        row = {"path": path, "found": len(names), "crops": written, "left_out": {}}
+        rows.append(row)
     write_table(f"tables/{shard}.jsonl", rows)
     reasons = ({"path": path, "reason": "cannot be decoded"} for path in failed)
     write_table(f"failed/{shard}.jsonl", reasons)
