@@ -70,10 +70,11 @@ def check(request: Request) -> Checked:
     config = complete_config(overrides(request))
     plan = make_plan(config)
     wanted = [stage.models(plan.settings[stage.name]) for stage in plan.stages]
-    store.resolve_all({name: w for models in wanted for name, w in models.items()})
     with chdir(plan.dataset):
         for stage in plan.stages:
             plan.specs(stage.name)
+        store.resolve_all({name: w for models in wanted for name, w in models.items()})
+        for stage in plan.stages:
             stage_version(plan, stage.name)
         return Checked(config, plan, preview(plan))
 

@@ -64,7 +64,7 @@ def extract(**settings) -> list[str]:
     """Extract the faces of the photo; returns what a run says."""
     path = Path("images/photo.jpg")
     row = ManifestRow(str(path), digest(path.read_bytes()), "photo")
-    extractor = Extractor("s", "faces", Options(**settings), Weights(path, "0" * 64))
+    extractor = Extractor("s", "faces", Options(**settings), [Weights(path, "0" * 64)])
     table = extractor(row)
     extractor.records.compact()
     entries = [Entry.of_row(crop) for crop in table["crops"]]
