@@ -134,11 +134,11 @@ def test_garbage_is_no_embedder(tmp_path, name, content):
 
 
 @pytest.mark.parametrize("content", GARBAGE, ids=["empty", "word", "zeros", "bytes"])
-@pytest.mark.parametrize("name", ["scrfd", "dlib", "mediapipe"])
+@pytest.mark.parametrize("name", ["scrfd", "yunet", "dlib", "mediapipe"])
 def test_garbage_is_no_engine(tmp_path, monkeypatch, name, content):
     monkeypatch.chdir(tmp_path)
     Path("x.task").write_bytes(content)
-    weights = Weights(tmp_path / "x.task", "digest")
+    weights = [Weights(tmp_path / "x.task", "digest")]
     extractor = Extractor("s", "faces", Options(engine=name), weights)
     with pytest.raises(
         BadModel, match=rf"x\.task cannot be loaded as model of .* {name}"
