@@ -33,6 +33,7 @@ from dtst_flow.utils.files import (
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.groups import Grouping
+    from dtst_flow.cluster.groups import Settings as GroupSettings
     from dtst_flow.cluster.history import Members
 
 log = logging.getLogger(__name__)
@@ -137,27 +138,36 @@ def find_clusters(
     """Group the rows, with what the user says of them in the bucket."""
     # Numba takes a second to import; whoever wants the options only does not wait for it.
     from dtst_flow.cluster import duplicates
-    from dtst_flow.cluster.groups import Settings, group
+    from dtst_flow.cluster.groups import group
 
-    kind = embedders.MODELS[options.model]
-    if options.max_distance is None:
-        options = replace(options, max_distance=kind.ceiling)
+    settings = _group_settings(options)
     paths = [row["path"] for row in rows]
     known = constraints.read(Path(bucket) / constraints.FILE, paths)
     hashes = np.array([int(row["hash"], 16) for row in rows], np.uint64)
-    sets = duplicates.find(vectors, hashes, kind.alike)
+    sets = duplicates.find(vectors, hashes, embedders.MODELS[options.model].alike)
     grouping = group(
-        vectors,
-        Settings(
-            options.min_cluster_size,
-            options.min_samples,
-            kind.same,
-            options.max_distance,
-        ),
-        None if options.count_duplicates else sets,
-        known,
+        vectors, settings, None if options.count_duplicates else sets, known
+    )
+    options = replace(
+        options,
+        min_samples=settings.min_samples,
+        max_distance=settings.max_distance,
     )
     return Clustering(rows, grouping, sets, known, options)
+
+
+def _group_settings(options: Options) -> GroupSettings:
+    """What the options leave open is filled in by what suits the model and the sizes."""
+    from dtst_flow.cluster.groups import Settings, default_min_samples
+
+    kind = embedders.MODELS[options.model]
+    k, limit, near = options.min_samples, options.max_distance, kind.ceiling
+    k = default_min_samples(options.min_cluster_size) if k is None else k
+    limit = kind.ceiling if limit is None else limit
+    if near is not None and limit is not None:
+        # A looser limit keeps clusters whole; it makes none of two.
+        near = min(near, limit)
+    return Settings(options.min_cluster_size, k, kind.same, limit, near)
 
 
 def _write(

@@ -25,7 +25,8 @@ class Options:
         model: A key of `embedders.MODELS`.
         top: Lay out only the largest so many clusters, None for all.
         min_cluster_size: Fewer images do not make a cluster.
-        min_samples: HDBSCAN's k: how many neighbours make a place dense.
+        min_samples: HDBSCAN's k: how many neighbours make a place dense, None for what
+            suits min_cluster_size.
         clip_model: Which of OpenCLIP's models clip is.
         count_duplicates: Whether near-duplicates count as images of their own.
         max_distance: The cosine distance above which parts of a cluster are taken apart,
@@ -35,7 +36,7 @@ class Options:
     model: str
     top: int | None = None
     min_cluster_size: int = 5
-    min_samples: int = 2
+    min_samples: int | None = None
     clip_model: str = CLIP
     count_duplicates: bool = False
     max_distance: float | None = None
@@ -50,7 +51,7 @@ class Clustering:
         grouping: The clusters, as rows.
         sets: The near-duplicates among the rows.
         known: What the user knows better.
-        options: The settings, that of the model filled in.
+        options: The settings, what was left open filled in.
     """
 
     rows: list[Row]
