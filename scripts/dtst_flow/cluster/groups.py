@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from dtst_flow.cluster import hdbscan
 from dtst_flow.cluster.constraints import Constraints, merge, split
-from dtst_flow.cluster.duplicates import Sets
+from dtst_flow.cluster.duplicates import Sets, members
 from dtst_flow.cluster.join import join
-from dtst_flow.cluster.max_distance import split_far
+from dtst_flow.cluster.max_distance import admit, split_far
 from dtst_flow.cluster.pairs import distinct
+from dtst_flow.cluster.photos import Evidence
+from dtst_flow.cluster.photos import split as apart
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Settings:
         max_distance: Cosine distance above which parts of a cluster are separated, None
             for no limit.
         near: Mean cosine distance within which two clusters are one, None to join none.
+        alike: Cosine distance within which two images are the same picture, or nearly.
     """
 
     min_cluster_size: int
@@ -34,6 +37,7 @@ class Settings:
     same: float | None = None
     max_distance: float | None = None
     near: float | None = None
+    alike: float | None = None
 
 
 def default_min_samples(min_cluster_size: int) -> int:
@@ -83,6 +87,7 @@ def group(
     settings: Settings,
     sets: Sets | None = None,
     constraints: Constraints | None = None,
+    photos: NDArray[np.intp] | None = None,
 ) -> Grouping:
     """Cluster unit vectors; equal input gives equal output, ties go by row number.
 
@@ -91,13 +96,17 @@ def group(
         settings: What decides which rows make a cluster.
         sets: Near-duplicates, which are to count once.
         constraints: What the user knows better.
+        photos: (n,), the photo that a row is a face of, -1 where that is not known; None
+            where rows are no faces.
     """
     size = settings.min_cluster_size
     constraints = constraints or Constraints()
     rows = np.arange(len(vectors))
     sets = sets or Sets(rows, rows)
     clustering, clusters = _cluster(vectors[sets.chosen], settings)
-    clusters = [np.flatnonzero(np.isin(sets.of, members)) for members in clusters]
+    clusters = _with_duplicates(clusters, sets)
+    if photos is not None:
+        clusters = _one_face_a_photo(vectors, clusters, photos, settings)
     clusters = split(vectors, clusters, constraints.cannot, size)
     clusters, refused = merge(clusters, constraints.must, constraints.cannot)
     groups = _groups(vectors, clusters)
@@ -122,7 +131,34 @@ def _cluster(
         clusters = join(vectors, clusters, settings.near)
     if settings.min_samples == 1:
         clusters = distinct(clusters, clustering)
+    if clusters and settings.same is not None and settings.near is not None:
+        noise = np.setdiff1d(clustering.usable, np.concatenate(clusters))
+        reach = min(settings.same, settings.near)
+        clusters = admit(vectors, clusters, noise, reach)
     return clustering, clusters
+
+
+def _with_duplicates(
+    clusters: list[NDArray[np.intp]], sets: Sets
+) -> list[NDArray[np.intp]]:
+    """The rows of clusters of sets."""
+    labels = np.zeros(len(sets.chosen), np.intp)
+    for label, chosen in enumerate(clusters, 1):
+        labels[chosen] = label
+    return members(labels[sets.of])[1:]
+
+
+def _one_face_a_photo(
+    vectors: NDArray[np.float32],
+    clusters: list[NDArray[np.intp]],
+    photos: NDArray[np.intp],
+    settings: Settings,
+) -> list[NDArray[np.intp]]:
+    """Separate faces of one photo, except where `settings` knows evidence."""
+    alike, same, near = settings.alike, settings.same, settings.near
+    if alike is None or same is None or near is None:
+        return clusters
+    return apart(vectors, clusters, photos, Evidence(alike, same, near))
 
 
 def _single(

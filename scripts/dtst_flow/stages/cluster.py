@@ -146,7 +146,11 @@ def find_clusters(
     hashes = np.array([int(row["hash"], 16) for row in rows], np.uint64)
     sets = duplicates.find(vectors, hashes, embedders.MODELS[options.model].alike)
     grouping = group(
-        vectors, settings, None if options.count_duplicates else sets, known
+        vectors,
+        settings,
+        None if options.count_duplicates else sets,
+        known,
+        _photos(rows) if embedders.MODELS[options.model].points else None,
     )
     options = replace(
         options,
@@ -156,18 +160,31 @@ def find_clusters(
     return Clustering(rows, grouping, sets, known, options)
 
 
+def _photos(rows: list[Row]) -> NDArray[np.intp]:
+    """The photo that each row is a face of, by number; -1 where that is not known."""
+    numbers: dict[str, int] = {}
+    return np.array(
+        [
+            -1
+            if (photo := row.get("photo")) is None
+            else numbers.setdefault(photo, len(numbers))
+            for row in rows
+        ],
+        np.intp,
+    )
+
+
 def _group_settings(options: Options) -> GroupSettings:
     """What the options leave open is filled in by what suits the model and the sizes."""
     from dtst_flow.cluster.groups import Settings, default_min_samples
 
     kind = embedders.MODELS[options.model]
-    k, limit, near = options.min_samples, options.max_distance, kind.ceiling
+    k, limit, near = options.min_samples, options.max_distance, kind.near
     k = default_min_samples(options.min_cluster_size) if k is None else k
     limit = kind.ceiling if limit is None else limit
     if near is not None and limit is not None:
-        # A looser limit keeps clusters whole; it makes none of two.
         near = min(near, limit)
-    return Settings(options.min_cluster_size, k, kind.same, limit, near)
+    return Settings(options.min_cluster_size, k, kind.same, limit, near, kind.alike)
 
 
 def _write(
