@@ -1,7 +1,6 @@
 """Groups: clusters in order of size, each with its medoid."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from dtst_flow.cluster.duplicates import Sets, members
 from dtst_flow.cluster.join import join
 from dtst_flow.cluster.max_distance import admit, split_far
 from dtst_flow.cluster.pairs import distinct
+from dtst_flow.cluster.people import People, attract, names_of
 from dtst_flow.cluster.photos import Evidence
 from dtst_flow.cluster.photos import split as apart
 
@@ -58,10 +58,12 @@ class Group:
     Attributes:
         members: (m,) int, rows of the embeddings, nearest to the medoid first.
         distances: (m,) float64, their cosine distances to the medoid, members[0].
+        name: The known person that it shows, if any.
     """
 
     members: NDArray[np.intp]
     distances: NDArray[np.float64]
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def group(
     sets: Sets | None = None,
     constraints: Constraints | None = None,
     photos: NDArray[np.intp] | None = None,
+    people: People | None = None,
 ) -> Grouping:
     """Cluster unit vectors; equal input gives equal output, ties go by row number.
 
@@ -98,22 +101,38 @@ def group(
         constraints: What the user knows better.
         photos: (n,), the photo that a row is a face of, -1 where that is not known; None
             where rows are no faces.
+        people: The faces of people whom the user knows.
     """
-    size = settings.min_cluster_size
-    constraints = constraints or Constraints()
+    constraints, people = constraints or Constraints(), people or People()
     rows = np.arange(len(vectors))
     sets = sets or Sets(rows, rows)
     clustering, clusters = _cluster(vectors[sets.chosen], settings)
     clusters = _with_duplicates(clusters, sets)
+    # From here on known faces are rows like all others, below them.
+    known, every = people.rows(len(rows)), people.below(vectors)
+    if known and settings.near is not None and settings.same is not None:
+        reach = min(settings.same, settings.near)
+        clusters = attract(every, clusters, known, _rest(rows, clusters), reach)
     if photos is not None:
-        clusters = _one_face_a_photo(vectors, clusters, photos, settings)
-    clusters = split(vectors, clusters, constraints.cannot, size)
+        of = np.concatenate([photos, np.full(len(people.names), -1)])
+        clusters = _one_face_a_photo(every, clusters, of, settings)
+    clusters = split(every, clusters, constraints.cannot)
+    clusters = [
+        members
+        for members, name in zip(clusters, names_of(clusters, known), strict=True)
+        if name or np.sum(members < len(rows)) >= settings.min_cluster_size
+    ]
     clusters, refused = merge(clusters, constraints.must, constraints.cannot)
-    groups = _groups(vectors, clusters)
-    grouped = [g.members for g in groups]
-    noise = np.setdiff1d(rows, np.concatenate(grouped) if grouped else [])
+    names = names_of(clusters, known)
+    clusters = [members[members < len(rows)] for members in clusters]
     unusable = np.flatnonzero(np.isin(sets.of, clustering.unusable))
-    return Grouping(groups, noise, unusable, refused)
+    groups = _groups(vectors, clusters, names)
+    return Grouping(groups, _rest(rows, clusters), unusable, refused)
+
+
+def _rest(rows: NDArray[np.intp], clusters: list[NDArray[np.intp]]) -> NDArray[np.intp]:
+    """The rows that are in no cluster."""
+    return np.setdiff1d(rows, np.concatenate(clusters) if clusters else [])
 
 
 def _cluster(
@@ -178,9 +197,15 @@ def _single(
 
 
 def _groups(
-    vectors: NDArray[np.float32], clusters: Iterable[NDArray[np.intp]]
+    vectors: NDArray[np.float32],
+    clusters: list[NDArray[np.intp]],
+    names: list[str | None],
 ) -> list[Group]:
-    groups = [_around_medoid(vectors, rows) for rows in clusters]
+    groups = [
+        replace(_around_medoid(vectors, rows), name=name)
+        for rows, name in zip(clusters, names, strict=True)
+        if len(rows)
+    ]
     return sorted(groups, key=lambda g: (-len(g.members), g.members[0]))
 
 

@@ -23,6 +23,7 @@ from dtst_flow.stages.accounting import check_complete, refuse_nothing
 from dtst_flow.stages.clustering import Clustering, Options, describe, sentences
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
 from dtst_flow.stages.layout import lay_out
+from dtst_flow.stages.people import NOBODY, KnownPeople, set_apart
 from dtst_flow.utils.files import (
     digest_value,
     read_table,
@@ -107,11 +108,14 @@ def cluster(
             bucket is complete but for that.
     """
     check_complete(job.inventory, job.tables, job.failed)
-    rows, vectors = gather(job.tables, job.arrays)
+    reach = embedders.MODELS[options.model].ceiling or 0
+    rows, vectors, people = set_apart(
+        *gather(job.tables, job.arrays), options.people, reach
+    )
     not_embedded = [row for table in job.failed for row in read_table(table)]
     if Ledgers(bucket, state_of(bucket)).paths():
         refuse_nothing((rows, not_embedded), bucket)
-    clustering = find_clusters(rows, vectors, bucket, options)
+    clustering = find_clusters(rows, vectors, bucket, options, people)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
     placed, left_out = _write(bucket, clustering, ids, handling)
     failures = sorted(not_embedded + left_out, key=lambda row: str(row["path"]))
@@ -133,12 +137,17 @@ def cluster(
 
 
 def find_clusters(
-    rows: list[Row], vectors: NDArray[np.float32], bucket: str, options: Options
+    rows: list[Row],
+    vectors: NDArray[np.float32],
+    bucket: str,
+    options: Options,
+    people: KnownPeople = NOBODY,
 ) -> Clustering:
     """Group the rows, with what the user says of them in the bucket."""
     # Numba takes a second to import; whoever wants the options only does not wait for it.
     from dtst_flow.cluster import duplicates
     from dtst_flow.cluster.groups import group
+    from dtst_flow.cluster.people import People
 
     settings = _group_settings(options)
     paths = [row["path"] for row in rows]
@@ -151,13 +160,14 @@ def find_clusters(
         None if options.count_duplicates else sets,
         known,
         _photos(rows) if embedders.MODELS[options.model].points else None,
+        People(people.names, people.vectors),
     )
     options = replace(
         options,
         min_samples=settings.min_samples,
         max_distance=settings.max_distance,
     )
-    return Clustering(rows, grouping, sets, known, options)
+    return Clustering(rows, grouping, sets, known, options, people)
 
 
 def _photos(rows: list[Row]) -> NDArray[np.intp]:
