@@ -36,38 +36,57 @@ def join(
     Returns:
         The rows of each cluster, ascending.
     """
-    parts = dict(enumerate(clusters))
-    sums = {k: vectors[rows].sum(axis=0, dtype=np.float64) for k, rows in parts.items()}
+    linkage = _Linkage(vectors, clusters, max_distance)
+    while linkage.heap:
+        linkage.join_nearest()
+    return list(linkage.parts.values())
 
-    def distance(a: int, b: int) -> float:
-        pairs = len(parts[a]) * len(parts[b])
-        return round(1 - float(np.einsum("i,i", sums[a], sums[b])) / pairs, 9)
 
-    near: dict[int, set[int]] = {k: set() for k in parts}
-    heap: list[tuple[float, int, int]] = []
+class _Linkage:
+    """Parts that may be joined, the nearest first; a joined part gets a new number."""
 
-    def note(a: int, b: int) -> None:
-        if (apart := distance(a, b)) <= max_distance:
-            near[a].add(b)
-            near[b].add(a)
-            heappush(heap, (apart, a, b))
+    def __init__(
+        self,
+        vectors: NDArray[np.float32],
+        clusters: list[NDArray[np.intp]],
+        max_distance: float,
+    ):
+        self.max_distance = max_distance
+        self.parts = dict(enumerate(clusters))
+        self.sums = {
+            part: vectors[rows].sum(axis=0, dtype=np.float64)
+            for part, rows in self.parts.items()
+        }
+        self.heap: list[tuple[float, int, int]] = []
+        self._near: dict[int, set[int]] = {part: set() for part in self.parts}
+        self._following = len(clusters)
+        for a, b in _candidates(self.parts, self.sums, max_distance):
+            self._note(a, b)
 
-    for a, b in _candidates(parts, sums, max_distance):
-        note(a, b)
-    following = len(clusters)
-    while heap:
-        _, a, b = heappop(heap)
-        if a not in parts or b not in parts:
-            continue
-        parts[following] = np.sort(np.concatenate([parts.pop(a), parts.pop(b)]))
-        sums[following] = sums.pop(a) + sums.pop(b)
-        others = sorted((near.pop(a) | near.pop(b)) & parts.keys())
-        near[following] = set()
+    def join_nearest(self) -> None:
+        """Join the nearest two, if neither was joined since."""
+        _, a, b = heappop(self.heap)
+        if a not in self.parts or b not in self.parts:
+            return
+        new, self._following = self._following, self._following + 1
+        rows = np.concatenate([self.parts.pop(a), self.parts.pop(b)])
+        self.parts[new] = np.sort(rows)
+        self.sums[new] = self.sums.pop(a) + self.sums.pop(b)
+        others = (self._near.pop(a) | self._near.pop(b)) & self.parts.keys()
+        self._near[new] = set()
         # A mean of two distances is not below both: none else can have come near.
-        for other in others:
-            note(other, following)
-        following += 1
-    return list(parts.values())
+        for other in sorted(others):
+            self._note(other, new)
+
+    def _note(self, a: int, b: int) -> None:
+        """Remember two parts if they are near enough."""
+        pairs = len(self.parts[a]) * len(self.parts[b])
+        product = float(np.einsum("i,i", self.sums[a], self.sums[b]))
+        distance = round(1 - product / pairs, 9)
+        if distance <= self.max_distance:
+            self._near[a].add(b)
+            self._near[b].add(a)
+            heappush(self.heap, (distance, a, b))
 
 
 def _candidates(

@@ -108,10 +108,8 @@ def cluster(
             bucket is complete but for that.
     """
     check_complete(job.inventory, job.tables, job.failed)
-    reach = embedders.MODELS[options.model].ceiling or 0
-    rows, vectors, people = set_apart(
-        *gather(job.tables, job.arrays), options.people, reach
-    )
+    embedded = gather(job.tables, job.arrays)
+    rows, vectors, people = set_apart(*embedded, options.people, _reach(options))
     not_embedded = [row for table in job.failed for row in read_table(table)]
     if Ledgers(bucket, state_of(bucket)).paths():
         refuse_nothing((rows, not_embedded), bucket)
@@ -168,6 +166,11 @@ def find_clusters(
         max_distance=settings.max_distance,
     )
     return Clustering(rows, grouping, sets, known, options, people)
+
+
+def _reach(options: Options) -> float:
+    """How far apart two images may be that show the same."""
+    return embedders.MODELS[options.model].ceiling or 0
 
 
 def _photos(rows: list[Row]) -> NDArray[np.intp]:
