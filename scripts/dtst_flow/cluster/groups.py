@@ -40,15 +40,16 @@ class Settings:
     alike: float | None = None
 
 
-def default_min_samples(min_cluster_size: int) -> int:
+def default_min_samples(min_cluster_size: int, faces: bool = True) -> int:
     """Return HDBSCAN's k for clusters of so many images.
 
-    A pair is dense by its one distance, everything else by the distance to the second
-    neighbour: that of the first joins strangers in chains. Of all 683 recognisable faces
-    of 524 portraits (arcface) 4 were in a cluster of somebody else's with 1, and 1 with 2,
-    where clusters had 3 images or more.
+    A pair of faces is dense by its one distance, everything else by the distance to the
+    second neighbour: that of the first joins strangers in chains. Of 683 recognisable
+    faces of 524 portraits (arcface) 4 were in a cluster of somebody else's with 1 and none
+    with 2, where clusters had 3 images or more. Kinds of things, which are not as distinct
+    as people, fall into pieces with 1.
     """
-    return min(2, min_cluster_size - 1)
+    return min(2, min_cluster_size - 1) if faces else 2
 
 
 @dataclass(frozen=True)

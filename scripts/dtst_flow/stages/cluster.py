@@ -193,7 +193,8 @@ def _group_settings(options: Options) -> GroupSettings:
 
     kind = embedders.MODELS[options.model]
     k, limit, near = options.min_samples, options.max_distance, kind.near
-    k = default_min_samples(options.min_cluster_size) if k is None else k
+    if k is None:
+        k = default_min_samples(options.min_cluster_size, faces=kind.points)
     limit = kind.ceiling if limit is None else limit
     if near is not None and limit is not None:
         near = min(near, limit)

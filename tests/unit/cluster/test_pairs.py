@@ -62,3 +62,4 @@ def test_people_with_two_photos_are_found_and_chance_pairs_are_not():
 
 def test_a_pair_needs_no_second_neighbour():
     assert [default_min_samples(size) for size in (2, 3, 5, 50)] == [1, 2, 2, 2]
+    assert default_min_samples(2, faces=False) == 2
