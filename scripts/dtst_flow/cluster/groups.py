@@ -10,10 +10,10 @@ from dtst_flow.cluster.constraints import Constraints, merge, split
 from dtst_flow.cluster.duplicates import Sets, members
 from dtst_flow.cluster.join import join
 from dtst_flow.cluster.max_distance import admit, split_far
-from dtst_flow.cluster.pairs import distinct
 from dtst_flow.cluster.people import People, attract, names_of
 from dtst_flow.cluster.photos import Evidence
 from dtst_flow.cluster.photos import split as apart
+from dtst_flow.cluster.small import distinct
 
 
 @dataclass(frozen=True)

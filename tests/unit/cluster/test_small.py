@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dtst_flow.cluster import hdbscan
 from dtst_flow.cluster.groups import Settings, default_min_samples, group
-from dtst_flow.cluster.pairs import STANDING_OUT, distinct
+from dtst_flow.cluster.small import STANDING_OUT, distinct
 
 
 def on_a_circle(*degrees: float) -> np.ndarray:
@@ -27,10 +27,17 @@ def test_a_pair_stands_out_from_all_others(third, stands_out):
     assert kept(vectors, [0, 1]) == ([[0, 1]] if stands_out else [])
 
 
-def test_larger_clusters_and_a_pair_alone_stay():
-    vectors = on_a_circle(0, 10, 20, 30)
-    assert kept(vectors, [0, 1, 2]) == [[0, 1, 2]]
-    assert kept(vectors[:2], [0, 1]) == [[0, 1]]
+@pytest.mark.parametrize(("size", "stands_out"), [(3, False), (4, True), (5, True)])
+def test_larger_clusters_need_less(size, stands_out):
+    """They hang together at 10 degrees, and the next is at 10.3: 0.94 of the distance."""
+    vectors = on_a_circle(*range(0, 10 * size, 10), 10 * size + 0.3, 180)
+    found = kept(vectors, list(range(size)))
+    assert bool(found) is stands_out
+
+
+def test_what_is_all_there_is_stays():
+    assert kept(on_a_circle(0, 10), [0, 1]) == [[0, 1]]
+    assert kept(on_a_circle(0, 10, 20), [0, 1, 2]) == [[0, 1, 2]]
 
 
 @given(st.integers(0, 99))
@@ -43,7 +50,7 @@ def test_it_is_the_ratio_of_the_distances(seed):
     for a, b in enumerate(nearest.tolist()):
         if a < b and nearest[b] == a:
             third = np.delete(apart[[a, b]], [a, b], axis=1).min()
-            stands_out = apart[a, b] <= STANDING_OUT * third
+            stands_out = apart[a, b] <= STANDING_OUT[2] * third
             assert bool(kept(vectors, [a, b])) == stands_out
 
 
