@@ -108,7 +108,7 @@ class Plan:
         try:
             specs = scan.parse_specs(settings["from"])
             if settings.get("people") is not None:
-                specs.append(f"{PurePosixPath(settings['people'])}/*")
+                specs = _with_people(specs, PurePosixPath(settings["people"]))
             if "to" in settings:
                 scan.check_apart(specs, self.bucket(stage))
         except BadBucket as error:
@@ -214,3 +214,14 @@ def _check_people(plan: Plan) -> None:
             f"--people {folder!r} is no folder in {plan.dataset}: it holds a folder of "
             "photos for each person you know, such as people/Ann/1.jpg"
         )
+
+
+def _with_people(specs: list[str], folder: PurePosixPath) -> list[str]:
+    """Add the photos of known people to a source. Raises PlanError if it has them."""
+    for spec in specs:
+        if PurePosixPath(spec).is_relative_to(folder):
+            raise PlanError(
+                f"--from '{spec}' is in --people '{folder}', whose photos are compared "
+                "with those of the source and not grouped; choose another source"
+            )
+    return [*specs, f"{folder}/*"]

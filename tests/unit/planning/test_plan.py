@@ -50,6 +50,10 @@ def test_known_people_are_embedded_along_with_the_source(tmp_path):
     plan = make_plan(complete(tmp_path, "faces", **people))
     assert plan.specs("cluster") == ["faces", "known/people/*"]
     assert plan.specs("extract_faces") == ["images/*"]
+    cluster = people["cluster"] | {"from": "images/*,known/people/Ann"}
+    plan = make_plan(complete(tmp_path, "cluster", cluster=cluster))
+    with pytest.raises(PlanError, match="--from 'known/people/Ann' is in --people"):
+        plan.specs("cluster")
     # A path without clusters looks for nobody.
     make_plan(complete(tmp_path, "extract-faces", cluster={"people": "nowhere"}))
 
