@@ -170,7 +170,8 @@ def find_clusters(
 
 def _reach(options: Options) -> float:
     """How far apart two images may be that show the same."""
-    return embedders.MODELS[options.model].ceiling or 0
+    kind = embedders.MODELS[options.model]
+    return max(kind.same or 0, kind.ceiling or 0)
 
 
 def _photos(rows: list[Row]) -> NDArray[np.intp]:
