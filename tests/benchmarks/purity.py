@@ -1,4 +1,4 @@
-"""How pure clusters of faces are, by the ceiling on distances.
+"""How pure clusters of faces are, by their least size and the ceiling on distances.
 
     python tests/benchmarks/purity.py FOLDER --detector det_500m.onnx \
         --arcface w600k_mbf_int8.onnx
@@ -9,6 +9,7 @@ with five or more, and how many faces lie in a cluster that is mostly somebody e
 """
 
 import argparse
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dtst_flow.cluster.groups import Settings, group
+from dtst_flow.cluster.groups import Settings, default_min_samples, group
 from dtst_flow.cluster.metrics import bcubed
 from dtst_flow.embed import embedders
 from dtst_flow.embed.base import Sample
@@ -29,6 +30,9 @@ CEILINGS = {
     "arcface": (None, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7),
     "dlib": (None, 0.04, 0.05, 0.06, 0.07, 0.08, 0.1),
 }
+SIZES = (5, 2)
+"""Least sizes of a cluster."""
+
 MANY = 5
 """Photos of a person who counts in the second F."""
 
@@ -72,22 +76,26 @@ def main() -> None:
     print(f"{len(samples)} photos of {len(set(known))} people")
     weights = {"arcface": options.arcface, "dlib": store.resolve("dlib_resnet").path}
     print(
-        f"{'model':8} {'ceiling':>7} {'P':>6} {'R':>6} {'F':>6} {'F often':>7} "
+        f"{'model':8} {'size':>4} {'ceiling':>7} {'P':>6} {'R':>6} {'F':>6} {'F often':>7} "
         f"{'wrong':>5} {'clusters':>8}"
     )
     for name, path in weights.items():
         with closing(open_embedder(name, path, 1)) as embedder:
             vectors = np.concatenate([embedder.embed([sample]) for sample in samples])
-        for ceiling in CEILINGS[name]:
-            settings = Settings(5, 2, max_distance=ceiling)
+        kind = embedders.MODELS[name]
+        for size, ceiling in itertools.product(SIZES, CEILINGS[name]):
+            near = min(kind.near, ceiling or kind.near)
+            settings = Settings(
+                size, default_min_samples(size), kind.same, ceiling, near, kind.alike
+            )
             groups = group(vectors, settings).groups
             ranks = {i: k for k, g in enumerate(groups) for i in g.members.tolist()}
             p, r, f, often, wrong, count = judge(
                 [ranks.get(i) for i in range(len(known))], known
             )
-            default = " *" if ceiling == embedders.MODELS[name].ceiling else ""
+            default = " *" if ceiling == kind.ceiling else ""
             print(
-                f"{name:8} {ceiling or 'none':>7} {p:6.3f} {r:6.3f} {f:6.3f} "
+                f"{name:8} {size:4} {ceiling or 'none':>7} {p:6.3f} {r:6.3f} {f:6.3f} "
                 f"{often:7.3f} {wrong:5} {count:8}{default}"
             )
 

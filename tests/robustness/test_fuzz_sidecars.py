@@ -17,6 +17,7 @@ from PIL import Image
 from dtst_flow.annotations.ownership import Ownership
 from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.stages import embedding, extract_classes
 from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.extract_classes import Options
@@ -114,7 +115,7 @@ def try_one(folder: Path, content: bytes) -> None:
 def check_points() -> None:
     """Points that extract-faces may have left are numbers, or none are taken."""
     try:
-        found = embedding.stored_points("a.jpg")
+        found = embedding.stored_item(ManifestRow("a.jpg", "", ""), True).points
     except sidecars.BrokenSidecar:
         return
     if found is not None:

@@ -99,6 +99,31 @@ def test_what_the_user_knows_holds_in_every_run(dataset):
     assert ids(dataset)[hanks[0]] == ids(dataset)[hanks[1]]
 
 
+def test_known_people_name_their_clusters(dataset):
+    """Their photos are embedded, once, but not laid out, and change no other name."""
+    before = dataset.results()
+    hanks = crops_of(dataset, "hanks")
+    photo = next((dataset.folder / "images").rglob("hanks_*.jpg"))
+    known = dataset.folder / "people/Tom/known.jpg"
+    known.parent.mkdir(parents=True)
+    shutil.copy(photo, known)
+    shutil.copy(dataset.folder / hanks[0], known.with_name("crop.jpg"))
+    people = DLIB | {"cluster": DLIB["cluster"] | {"people": "people"}}
+    printed = dataset.run(settings=people)
+    assert "1 of 1 known person found" in printed
+    assert dataset.computed()["embed"] == 2
+    [tom] = [c for c in dataset.clusters()["clusters"] if c["name"]]
+    assert tom["name"] == "Tom"
+    assert set(hanks) & {member["path"] for member in tom["members"]}
+    assert not any("people" in path for path in ids(dataset))
+    assert NOTHING in dataset.run(settings=people)
+    after = {p for p in dataset.results() if not p.startswith("people/")}
+    assert after == before.keys()
+    shutil.rmtree(dataset.folder / "people")
+    dataset.run()
+    assert dataset.results() == before
+
+
 def test_a_low_ceiling_takes_clusters_apart(dataset):
     low = DLIB | {"cluster": DLIB["cluster"] | {"max_distance": 0.001}}
     printed = dataset.run(settings=low)

@@ -187,7 +187,7 @@ def _option(stage: str, name: str, prop: Prop, prefix: str) -> Option:
         return Option([f"{flag}/{no}", variable], default=None, help=help_text)
     short = SHORT.get(stage, {}).get(name)
     names = [*([short] if short and not prefix else []), flag, variable]
-    complete = buckets if name in ("from", "to") else None
+    complete = buckets if name in ("from", "to", "people") else None
     return Option(
         names, type=_type(name, prop), help=help_text, shell_complete=complete
     )

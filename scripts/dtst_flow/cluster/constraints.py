@@ -96,21 +96,18 @@ def split(
     vectors: NDArray[np.float32],
     clusters: Iterable[NDArray[np.intp]],
     cannot: Iterable[tuple[int, int]],
-    min_cluster_size: int,
 ) -> list[NDArray[np.intp]]:
     """Split clusters that hold two images which must not be together.
 
-    Every row goes with the nearer one of the two; a part with fewer rows than
-    `min_cluster_size` is not a cluster.
+    Every row goes with the nearer one of the two.
 
     Args:
         vectors: (n, d), rows of length 1.
         clusters: The rows of each cluster.
         cannot: Pairs of rows that must not be together.
-        min_cluster_size: Fewer rows do not make a cluster.
 
     Returns:
-        The rows of each cluster.
+        The rows of each part.
     """
     parts = list(clusters)
     for a, b in cannot:
@@ -120,7 +117,7 @@ def split(
                 nearer_a[rows == b] = False
                 parts[place : place + 1] = [rows[nearer_a], rows[~nearer_a]]
                 break
-    return [rows for rows in parts if len(rows) >= min_cluster_size]
+    return parts
 
 
 def merge(

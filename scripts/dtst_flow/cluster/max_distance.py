@@ -11,6 +11,9 @@ from scipy.cluster.hierarchy import fcluster
 
 from dtst_flow.cluster.hdbscan import Clustering
 
+LARGEST = 1 << 24
+"""Most distances in memory at once."""
+
 
 def split_far(
     vectors: NDArray[np.float32],
@@ -46,24 +49,39 @@ def split_far(
         large = [piece for piece in pieces if len(piece) >= min_cluster_size]
         small = [piece for piece in pieces if len(piece) < min_cluster_size]
         if large and small:
-            large = _readmit(vectors, large, np.concatenate(small), max_distance)
+            large = admit(vectors, large, np.concatenate(small), max_distance)
         kept += large
     return kept
 
 
-def _readmit(
+def admit(
     vectors: NDArray[np.float32],
-    parts: list[NDArray[np.intp]],
+    clusters: list[NDArray[np.intp]],
     rows: NDArray[np.intp],
     max_distance: float,
 ) -> list[NDArray[np.intp]]:
-    """Add to the parts the rows that are near enough to the centre of one."""
-    centres = np.stack([vectors[part].sum(axis=0, dtype=np.float64) for part in parts])
+    """Add to clusters the rows that are near enough to the centre of one, the nearest.
+
+    Args:
+        vectors: (n, d), rows of length 1.
+        clusters: The rows of each cluster; at least one.
+        rows: (r,), rows of no cluster.
+        max_distance: The largest cosine distance to a centre.
+
+    Returns:
+        The rows of every cluster, ascending.
+    """
+    sums = [vectors[members].sum(axis=0, dtype=np.float64) for members in clusters]
+    centres = np.stack(sums)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    distances = 1 - vectors[rows] @ centres.T
-    nearest = distances.argmin(axis=1)
-    near = distances.min(axis=1) <= max_distance
+    nearest = np.full(len(rows), -1)
+    step = max(1, LARGEST // len(clusters))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        distances = 1 - vectors[rows[part]] @ centres.T
+        near = distances.min(axis=1) <= max_distance
+        nearest[part] = np.where(near, distances.argmin(axis=1), -1)
     return [
-        np.sort(np.concatenate([part, rows[near & (nearest == place)]]))
-        for place, part in enumerate(parts)
+        np.sort(np.concatenate([members, rows[nearest == place]]))
+        for place, members in enumerate(clusters)
     ]

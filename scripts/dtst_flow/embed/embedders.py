@@ -22,6 +22,7 @@ class Kind:
             more or less alike makes sense.
         ceiling: Cosine distance above which the images of one cluster no longer show
             the same.
+        near: Mean cosine distance within which the images of two clusters show the same.
         alike: Cosine distance within which near-duplicates are: copies and shots of
             one burst, but not one person on two days.
     """
@@ -30,14 +31,15 @@ class Kind:
     points: bool
     same: float | None
     ceiling: float | None
+    near: float | None
     alike: float
 
 
 MODELS = {
-    "arcface": Kind("arcface_r50", True, same=0.5, ceiling=0.6, alike=0.15),
-    "dlib": Kind("dlib_resnet", True, same=0.09, ceiling=0.06, alike=0.02),
-    "clip": Kind("clip_vit_b32", False, same=None, ceiling=None, alike=0.05),
-    "efficientnet": Kind("efficientnet_lite0", False, None, ceiling=None, alike=0.15),
+    "arcface": Kind("arcface_r50", True, 0.5, ceiling=0.6, near=0.55, alike=0.15),
+    "dlib": Kind("dlib_resnet", True, 0.09, ceiling=0.06, near=0.05, alike=0.02),
+    "clip": Kind("clip_vit_b32", False, None, ceiling=None, near=None, alike=0.05),
+    "efficientnet": Kind("efficientnet_lite0", False, None, None, None, alike=0.15),
 }
 """Model -> what it is.
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
@@ -107,6 +107,8 @@ class Plan:
             raise PlanError(f"{stage} needs a source: --from, or {stage}: from")
         try:
             specs = scan.parse_specs(settings["from"])
+            if settings.get("people") is not None:
+                specs = _with_people(specs, PurePosixPath(settings["people"]))
             if "to" in settings:
                 scan.check_apart(specs, self.bucket(stage))
         except BadBucket as error:
@@ -182,6 +184,8 @@ def _check(plan: Plan) -> None:
         raise PlanError(
             "detect needs classes: --classes flower,leaf, or detect: classes"
         )
+    if "cluster" in plan.buckets and plan.settings["cluster"]["people"] is not None:
+        _check_people(plan)
     try:
         check_state(plan.dataset)
         for stage, bucket in plan.buckets.items():
@@ -194,3 +198,30 @@ def _check(plan: Plan) -> None:
             check_no_escape(plan.dataset / STATE, str(below))
     except (BadBucket, StateGone) as error:
         raise PlanError(str(error)) from error
+
+
+def _check_people(plan: Plan) -> None:
+    """Refuse known people that cannot be compared or found. Raises PlanError."""
+    cluster = plan.settings["cluster"]
+    folder = cluster["people"]
+    if not embedders.MODELS[cluster["model"]].points:
+        raise PlanError(
+            f"--people needs a model that compares faces, arcface or dlib; "
+            f"{cluster['model']} compares whole images"
+        )
+    if not is_relative(folder) or not (plan.dataset / folder).is_dir():
+        raise PlanError(
+            f"--people {folder!r} is no folder in {plan.dataset}: it holds a folder of "
+            "photos for each person you know, such as people/Ann/1.jpg"
+        )
+
+
+def _with_people(specs: list[str], folder: PurePosixPath) -> list[str]:
+    """Add the photos of known people to a source. Raises PlanError if it has them."""
+    for spec in specs:
+        if PurePosixPath(spec).is_relative_to(folder):
+            raise PlanError(
+                f"--from '{spec}' is in --people '{folder}', whose photos are compared "
+                "with those of the source and not grouped; choose another source"
+            )
+    return [*specs, f"{folder}/*"]

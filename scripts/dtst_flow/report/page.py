@@ -81,12 +81,13 @@ def render(results: Results, bucket: str, dataset: str, threads: int) -> bytes:
         undefined=StrictUndefined,
     )
     environment.filters |= {"data": data, "text": text}
+    grouped = sum(map(len, results.groups))
     page = environment.get_template("page.html").render(
         bucket=bucket,
         dataset=Path.cwd().name,
         parameters={k: v for k, v in results.parameters.items() if v is not None},
-        images=len(results.rows),
-        grouped=len(results.rows) - len(results.noise),
+        images=grouped + len(results.noise),
+        grouped=grouped,
         noise=view.noise(),
         clusters=view.clusters(),
         pairs=view.pairs(),

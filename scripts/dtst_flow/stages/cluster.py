@@ -23,6 +23,7 @@ from dtst_flow.stages.accounting import check_complete, refuse_nothing
 from dtst_flow.stages.clustering import Clustering, Options, describe, sentences
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
 from dtst_flow.stages.layout import lay_out
+from dtst_flow.stages.people import NOBODY, KnownPeople, set_apart
 from dtst_flow.utils.files import (
     digest_value,
     read_table,
@@ -33,6 +34,7 @@ from dtst_flow.utils.files import (
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.groups import Grouping
+    from dtst_flow.cluster.groups import Settings as GroupSettings
     from dtst_flow.cluster.history import Members
 
 log = logging.getLogger(__name__)
@@ -106,11 +108,12 @@ def cluster(
             bucket is complete but for that.
     """
     check_complete(job.inventory, job.tables, job.failed)
-    rows, vectors = gather(job.tables, job.arrays)
+    embedded = gather(job.tables, job.arrays)
+    rows, vectors, people = set_apart(*embedded, options.people, _reach(options))
     not_embedded = [row for table in job.failed for row in read_table(table)]
     if Ledgers(bucket, state_of(bucket)).paths():
         refuse_nothing((rows, not_embedded), bucket)
-    clustering = find_clusters(rows, vectors, bucket, options)
+    clustering = find_clusters(rows, vectors, bucket, options, people)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
     placed, left_out = _write(bucket, clustering, ids, handling)
     failures = sorted(not_embedded + left_out, key=lambda row: str(row["path"]))
@@ -132,32 +135,71 @@ def cluster(
 
 
 def find_clusters(
-    rows: list[Row], vectors: NDArray[np.float32], bucket: str, options: Options
+    rows: list[Row],
+    vectors: NDArray[np.float32],
+    bucket: str,
+    options: Options,
+    people: KnownPeople = NOBODY,
 ) -> Clustering:
     """Group the rows, with what the user says of them in the bucket."""
     # Numba takes a second to import; whoever wants the options only does not wait for it.
     from dtst_flow.cluster import duplicates
-    from dtst_flow.cluster.groups import Settings, group
+    from dtst_flow.cluster.groups import group
+    from dtst_flow.cluster.people import People
 
-    kind = embedders.MODELS[options.model]
-    if options.max_distance is None:
-        options = replace(options, max_distance=kind.ceiling)
+    settings = _group_settings(options)
     paths = [row["path"] for row in rows]
     known = constraints.read(Path(bucket) / constraints.FILE, paths)
     hashes = np.array([int(row["hash"], 16) for row in rows], np.uint64)
-    sets = duplicates.find(vectors, hashes, kind.alike)
+    sets = duplicates.find(vectors, hashes, embedders.MODELS[options.model].alike)
     grouping = group(
         vectors,
-        Settings(
-            options.min_cluster_size,
-            options.min_samples,
-            kind.same,
-            options.max_distance,
-        ),
+        settings,
         None if options.count_duplicates else sets,
         known,
+        _photos(rows) if embedders.MODELS[options.model].points else None,
+        People(people.names, people.vectors),
     )
-    return Clustering(rows, grouping, sets, known, options)
+    options = replace(
+        options,
+        min_samples=settings.min_samples,
+        max_distance=settings.max_distance,
+    )
+    return Clustering(rows, grouping, sets, known, options, people)
+
+
+def _reach(options: Options) -> float:
+    """How far apart two images may be that show the same."""
+    kind = embedders.MODELS[options.model]
+    return max(kind.same or 0, kind.ceiling or 0)
+
+
+def _photos(rows: list[Row]) -> NDArray[np.intp]:
+    """The photo that each row is a face of, by number; -1 where that is not known."""
+    numbers: dict[str, int] = {}
+    return np.array(
+        [
+            -1
+            if (photo := row.get("photo")) is None
+            else numbers.setdefault(photo, len(numbers))
+            for row in rows
+        ],
+        np.intp,
+    )
+
+
+def _group_settings(options: Options) -> GroupSettings:
+    """What the options leave open is filled in by what suits the model and the sizes."""
+    from dtst_flow.cluster.groups import Settings, default_min_samples
+
+    kind = embedders.MODELS[options.model]
+    k, limit, near = options.min_samples, options.max_distance, kind.near
+    if k is None:
+        k = default_min_samples(options.min_cluster_size, faces=kind.points)
+    limit = kind.ceiling if limit is None else limit
+    if near is not None and limit is not None:
+        near = min(near, limit)
+    return Settings(options.min_cluster_size, k, kind.same, limit, near, kind.alike)
 
 
 def _write(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.embed.base import CLIP
 from dtst_flow.stages.contract import Row
+from dtst_flow.stages.people import NOBODY, KnownPeople
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.duplicates import Sets
@@ -25,20 +26,23 @@ class Options:
         model: A key of `embedders.MODELS`.
         top: Lay out only the largest so many clusters, None for all.
         min_cluster_size: Fewer images do not make a cluster.
-        min_samples: HDBSCAN's k: how many neighbours make a place dense.
+        min_samples: HDBSCAN's k: how many neighbours make a place dense, None for what
+            suits min_cluster_size.
         clip_model: Which of OpenCLIP's models clip is.
         count_duplicates: Whether near-duplicates count as images of their own.
         max_distance: The cosine distance above which parts of a cluster are taken apart,
             None for that of the model.
+        people: The folder with photos of people whom the user knows, None for nobody.
     """
 
     model: str
     top: int | None = None
     min_cluster_size: int = 5
-    min_samples: int = 2
+    min_samples: int | None = None
     clip_model: str = CLIP
     count_duplicates: bool = False
     max_distance: float | None = None
+    people: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Clustering:
         grouping: The clusters, as rows.
         sets: The near-duplicates among the rows.
         known: What the user knows better.
-        options: The settings, that of the model filled in.
+        options: The settings, what was left open filled in.
+        people: The people whom the user knows.
     """
 
     rows: list[Row]
@@ -58,6 +63,7 @@ class Clustering:
     sets: Sets
     known: Constraints
     options: Options
+    people: KnownPeople = NOBODY
 
 
 def describe(clustering: Clustering, ids: list[str]) -> dict[str, Any]:
@@ -115,6 +121,7 @@ def sentences(clustering: Clustering, failures: int) -> list[str]:
             f"{copies} images are near-duplicates of others and {counted} "
             "(--count-duplicates); clusters.json lists them"
         )
+    said += clustering.people.sentences([g.name for g in groups if g.name])
     said += _of_sizes(len(rows), groups, len(noise), options)
     said += _of_trouble(clustering)
     left = groups[options.top :] if options.top is not None else []
@@ -172,5 +179,6 @@ def _of_trouble(clustering: Clustering) -> list[str]:
 
 
 def _name(group: Group, known: Constraints) -> str | None:
-    """The name that the user gave a cluster, by one of its images."""
-    return next((known.names[i] for i in group.members if i in known.names), None)
+    """The name that the user gave a cluster, by one of its images or by known faces."""
+    named = (known.names[i] for i in group.members if i in known.names)
+    return next(named, group.name)

@@ -20,14 +20,14 @@ from dtst_flow.runtime.failures import cause_of
 from dtst_flow.runtime.job import Shard
 from dtst_flow.runtime.pool import Failed, each
 from dtst_flow.stages import crops
-from dtst_flow.stages.contract import Pending, Settings, ShardJob, options_of
+from dtst_flow.stages.contract import Pending, Row, Settings, ShardJob, options_of
 from dtst_flow.stages.embedding import (
     Batch,
     EmbedWorker,
     Item,
     Options,
     records,
-    stored_points,
+    stored_item,
 )
 from dtst_flow.utils.arrays import decode_vector
 from dtst_flow.utils.files import write_atomic, write_table
@@ -55,9 +55,10 @@ def embed(
     """Embed one shard.
 
     The array is (n, d) float32 .npy, rows of length 1. The table gets a row {path, stem,
-    digest, sidecar, aligned, hash} per embedded image, in the order of the array's rows;
-    `aligned` says where a face's points came from: stored, detected, or centre for none
-    (whole images: None); `hash` is the image's perceptual hash, 16 hexadecimal digits.
+    digest, sidecar, photo, aligned, hash} per embedded image, in the order of the array's
+    rows; `photo` is the digest of the photo that a face is of (None: not known); `aligned`
+    says where a face's points came from: stored, detected, or centre for none (whole
+    images: None); `hash` is the image's perceptual hash, 16 hexadecimal digits.
 
     Args:
         job: The files to read and write.
@@ -86,25 +87,20 @@ def embed(
     np.save(buffer, np.array(vectors, np.float32))
     write_atomic(job.array, buffer.getvalue())
     told = ({"aligned": value["aligned"], "hash": value["hash"]} for value in values)
-    images = map(ManifestRow.of_row, done)
     write_table(
         job.table,
-        ({**_columns(image), **more} for image, more in zip(images, told, strict=True)),
+        ({**_columns(row), **more} for row, more in zip(done, told, strict=True)),
     )
 
 
-def _columns(image: ManifestRow) -> dict[str, Any]:
+def _columns(row: Row) -> Row:
     """What the table tells of an image, in the order of its columns."""
-    return {
-        "path": image.path,
-        "stem": image.stem,
-        "digest": image.digest,
-        "sidecar": image.sidecar,
-    }
+    columns = ("path", "stem", "digest", "sidecar", "photo")
+    return {name: row[name] for name in columns}
 
 
 def _known(item: Item) -> dict[str, Any]:
-    return {**asdict(item.image), "points": item.points}
+    return {**asdict(item.image), "points": item.points, "photo": item.photo}
 
 
 def _look_up(
@@ -116,8 +112,7 @@ def _look_up(
     with closing(records(options, weights.digest, shard.name, fresh)) as known:
         for image in shard.rows:
             try:
-                points = stored_points(image.path) if wants_points else None
-                item = Item(image, points)
+                item = stored_item(image, wants_points)
                 record = known.get(item.identity)
                 if record is not None:
                     decode.check_size(record["pixels"], options.max_pixels)
@@ -162,11 +157,10 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     todo = {}
     for path, digest in images.items():
         try:
-            stored = stored_points(path) if points else None
+            item = stored_item(ManifestRow(path, digest, stem=""), points)
         except sidecars.BrokenSidecar:
             todo[path] = digest
             continue
-        image = ManifestRow(path, digest, stem="")
-        if known.get(Item(image, stored).identity) is None:
+        if known.get(item.identity) is None:
             todo[path] = digest
     return Pending(crops.distinct(todo))

@@ -56,11 +56,15 @@ class Item:
 
     Attributes:
         image: As the inventory lists it.
-        points: What `stored_points` gives of it, where the model wants points.
+        points: Where the five points of its face are, {points, size}, if its sidecar says
+            so and the model wants points. They hold only for a crop that still has the
+            size it was given, which shows when it is read.
+        photo: The digest of the photo that it is a face of, if its sidecar says so.
     """
 
     image: ManifestRow
     points: dict[str, Any] | None = None
+    photo: str | None = None
 
     @property
     def path(self) -> str:
@@ -107,20 +111,24 @@ def records(
     return Records(RECORDS / "embed", depends, shard, fresh)
 
 
-def stored_points(path: str) -> dict[str, Any] | None:
-    """Return the five points that extract-faces left in a crop's sidecar, if any.
+def stored_item(image: ManifestRow, wants_points: bool) -> Item:
+    """Return an image with what extract-faces left in its sidecar, if it is a crop.
 
-    Returns:
-        {points, size}: they hold only for a crop that still has the size it was given,
-        which shows when it is read.
+    Args:
+        image: The image.
+        wants_points: Whether the model compares faces; what is known of them is of no
+            account to others.
 
     Raises:
         BrokenSidecar: The sidecar cannot be read.
     """
-    provenance = sidecars.read(path).get("provenance")
-    if not isinstance(provenance, dict) or not _are_points(provenance.get("points")):
-        return None
-    return {"points": provenance["points"], "size": provenance.get("size")}
+    provenance = sidecars.read(image.path).get("provenance") if wants_points else None
+    if not isinstance(provenance, dict):
+        return Item(image)
+    photo, points = provenance.get("digest"), None
+    if _are_points(provenance.get("points")):
+        points = {"points": provenance["points"], "size": provenance.get("size")}
+    return Item(image, points, photo if isinstance(photo, str) else None)
 
 
 def _are_points(value: object) -> bool:

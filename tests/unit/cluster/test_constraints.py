@@ -58,19 +58,15 @@ class TestSplit:
 
     def test_every_row_goes_with_the_nearer_one(self):
         both = np.arange(6)
-        assert lists(split(self.vectors, [both], [(0, 5)], 2)) == [[0, 1, 2], [3, 4, 5]]
-
-    def test_a_small_part_is_no_cluster(self):
-        found = split(self.vectors, [np.arange(7)], [(0, 6)], 4)
-        assert lists(found) == [[0, 1, 2, 3]] or lists(found) == [[0, 1, 2]]
+        assert lists(split(self.vectors, [both], [(0, 5)])) == [[0, 1, 2], [3, 4, 5]]
 
     def test_what_is_apart_stays_as_it_is(self):
         clusters = [np.array([0, 1]), np.array([3, 4])]
-        assert lists(split(self.vectors, clusters, [(0, 4)], 2)) == [[0, 1], [3, 4]]
+        assert lists(split(self.vectors, clusters, [(0, 4)])) == [[0, 1], [3, 4]]
 
     def test_equal_images_can_be_told_apart(self):
         vectors = on_a_line(0, 0, 0, 0)
-        assert lists(split(vectors, [np.arange(4)], [(0, 1)], 1)) == [[0, 2, 3], [1]]
+        assert lists(split(vectors, [np.arange(4)], [(0, 1)])) == [[0, 2, 3], [1]]
 
 
 class TestMerge:
@@ -97,3 +93,13 @@ def test_they_hold_whatever_the_algorithm_finds():
     clusters = {i: k for k, g in enumerate(found.groups) for i in g.members.tolist()}
     assert clusters[0] == clusters[8] == clusters[15]
     assert clusters.get(16, "noise") != clusters.get(17)
+
+
+@pytest.mark.parametrize("size", [3, 8])
+def test_a_part_that_is_too_small_is_no_cluster(size):
+    vectors = on_a_line(0, 0.01, 0.02, 0.03, 0.04, 0.3, 0.31, 0.32, 1.5, 1.6, 1.7)
+    wanted = Constraints(cannot=[(0, 7)])
+    found = group(vectors, Settings(size, 2, same=0.5), constraints=wanted)
+    members = [sorted(g.members.tolist()) for g in found.groups]
+    assert (list(range(5)) in members) == (size == 3)
+    assert all(len(rows) >= size for rows in members)

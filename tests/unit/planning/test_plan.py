@@ -44,6 +44,20 @@ def test_the_source_of_a_stage_is_what_the_one_before_makes(tmp_path):
     assert listing["with_sidecars"]
 
 
+def test_known_people_are_embedded_along_with_the_source(tmp_path):
+    people = {"cluster": {"people": "known/people/"}}
+    (tmp_path / "crowd/known/people").mkdir(parents=True)
+    plan = make_plan(complete(tmp_path, "faces", **people))
+    assert plan.specs("cluster") == ["faces", "known/people/*"]
+    assert plan.specs("extract_faces") == ["images/*"]
+    cluster = people["cluster"] | {"from": "images/*,known/people/Ann"}
+    plan = make_plan(complete(tmp_path, "cluster", cluster=cluster))
+    with pytest.raises(PlanError, match="--from 'known/people/Ann' is in --people"):
+        plan.specs("cluster")
+    # A path without clusters looks for nobody.
+    make_plan(complete(tmp_path, "extract-faces", cluster={"people": "nowhere"}))
+
+
 def test_detect_does_not_look_at_what_sidecars_hold(tmp_path):
     plan = make_plan(complete(tmp_path, "detect", detect={"classes": "leaf"}))
     assert not plan.listing("detect", 1)["with_sidecars"]
@@ -70,6 +84,9 @@ def test_labels_count_where_they_are(tmp_path, monkeypatch):
         ("detect", {}, "detect needs classes"),
         ("faces", {"cluster": {"to": "../x"}}, "must name a folder below"),
         ("faces", {"extract_faces": {"to": ".hidden"}}, "hidden folders"),
+        ("faces", {"cluster": {"people": "people"}}, "'people' is no folder in"),
+        ("faces", {"cluster": {"people": "../x"}}, "no folder in .*: it holds"),
+        ("images", {"cluster": {"people": "people"}}, "clip compares whole images"),
     ],
 )
 def test_what_cannot_be_carried_out_is_refused(tmp_path, path, settings, said):

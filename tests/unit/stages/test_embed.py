@@ -117,6 +117,16 @@ def test_stored_points_count_in_an_image_of_their_size(dataset, points, size, al
     assert row["aligned"] == "detected"
 
 
+@pytest.mark.parametrize(
+    ("model", "digest", "photo"),
+    [("dlib", "abc", "abc"), ("dlib", None, None), ("efficientnet", "abc", None)],
+)
+def test_the_table_has_the_photo_of_a_face(dataset, model, digest, photo):
+    sidecars.write("upright.png", {"provenance": {"digest": digest}})
+    [row], _ = run(["upright.png"], options=Options(model))
+    assert row["photo"] == photo
+
+
 def test_batches_leave_no_trace(dataset):
     """Nor does a broken image among them, nor who computed what before."""
     names = ["broken.png", "lying.png", "upright.png"]
