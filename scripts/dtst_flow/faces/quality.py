@@ -136,7 +136,7 @@ def best_first(sidecar: Mapping[str, Any]) -> float:
     return -known
 
 
-class Found(NamedTuple):
+class RankedFace(NamedTuple):
     """A face of an image, and how good it is.
 
     Attributes:
@@ -151,7 +151,7 @@ class Found(NamedTuple):
     metrics: Metrics
 
     @classmethod
-    def of(cls, rank: int, known: dict[str, Any]) -> "Found":
+    def of(cls, rank: int, known: dict[str, Any]) -> "RankedFace":
         """Take a face from its image's record."""
         box, score, points = known["box"], known["score"], known["points"]
         metrics = measure(points, score, known["sharpness"])

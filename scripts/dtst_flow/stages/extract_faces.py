@@ -17,7 +17,7 @@ from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import RECORDS, STATE, state_of
 from dtst_flow.faces import alignment, crop, draw, engines, quality, record, sharpness
 from dtst_flow.faces.base import Engine
-from dtst_flow.faces.quality import Found
+from dtst_flow.faces.quality import RankedFace
 from dtst_flow.imaging import decode, encode
 from dtst_flow.models import store
 from dtst_flow.models.errors import loading
@@ -142,7 +142,7 @@ class Extractor:
             self.records.put(row.digest, known)
         size = known["width"], known["height"]
         decode.check_size(size[0] * size[1], self.options.max_pixels)
-        found = [Found.of(rank, face) for rank, face in enumerate(known["faces"])]
+        found = [RankedFace.of(rank, face) for rank, face in enumerate(known["faces"])]
         if self.options.debug:
             target = STATE / "debug" / self.bucket / f"{row.stem}.jpg"
             write_atomic(target, draw.overlay(image(), [one.face for one in found]))
@@ -178,7 +178,7 @@ class Extractor:
                 self._engine = engines.open_engine(options.engine, paths)
         return self._engine
 
-    def _left_out_by(self, found: Found, size: tuple[int, int]) -> str:
+    def _left_out_by(self, found: RankedFace, size: tuple[int, int]) -> str:
         """The setting that leaves a face out of an image of this size; "" if none does."""
         options = self.options
         if options.max_faces is not None and found.rank >= options.max_faces:
@@ -191,7 +191,7 @@ class Extractor:
     def _write_crop(
         self,
         row: ManifestRow,
-        found: Found,
+        found: RankedFace,
         image: Callable[[], Pixels],
         own_keys: dict[str, Any],
     ) -> Entry:
