@@ -83,22 +83,23 @@ class Embedder(Protocol):
             Their rows as the model gives them, (samples, dimensions) float32.
         """
 
-    def compute(self, prepared: list[Prepared]) -> Vectors:
+    def compute(self, prepared: list[Prepared]) -> tuple[Vectors, Vectors]:
         """Compute the embeddings of any number of prepared samples.
 
         Returns:
-            (samples, dimensions) float32, rows of length 1.
+            (samples, dimensions) float32, rows of length 1; and their lengths before,
+            (samples,) float32.
         """
         rows = np.empty((len(prepared), self.dimensions), np.float32)
         for start in range(0, len(prepared), self.batch_size):
             batch = prepared[start : start + self.batch_size]
             rows[start : start + len(batch)] = self.run(batch)
         lengths: Vectors = np.linalg.norm(rows, axis=1, keepdims=True)
-        return rows / lengths
+        return rows / lengths, lengths[:, 0]
 
     def embed(self, samples: list[Sample]) -> Vectors:
-        """Prepare and compute; see `compute`."""
-        return self.compute([self.prepare(sample) for sample in samples])
+        """Prepare and compute; returns the rows of length 1, as `compute` does."""
+        return self.compute([self.prepare(sample) for sample in samples])[0]
 
     def close(self) -> None:
         """Free the model."""

@@ -25,6 +25,9 @@ class Kind:
         near: Mean cosine distance within which the images of two clusters show the same.
         alike: Cosine distance within which near-duplicates are: copies and shots of
             one burst, but not one person on two days.
+        tells_junk: Whether a vector's length, before it is brought to 1, tells a face
+            that nobody could recognise. dlib's does not: of 66 such faces and 659 others
+            it orders 70 % of all pairs rightly, that of two ArcFace models 98 and 99 %.
     """
 
     weights: str
@@ -33,10 +36,13 @@ class Kind:
     ceiling: float | None
     near: float | None
     alike: float
+    tells_junk: bool = False
 
 
 MODELS = {
-    "arcface": Kind("arcface_r50", True, 0.5, ceiling=0.6, near=0.55, alike=0.15),
+    "arcface": Kind(
+        "arcface_r50", True, 0.5, 0.6, near=0.55, alike=0.15, tells_junk=True
+    ),
     "dlib": Kind("dlib_resnet", True, 0.09, ceiling=0.06, near=0.05, alike=0.02),
     "clip": Kind("clip_vit_b32", False, None, ceiling=None, near=None, alike=0.05),
     "efficientnet": Kind("efficientnet_lite0", False, None, None, None, alike=0.15),

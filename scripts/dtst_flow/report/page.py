@@ -194,12 +194,16 @@ class View:
         ]
 
     def noise(self) -> list[dict[str, Any]]:
-        """The images in no cluster, those nearest to one first."""
+        """The images in no cluster, those nearest to one first, junk last."""
+        rows = self.results.noise.tolist()
         near = self.facts.closest(self.results.noise)
         far = [n.distance if n else float("inf") for n in near]
-        order = sorted(range(len(near)), key=lambda i: (far[i], i))
+        junk = [row in self.results.unrecognisable for row in rows]
+        order = sorted(range(len(near)), key=lambda i: (junk[i], far[i], i))
         return [
-            self.image(int(self.results.noise[i]), near=self.near(near[i]))
+            self.image(rows[i], note="unrecognisable")
+            if junk[i]
+            else self.image(rows[i], near=self.near(near[i]))
             for i in order
         ]
 

@@ -63,6 +63,7 @@ class Results:
         vectors: (n, d) float32.
         groups: The rows of each cluster, nearest to its medoid first, (m,) int.
         noise: Rows that are in no cluster, (k,) int.
+        unrecognisable: Those of them that show faces nobody could recognise.
         bursts: The first of a set of near duplicates -> how many they are.
         stages: The stages, the clustering last.
     """
@@ -73,6 +74,7 @@ class Results:
     vectors: NDArray[np.floating]
     groups: list[NDArray[np.intp]]
     noise: NDArray[np.intp]
+    unrecognisable: set[int]
     bursts: dict[str, int]
     stages: list[Stage]
 
@@ -119,6 +121,11 @@ def _read(path: Path, state: Path, bucket: str) -> Results:
         vectors=vectors,
         groups=[_rows_of(cluster["members"], numbers) for cluster in clusters],
         noise=_rows_of(content["noise"], numbers),
+        unrecognisable={
+            numbers[image["path"]]
+            for image in content["noise"]
+            if image.get("unrecognisable")
+        },
         bursts={p[0]: len(p) for p in content.get("near_duplicates", ())},
         stages=_stages(bucket),
     )

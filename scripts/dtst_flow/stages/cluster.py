@@ -20,7 +20,13 @@ from dtst_flow.embed import embedders
 from dtst_flow.runtime.failures import fail_where_due
 from dtst_flow.stages import crops, embed
 from dtst_flow.stages.accounting import check_complete, refuse_nothing
-from dtst_flow.stages.clustering import Clustering, Options, describe, sentences
+from dtst_flow.stages.clustering import (
+    Clustering,
+    Options,
+    describe,
+    sentences,
+    unrecognisable,
+)
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
 from dtst_flow.stages.layout import lay_out
 from dtst_flow.stages.people import NOBODY, KnownPeople, set_apart
@@ -151,6 +157,10 @@ def find_clusters(
     paths = [row["path"] for row in rows]
     known = constraints.read(Path(bucket) / constraints.FILE, paths)
     hashes = np.array([int(row["hash"], 16) for row in rows], np.uint64)
+    junk = unrecognisable(rows, known, options.min_recognisability)
+    vectors = vectors.copy()
+    # Like all that cannot be compared they are noise, and bridge nothing.
+    vectors[junk] = 0
     sets = duplicates.find(vectors, hashes, embedders.MODELS[options.model].alike)
     grouping = group(
         vectors,
@@ -165,7 +175,8 @@ def find_clusters(
         min_samples=settings.min_samples,
         max_distance=settings.max_distance,
     )
-    return Clustering(rows, grouping, sets, known, options, people)
+    grouping = replace(grouping, unusable=np.setdiff1d(grouping.unusable, junk))
+    return Clustering(rows, grouping, sets, known, options, people, junk)
 
 
 def _reach(options: Options) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.embed.base import CLIP
@@ -33,6 +36,7 @@ class Options:
         max_distance: The cosine distance above which parts of a cluster are taken apart,
             None for that of the model.
         people: The folder with photos of people whom the user knows, None for nobody.
+        min_recognisability: Faces of less are noise, whatever they are like.
     """
 
     model: str
@@ -43,6 +47,7 @@ class Options:
     count_duplicates: bool = False
     max_distance: float | None = None
     people: str | None = None
+    min_recognisability: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Clustering:
         known: What the user knows better.
         options: The settings, what was left open filled in.
         people: The people whom the user knows.
+        junk: The rows that `unrecognisable` gives, (j,) int.
     """
 
     rows: list[Row]
@@ -64,11 +70,39 @@ class Clustering:
     known: Constraints
     options: Options
     people: KnownPeople = NOBODY
+    junk: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+
+
+def unrecognisable(
+    rows: list[Row], known: Constraints, least: float
+) -> NDArray[np.intp]:
+    """Find the faces that the model tells nobody by, except those that the user links.
+
+    Args:
+        rows: Those of embed's tables.
+        known: What the user knows better.
+        least: The recognisability that a face must have.
+
+    Returns:
+        Rows, (j,) int.
+    """
+    linked = {row for pair in known.must for row in pair}
+    return np.array(
+        [
+            i
+            for i, row in enumerate(rows)
+            if (value := row.get("recognisability")) is not None
+            and value < least
+            and i not in linked
+        ],
+        np.intp,
+    )
 
 
 def describe(clustering: Clustering, ids: list[str]) -> dict[str, Any]:
     """Return the content of clusters.json."""
     rows, groups = clustering.rows, clustering.grouping.groups
+    junk = set(clustering.junk.tolist())
     shown = len(groups[: clustering.options.top])
     return {
         "parameters": asdict(clustering.options),
@@ -82,16 +116,28 @@ def describe(clustering: Clustering, ids: list[str]) -> dict[str, Any]:
                 "medoid": rows[group.members[0]]["path"],
                 "members": [
                     {"path": rows[i]["path"], "distance": round(float(d), 6)}
+                    | _recognisability(rows[i])
                     for i, d in zip(group.members, group.distances, strict=True)
                 ],
             }
             for rank, group in enumerate(groups)
         ],
-        "noise": [{"path": rows[i]["path"]} for i in clustering.grouping.noise],
+        "noise": [
+            {"path": rows[i]["path"]}
+            | _recognisability(rows[i])
+            | ({"unrecognisable": True} if i in junk else {})
+            for i in clustering.grouping.noise.tolist()
+        ],
         "near_duplicates": [
             [rows[i]["path"] for i in members] for members in clustering.sets.several
         ],
     }
+
+
+def _recognisability(row: Row) -> dict[str, float]:
+    """How well the face of a row can be told from others, where that is known."""
+    value = row.get("recognisability")
+    return {} if value is None else {"recognisability": value}
 
 
 def sentences(clustering: Clustering, failures: int) -> list[str]:
@@ -113,6 +159,11 @@ def sentences(clustering: Clustering, failures: int) -> list[str]:
     if centred:
         said.append(
             f"{centred} crops show no face that could be found; their centre was taken"
+        )
+    if len(clustering.junk):
+        said.append(
+            f"{len(clustering.junk)} faces are too blurred, dark or hidden to tell whose "
+            "they are and went to noise (--min-recognisability 0 takes them in)"
         )
     copies = len(rows) - len(clustering.sets.chosen)
     if copies:

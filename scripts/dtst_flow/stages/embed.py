@@ -12,7 +12,7 @@ import numpy as np
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
-from dtst_flow.embed import embedders
+from dtst_flow.embed import embedders, recognisable
 from dtst_flow.imaging import decode
 from dtst_flow.models import store
 from dtst_flow.models.store import Weights
@@ -31,6 +31,9 @@ from dtst_flow.stages.embedding import (
 )
 from dtst_flow.utils.arrays import decode_vector
 from dtst_flow.utils.files import write_atomic, write_table
+
+FLOOR = ["floor"]
+"""The name of the record of a model's floor, among those of images."""
 
 
 def weights_of(settings: Settings) -> Weights:
@@ -55,10 +58,12 @@ def embed(
     """Embed one shard.
 
     The array is (n, d) float32 .npy, rows of length 1. The table gets a row {path, stem,
-    digest, sidecar, photo, aligned, hash} per embedded image, in the order of the array's
-    rows; `photo` is the digest of the photo that a face is of (None: not known); `aligned`
-    says where a face's points came from: stored, detected, or centre for none (whole
-    images: None); `hash` is the image's perceptual hash, 16 hexadecimal digits.
+    digest, sidecar, photo, aligned, hash, recognisability} per embedded image, in the order
+    of the array's rows; `photo` is the digest of the photo that a face is of (None: not
+    known); `aligned` says where a face's points came from: stored, detected, or centre for
+    none (whole images: None); `hash` is the image's perceptual hash, 16 hexadecimal digits;
+    `recognisability` the vector's length by that from which on the model tells faces apart
+    (`recognisable.floor_of`), None where the model's lengths tell nothing.
 
     Args:
         job: The files to read and write.
@@ -86,11 +91,37 @@ def embed(
     vectors = [decode_vector(value["embedding"]) for value in values]
     np.save(buffer, np.array(vectors, np.float32))
     write_atomic(job.array, buffer.getvalue())
-    told = ({"aligned": value["aligned"], "hash": value["hash"]} for value in values)
+    floor = _floor(shard.name, options, weights, fresh) if done else None
+    told = (
+        {
+            "aligned": value["aligned"],
+            "hash": value["hash"],
+            "recognisability": round(value["length"] / floor, 3) if floor else None,
+        }
+        for value in values
+    )
     write_table(
         job.table,
         ({**_columns(row), **more} for row, more in zip(done, told, strict=True)),
     )
+
+
+def _floor(shard: str, options: Options, weights: Weights, fresh: bool) -> float | None:
+    """The model's `recognisable.floor_of`, computed once for a dataset."""
+    if not embedders.MODELS[options.model].tells_junk:
+        return None
+    with closing(records(options, weights.digest, shard, fresh)) as known:
+        record = known.get(FLOOR)
+        if record is None:
+            model = embedders.open_embedder(
+                options.model, weights.path, options.batch_size
+            )
+            with closing(model):
+                record = {"floor": recognisable.floor_of(model)}
+            known.put(FLOOR, record)
+            known.compact()
+    floor: float | None = record["floor"]
+    return floor
 
 
 def _columns(row: Row) -> Row:

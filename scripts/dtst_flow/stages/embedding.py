@@ -14,7 +14,7 @@ from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.state import RECORDS
-from dtst_flow.embed import embedders
+from dtst_flow.embed import embedders, recognisable
 from dtst_flow.embed.base import CLIP, Embedder, Sample
 from dtst_flow.faces import engines
 from dtst_flow.faces.base import Engine
@@ -104,6 +104,8 @@ def records(
     used = [embedders.module_of(model), decode, perceptual_hash]
     if embedders.MODELS[model].points:
         used.append(engines.module_of(DETECTOR))
+    if embedders.MODELS[model].tells_junk:
+        used.append(recognisable)
     depends = {"model": model, "weights": weights, "code": code_version(*used)}
     depends["background"] = options.background
     if model == "clip":
@@ -170,10 +172,12 @@ class EmbedWorker:
             faults.append(None)
             inputs.append(pixels)
             facts.append((item, more))
-        vectors = self.loaded.embedder.compute(inputs) if inputs else ()
-        for (item, more), vector in zip(facts, vectors, strict=True):
-            record = {"embedding": encode_vector(vector), **more}
-            self.records.put(item.identity, record)
+        if not inputs:
+            return faults
+        vectors, lengths = self.loaded.embedder.compute(inputs)
+        for (item, more), vector, length in zip(facts, vectors, lengths, strict=True):
+            record = {"embedding": encode_vector(vector), "length": float(length)}
+            self.records.put(item.identity, record | more)
         return faults
 
     def close(self) -> None:

@@ -8,7 +8,14 @@ import pytest
 from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.cluster.duplicates import Sets
 from dtst_flow.cluster.groups import Group, Grouping
-from dtst_flow.stages.clustering import Clustering, Options, sentences
+from dtst_flow.stages.cluster import find_clusters
+from dtst_flow.stages.clustering import (
+    Clustering,
+    Options,
+    describe,
+    sentences,
+    unrecognisable,
+)
 
 
 def told(sizes: list[int], noise: int = 0, unusable: int = 0, **values) -> str:
@@ -63,3 +70,54 @@ def test_what_the_user_asked_for_and_did_not_get_is_told():
     printed = told([5] * 4, refused=[(0, 7)], faults=["labels.csv, line 3: no image"])
     assert "0.jpg and 7.jpg are not linked" in printed
     assert "labels.csv, line 3" in printed
+
+
+def test_faces_that_cannot_be_recognised_are_found_told_and_marked():
+    rows = [
+        {"path": f"{i}.jpg", "aligned": "stored", "recognisability": value}
+        for i, value in enumerate([0.4, 1.2, 0.9, None, 0.5, 1.0])
+    ]
+    known = Constraints(must=[(4, 1)])
+    assert unrecognisable(rows, known, 1.0).tolist() == [0, 2]
+    assert unrecognisable(rows, known, 0).tolist() == []
+    every = np.arange(len(rows))
+    grouping = Grouping([Group(every[3:], np.zeros(3))], every[:3], every[:0])
+    junk = np.array([0, 2])
+    options = Options("arcface")
+    clustering = Clustering(rows, grouping, Sets(every, every), known, options, junk)
+    content = describe(clustering, ["id"])
+    assert content["noise"] == [
+        {"path": "0.jpg", "recognisability": 0.4, "unrecognisable": True},
+        {"path": "1.jpg", "recognisability": 1.2},
+        {"path": "2.jpg", "recognisability": 0.9, "unrecognisable": True},
+    ]
+    members = content["clusters"][0]["members"]
+    assert [m.get("recognisability") for m in members] == [None, 0.5, 1.0]
+    said = "\n".join(sentences(clustering, 0))
+    assert "2 faces are too blurred" in said
+    assert "--min-recognisability 0" in said
+
+
+def test_unrecognisable_faces_bridge_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    junk = rng.normal(size=(8, 16)) * 0.05 + np.eye(16)[2]
+    faces = np.concatenate(
+        [rng.normal(size=(8, 16)) * 0.05 + np.eye(16)[k] for k in (0, 1)]
+    )
+    vectors = np.concatenate([junk, faces]).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = [
+        {
+            "path": f"{i}.jpg",
+            "hash": f"{int(rng.integers(2**62)):016x}",
+            "recognisability": 0.5 if i < 8 else 1.5,
+        }
+        for i in range(len(vectors))
+    ]
+    found = find_clusters(rows, vectors, "cluster", Options("arcface"))
+    assert [len(g.members) for g in found.grouping.groups] == [8, 8]
+    assert found.grouping.noise.tolist() == list(range(8))
+    assert not len(found.grouping.unusable)
+    taken = Options("arcface", min_recognisability=0)
+    assert len(find_clusters(rows, vectors, "cluster", taken).grouping.groups) == 3
