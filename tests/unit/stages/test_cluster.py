@@ -84,7 +84,9 @@ def test_faces_that_cannot_be_recognised_are_found_told_and_marked():
     grouping = Grouping([Group(every[3:], np.zeros(3))], every[:3], every[:0])
     junk = np.array([0, 2])
     options = Options("arcface")
-    clustering = Clustering(rows, grouping, Sets(every, every), known, options, junk)
+    clustering = Clustering(
+        rows, grouping, Sets(every, every), known, options, junk=junk
+    )
     content = describe(clustering, ["id"])
     assert content["noise"] == [
         {"path": "0.jpg", "recognisability": 0.4, "unrecognisable": True},
