@@ -123,19 +123,6 @@ def measure(points: ArrayLike, score: float, sharpness: float) -> Metrics:
     return {**metrics, "quality": round(quality(metrics), 3)}
 
 
-def best_first(sidecar: Mapping[str, Any]) -> float:
-    """Return the key that sorts crops the best first, those of unknown quality last.
-
-    Args:
-        sidecar: The content of a crop's sidecar, in which users may have edited anything.
-    """
-    metrics = sidecar.get("metrics")
-    known = metrics.get("quality") if isinstance(metrics, dict) else None
-    if not isinstance(known, int | float) or math.isnan(known):
-        return math.inf
-    return -known
-
-
 class RankedFace(NamedTuple):
     """A face of an image, and how good it is.
 

@@ -123,13 +123,6 @@ def test_all_metrics_of_a_face():
     assert "-0.0" not in str(quality.measure(seen(0, 0, 0), 0.91, 0.25))
 
 
-def test_the_best_come_first_and_the_unknown_last():
-    known = [{"metrics": {"quality": value}} for value in (0.9, 0.5, 0)]
-    unknown = [{}, {"metrics": None}, {"metrics": {"blur": 3}}]
-    unknown += [{"metrics": {"quality": value}} for value in ("high", math.nan, None)]
-    assert sorted([*unknown, *reversed(known)], key=quality.best_first)[:3] == known
-
-
 class TestLimits:
     def test_without_any_every_face_is_kept(self):
         assert (
