@@ -38,7 +38,7 @@ TABLES = [str(STATE / "tables/s.jsonl"), str(STATE / "failed/s.jsonl")]
 def find_faces(manifest: str, **limits: int) -> None:
     weights = store.resolve("dlib_68_points")
     options = extract_faces.Options(engine="dlib", **limits)
-    extract_faces.extract(ShardJob(manifest, *TABLES), "made", options, weights)
+    extract_faces.extract(ShardJob(manifest, *TABLES), "made", options, [weights])
 
 
 def find_objects(manifest: str, **limits: int) -> None:
