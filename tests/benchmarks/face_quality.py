@@ -79,7 +79,7 @@ def look(folder: Path, detector: Path, arcface: Path) -> list[Shown]:
     """Measure the largest face of every photo."""
     shown: list[Shown] = []
     embedder = ArcfaceEmbedder(arcface)
-    with closing(open_engine("scrfd", detector)) as engine, closing(embedder):
+    with closing(open_engine("scrfd", [detector])) as engine, closing(embedder):
         for number, path in enumerate(sorted(folder.rglob("*.jpg"))):
             image = decode.read(path)
             found = engine.find(image)

@@ -80,7 +80,7 @@ def all_faces(
 ) -> tuple[list[Sample], list[str]]:
     """Every face of every photo, and whose it is: "" for junk."""
     samples, people = [], []
-    with closing(open_engine("scrfd", detector)) as engine:
+    with closing(open_engine("scrfd", [detector])) as engine:
         for path in sorted(folder.rglob("*.*")):
             if path.suffix.lower() not in decode.SUFFIXES:
                 continue
