@@ -1,5 +1,6 @@
 """Finding a model's weights on this machine."""
 
+import functools
 import hashlib
 import os
 from collections.abc import Mapping
@@ -122,10 +123,17 @@ def sha256(path: Path) -> str:
         ModelError: The file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        now = path.stat()
+        return _sha256(path, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+@functools.cache
+def _sha256(path: Path, *state: int) -> str:
+    """Compute a file's digest, once while its state stays; models are up to gigabytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def models_folder() -> Path | None:
