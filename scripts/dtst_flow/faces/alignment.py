@@ -44,9 +44,17 @@ def quad(points: ArrayLike) -> Positions:
     if length == 0:
         raise ValueError(f"eyes and mouth span no square: {positions.tolist()}")
     half = max(2.0 * np.hypot(*eye_to_eye), 1.8 * np.hypot(*eye_to_mouth))
-    x = across * (half / length)
-    y = _quarter_turn(x)
-    centre = eyes + 0.1 * eye_to_mouth
+    return square(eyes + 0.1 * eye_to_mouth, across * (half / length))
+
+
+def square(centre: Positions, half: Positions) -> Positions:
+    """Return the corners of a square.
+
+    Args:
+        centre: (2,) x, y.
+        half: (2,) from the centre to the middle of the square's right side.
+    """
+    x, y = half, _quarter_turn(half)
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 

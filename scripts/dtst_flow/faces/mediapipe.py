@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from dtst_flow.faces import crop
+from dtst_flow.faces import alignment, crop
 from dtst_flow.faces.base import Face
 from dtst_flow.faces.blazeface import BlazeFace
 from dtst_flow.faces.detection import Floats
@@ -134,8 +134,7 @@ def frame(box: Floats, eyes: list[Floats], framing: Framing) -> Positions:
     below = np.array([-right[1], right[0]])
     centre = (box[:2] + box[2:]) / 2 + below * (framing.down * size[1])
     half = MESH_VIEW * framing.side * np.sqrt(size.prod()) / 2
-    x, y = right * half, below * half
-    return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
+    return alignment.square(centre, right * half)
 
 
 def five_points(vertices: Floats) -> tuple[tuple[float, float], ...]:
