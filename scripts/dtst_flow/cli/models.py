@@ -77,7 +77,8 @@ def fetch(names: tuple[str, ...], every: bool, as_json: bool) -> None:
     """Download models.
 
     The set "faces" is what dtst run faces needs by default. They go to the folder that
-    DTST_MODELS names, or to ~/.cache/dtst-flow/models. An interrupted download goes on where it broke off.
+    DTST_MODELS names, or to ~/.cache/dtst-flow/models. An interrupted download goes on
+    where it broke off.
     """
     if every:
         names = tuple(model.name for model in MODELS.values() if model.sources)
