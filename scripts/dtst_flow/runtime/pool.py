@@ -8,14 +8,17 @@ import faulthandler
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from threading import Thread
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.dataset.sidecars import BrokenSidecar
@@ -25,7 +28,16 @@ from dtst_flow.runtime.failures import cause_of
 from dtst_flow.runtime.verified_read import Changed
 from dtst_flow.utils.files import DISK_ERRORS
 
-SPAWN = multiprocessing.get_context("spawn")
+CONTEXT = (
+    multiprocessing.get_context("fork")
+    if sys.platform == "linux"
+    else multiprocessing.get_context("spawn")
+)
+"""How processes are made: a fork has all imported that the job has, a third of a start.
+
+A job loads no model itself and has one thread, that of the watchdog, which holds no lock:
+nothing in it is harmed by a fork. On macOS its system libraries would be.
+"""
 
 TASK_ERRORS = (UnreadableImage, BrokenSidecar, ForeignFile)
 """Errors that make only their task fail; any other ends the job."""
@@ -162,13 +174,19 @@ class _Process(Generic[Task]):
         task: What it works on; None until it is ready.
     """
 
+    ends: ClassVar[WeakSet[Connection]] = WeakSet()
+    """The job's ends of all pipes, of which a fork has copies."""
+
     def __init__(self, make: Callable[[], Worker[Task, Any]]):
-        self.pipe, other_end = SPAWN.Pipe()
+        self.pipe, other_end = CONTEXT.Pipe()
+        self.ends.add(self.pipe)
         self.task: Task | None = None
-        self._process = SPAWN.Process(
+        self._process = CONTEXT.Process(
             target=_serve, args=(other_end, make), daemon=True
         )
-        self._process.start()
+        with warnings.catch_warnings():  # Python's, of forks beside a thread
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process.start()
         other_end.close()
 
     def give(self, task: Task) -> None:
@@ -225,6 +243,8 @@ def told(code: int) -> str:
 
 def _serve(pipe: Connection, make: Callable[[], Worker[Any, Any]]) -> None:
     """Work in a separate process, until the job closes the pipe."""
+    for end in _Process.ends:
+        end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the job ends its processes
     faulthandler.enable()
     Thread(target=_end_with_job, daemon=True).start()
