@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from helpers import loaded
+
 ROOT = Path(__file__).resolve().parents[2]
 
 DLIB = {
@@ -48,25 +50,20 @@ class Dataset:
         snakefile: Path = ROOT / "Snakefile",
     ) -> str:
         """Run Snakemake with words of one's own, on the workflow or another Snakefile."""
-        command = [sys.executable, "-m", "snakemake", "-s", str(snakefile)]
-        return self._call([*command, *words], ok)
+        words = ("-s", str(snakefile), *words)
+        return _checked(*loaded.run(words, self.folder.parent, environment()), ok)
 
     def dtst(self, *words: str, ok: bool = True) -> str:
         """Run the wrapper."""
         main = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
-        return self._call([sys.executable, "-c", main, *words], ok)
-
-    def _call(self, command: list[str], ok: bool | None) -> str:
         done = subprocess.run(
-            command,
+            [sys.executable, "-c", main, *words],
             cwd=self.folder.parent,
             env=environment(),
             capture_output=True,
             text=True,
         )
-        printed = done.stdout + done.stderr
-        assert ok is None or (done.returncode == 0) is ok, printed
-        return printed
+        return _checked(done.returncode, done.stdout + done.stderr, ok)
 
     def computed(self) -> dict[str, int]:
         """Rule -> images that the jobs of the last run computed."""
@@ -115,6 +112,11 @@ class Dataset:
         """A copy in another place, to change at will."""
         shutil.copytree(self.folder, folder / self.folder.name, symlinks=True)
         return Dataset(folder / self.folder.name)
+
+
+def _checked(code: int, printed: str, ok: bool | None) -> str:
+    assert ok is None or (code == 0) is ok, printed
+    return printed
 
 
 def copy_photos(shots: Path, pattern: str, folder: Path) -> None:

@@ -1,0 +1,91 @@
+"""Snakemake, imported once for all plain runs of a test process: a run is a fork of it.
+
+Importing it is half of what a run costs that has nothing to do. A fork has arguments, a
+folder, variables and an output of its own, as what a shell starts; jobs are started anew
+in any case.
+"""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+IMPORTED = "PYTHONPATH"
+"""The variable that counts when Python starts: runs that change it are started anew."""
+
+
+def run(
+    words: Sequence[str], folder: Path, variables: dict[str, str]
+) -> tuple[int, str]:
+    """Run Snakemake to its end.
+
+    Args:
+        words: Its arguments.
+        folder: Where it runs.
+        variables: Its environment.
+
+    Returns:
+        Its exit code, and what it printed: to stdout, then to stderr.
+    """
+    server = _server(variables.get(IMPORTED, ""))
+    assert server.stdin and server.stdout
+    with TemporaryDirectory() as place:
+        request = [list(words), str(folder), variables, place]
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        code = int(server.stdout.readline())
+        printed = [Path(place, name).read_text() for name in ("stdout", "stderr")]
+    return code, "".join(printed)
+
+
+@cache
+def _server(path: str) -> subprocess.Popen[str]:
+    """The process that has it imported, with a search path for modules."""
+    process = subprocess.Popen(
+        [sys.executable, __file__],
+        env=os.environ | {IMPORTED: path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(process.communicate)  # it ends with its input
+    return process
+
+
+def _serve() -> None:
+    import gc
+
+    # What every run imports besides, of packages; of this one each takes its own copy.
+    import jsonschema  # noqa: F401
+    import numpy  # noqa: F401
+    import PIL.Image  # noqa: F401
+    import snakemake.cli
+
+    gc.freeze()
+    for line in sys.stdin:
+        if child := os.fork():
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            print(code, flush=True)
+        else:
+            words, folder, variables, place = json.loads(line)
+            _become(folder, variables, Path(place))
+            sys.argv = ["snakemake", *words]
+            snakemake.cli.main()
+
+
+def _become(folder: str, variables: dict[str, str], place: Path) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(place / name, os.O_WRONLY | os.O_CREAT), number)
+
+
+if __name__ == "__main__":
+    _serve()
