@@ -1,27 +1,16 @@
-"""What the user knows about the clusters: ``labels.csv`` in their bucket, written by hand.
+"""Relations between images that hold whatever the clustering finds.
 
-    relation,image,other
-    must-link,faces/a_00.jpg,faces/b_00.jpg
-    cannot-link,faces/a_00.jpg,faces/c_00.jpg
-    name,faces/a_00.jpg,Ann
-
-Images are named as in clusters.json. The terms are those of constrained clustering
-(Wagstaff & Cardie, "Clustering with Instance-level Constraints", 2000).
+The terms are those of constrained clustering (Wagstaff & Cardie, "Clustering with
+Instance-level Constraints", 2000).
 """
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-FILE = "labels.csv"
-"""Name of the file in the bucket of the clusters."""
-
-COLUMNS = ["relation", "image", "other"]
+from dtst_flow.cluster.labels import FILE, Bound, Images, Label, Sight
 
 
 @dataclass(frozen=True)
@@ -32,64 +21,69 @@ class Constraints:
         must: Pairs of rows that must be in one cluster.
         cannot: Pairs of rows that must not be in one cluster.
         names: Row -> the name of the cluster that it is in.
-        faults: Why lines of the file have no effect.
+        faults: Why labels have no effect, or what their images are called now.
+        bound: Labels that name images which are or were there -> what these show.
     """
 
     must: list[tuple[int, int]] = field(default_factory=list)
     cannot: list[tuple[int, int]] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    bound: dict[tuple[str, str, str], list[Sight]] = field(default_factory=dict)
 
 
-def read(path: Path, images: Sequence[str]) -> Constraints:
-    """Read the constraints in a file; without a file there are none.
+def make(labels: Iterable[Label], images: Images, bound: Bound) -> Constraints:
+    """Find the images that the labels name, wherever they are by now.
 
     Args:
-        path: The file.
-        images: The path of each row.
+        labels: What the user says.
+        images: All images.
+        bound: What the images of a label showed when it was first read.
     """
     constraints = Constraints()
-    if not path.exists():
-        return constraints
-    try:
-        # Spreadsheets begin UTF-8 with a byte order mark.
-        text = path.read_text("utf-8-sig", errors="surrogateescape")
-        lines = list(csv.reader(io.StringIO(text, newline="")))
-    except (OSError, csv.Error) as error:
-        constraints.faults.append(f"{path} cannot be read: {error}")
-        return constraints
-    rows = {image: row for row, image in enumerate(images)}
-    for number, cells in enumerate(lines, 1):
-        cells = [cell.strip() for cell in cells]
-        if not any(cells) or cells == COLUMNS or cells[0].startswith("#"):
-            continue
-        fault = _add_line(constraints, cells, rows)
-        if fault:
-            constraints.faults.append(f"{path}, line {number}: {fault}")
+    for label in labels:
+        before = bound.get(label.cells, ())
+        rows, sights = [], []
+        for place, name in enumerate(label.images):
+            sight = before[place] if place < len(before) else None
+            row = images.named(name) if sight is None else images.showing(sight, name)
+            rows.append(row)
+            sights.append(sight if row is None else images.sights[row])
+            if told := _told(name, row, sight, images):
+                constraints.faults.append(f"{FILE}, line {label.number}: {told}")
+        known = [sight for sight in sights if sight is not None]
+        if len(known) == len(sights):
+            constraints.bound[label.cells] = known
+        _add(constraints, label, rows)
     return constraints
 
 
-def _add_line(
-    constraints: Constraints, cells: list[str], rows: dict[str, int]
-) -> str | None:
-    """Add one line to the constraints, or return what is wrong with it."""
-    if len(cells) != len(COLUMNS):
-        return f"it has {len(cells)} cells, not {len(COLUMNS)} ({', '.join(COLUMNS)})"
-    relation, image, other = cells
-    if relation not in ("must-link", "cannot-link", "name"):
-        return f"the relation {relation!r} is none of must-link, cannot-link, name"
-    if image not in rows:
-        return f"no image is called {image!r}"
-    if relation == "name":
-        constraints.names[rows[image]] = other
-        return None
-    if other not in rows:
-        return f"no image is called {other!r}"
-    if image == other:
-        return "an image is linked to itself"
-    pairs = constraints.must if relation == "must-link" else constraints.cannot
-    pairs.append((rows[image], rows[other]))
-    return None
+def _told(name: str, row: int | None, sight: Sight | None, images: Images) -> str:
+    """What the user is to know of an image that a label names; "" if nothing."""
+    if row is not None:
+        now = images.paths[row]
+        return "" if now == name else f"{name!r} is called {now!r} now"
+    if sight is None:
+        return f"no image is called {name!r}"
+    if images.named(name) is None:
+        return f"{name!r} is not here now; the line waits for it"
+    return (
+        f"{name!r} is another picture than the one the line was written for, and waits "
+        "for that; to mean this one, take the line out, run, and write it again"
+    )
+
+
+def _add(constraints: Constraints, label: Label, rows: Sequence[int | None]) -> None:
+    """Add what a label says of rows, if none of them is missing or twice the same."""
+    found = [row for row in rows if row is not None]
+    if len(found) < len(rows) or len(set(found)) < len(found):
+        return
+    if label.relation == "name":
+        constraints.names[found[0]] = label.other
+    else:
+        must = label.relation == "must-link"
+        pairs = constraints.must if must else constraints.cannot
+        pairs.append((found[0], found[1]))
 
 
 def split(

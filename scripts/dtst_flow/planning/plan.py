@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
-from dtst_flow.cluster import constraints
+from dtst_flow.cluster import labels
 from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import (
     BadBucket,
@@ -127,7 +127,7 @@ class Plan:
 
     def labels(self) -> list[str]:
         """Return the file with what the user knows of the clusters, if it exists."""
-        path = Path(self.bucket("cluster")) / constraints.FILE
+        path = Path(self.bucket("cluster")) / labels.FILE
         return [str(path)] if path.exists() else []
 
     def summaries_with_clusters(self) -> list[str]:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.cluster import constraints
 from dtst_flow.dataset.foreign import foreign_clusters
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.embed import embedders
 from dtst_flow.runtime.failures import fail_where_due
-from dtst_flow.stages import crops, embed
+from dtst_flow.stages import crops, embed, user_labels
 from dtst_flow.stages.accounting import check_complete, refuse_nothing
 from dtst_flow.stages.clustering import (
     Clustering,
@@ -121,6 +120,7 @@ def cluster(
         refuse_nothing((rows, not_embedded), bucket)
     clustering = find_clusters(rows, vectors, bucket, options, people)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
+    user_labels.keep(clustering.known, bucket)
     placed, left_out = _write(bucket, clustering, ids, handling)
     failures = sorted(not_embedded + left_out, key=lambda row: str(row["path"]))
     write_table(job.failures, failures)
@@ -154,8 +154,7 @@ def find_clusters(
     from dtst_flow.cluster.people import People
 
     settings = _group_settings(options)
-    paths = [row["path"] for row in rows]
-    known = constraints.read(Path(bucket) / constraints.FILE, paths)
+    known = user_labels.read(rows, bucket)
     hashes = np.array([int(row["hash"], 16) for row in rows], np.uint64)
     junk = unrecognisable(rows, known, options.min_recognisability)
     vectors = vectors.copy()

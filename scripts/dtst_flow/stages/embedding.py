@@ -60,11 +60,13 @@ class Item:
             so and the model wants points. They hold only for a crop that still has the
             size it was given, which shows when it is read.
         photo: The digest of the photo that it is a face of, if its sidecar says so.
+        box: The face's box in that photo: left, top, right, bottom in pixels.
     """
 
     image: ManifestRow
     points: dict[str, Any] | None = None
     photo: str | None = None
+    box: list[float] | None = None
 
     @property
     def path(self) -> str:
@@ -127,18 +129,27 @@ def stored_item(image: ManifestRow, wants_points: bool) -> Item:
     provenance = sidecars.read(image.path).get("provenance") if wants_points else None
     if not isinstance(provenance, dict):
         return Item(image)
-    photo, points = provenance.get("digest"), None
+    photo, box, points = provenance.get("digest"), provenance.get("box"), None
     if _are_points(provenance.get("points")):
         points = {"points": provenance["points"], "size": provenance.get("size")}
-    return Item(image, points, photo if isinstance(photo, str) else None)
+    if not isinstance(photo, str):
+        return Item(image, points)
+    return Item(image, points, photo, box if _are_numbers(box, 4) else None)
 
 
 def _are_points(value: object) -> bool:
     """Whether a JSON value is five pairs of positions that an image may have."""
     return (
         isinstance(value, list)
-        and [isinstance(pair, list) and len(pair) for pair in value] == [2] * 5
-        and all(is_position(number) for pair in value for number in pair)
+        and len(value) == 5
+        and all(_are_numbers(pair, 2) for pair in value)
+    )
+
+
+def _are_numbers(value: object, count: int) -> bool:
+    """Whether a JSON value is so many positions that an image may have."""
+    return (
+        isinstance(value, list) and len(value) == count and all(map(is_position, value))
     )
 
 
