@@ -24,6 +24,9 @@ with open(os.environ["WITNESS"], "a") as file:
 """
 """Notes the process in which the package is imported."""
 
+IMPORTING_WORKERS = 0 if sys.platform == "linux" else 2
+"""Workers that import it themselves: where they are forks, their job has done so."""
+
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
@@ -79,8 +82,7 @@ def test_an_installed_copy_of_another_version_is_not_imported(run, tmp_path):
         "MainProcess collect",
         "MainProcess extract_faces",
         "MainProcess inventory",
-        "SpawnProcess extract_faces",
-        "SpawnProcess extract_faces",
+        *["SpawnProcess extract_faces"] * IMPORTING_WORKERS,
     ]
 
 
