@@ -160,7 +160,8 @@ def find_clusters(
     vectors = vectors.copy()
     # Like all that cannot be compared they are noise, and bridge nothing.
     vectors[junk] = 0
-    sets = duplicates.find(vectors, hashes, embedders.MODELS[options.model].alike)
+    look = duplicates.Look(vectors, hashes, embedders.MODELS[options.model].alike)
+    sets = duplicates.find(look, options.min_cluster_size)
     grouping = group(
         vectors,
         settings,
