@@ -173,7 +173,7 @@ def sentences(clustering: Clustering, failures: int) -> list[str]:
             "(--count-duplicates); clusters.json lists them"
         )
     said += clustering.people.sentences([g.name for g in groups if g.name])
-    said += _of_sizes(len(rows), groups, len(noise), options)
+    said += _of_sizes(clustering)
     said += _of_trouble(clustering)
     left = groups[options.top :] if options.top is not None else []
     if left:
@@ -184,14 +184,22 @@ def sentences(clustering: Clustering, failures: int) -> list[str]:
     return said
 
 
-def _of_sizes(
-    images: int, groups: list[Group], noise: int, options: Options
-) -> list[str]:
+def _of_sizes(clustering: Clustering) -> list[str]:
     """What is odd about the sizes of the clusters, and what helps."""
+    options, groups = clustering.options, clustering.grouping.groups
+    images, noise = len(clustering.rows), len(clustering.grouping.noise)
     if images < options.min_cluster_size:
         return [
             f"fewer images than --min-cluster-size {options.min_cluster_size}, so all "
             "are noise"
+        ]
+    least = options.min_cluster_size
+    alike = sum(len(rows) >= least for rows in clustering.sets.several)
+    # A single one would be no cluster to HDBSCAN: nothing would set it apart.
+    if not groups and alike > 1 and not options.count_duplicates:
+        return [
+            f"all are noise, also {alike} sets of {least} and more that are alike, as "
+            "near-duplicates count once: --count-duplicates counts each"
         ]
     if not groups:
         return [

@@ -123,3 +123,28 @@ def test_unrecognisable_faces_bridge_nothing(tmp_path, monkeypatch):
     assert not len(found.grouping.unusable)
     taken = Options("arcface", min_recognisability=0)
     assert len(find_clusters(rows, vectors, "cluster", taken).grouping.groups) == 3
+
+
+def test_the_hint_where_bursts_are_noise_helps_who_follows_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(20, 16))
+    bursts = [range(8), range(8, 14)]
+    hashes = rng.integers(2**62, size=20)
+    for burst in bursts:
+        vectors[burst] = vectors[burst[0]] + 1e-3 * vectors[burst]
+        hashes[burst] = hashes[burst[0]]
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("f4")
+    rows = [
+        {"path": f"{i}.jpg", "hash": f"{h:016x}", "aligned": None}
+        for i, h in enumerate(hashes.tolist())
+    ]
+    found = find_clusters(rows, vectors, "cluster", Options("efficientnet"))
+    assert not found.grouping.groups
+    assert "also 2 sets of 5 and more that are alike" in "\n".join(sentences(found, 0))
+    followed = Options("efficientnet", count_duplicates=True)
+    groups = find_clusters(rows, vectors, "cluster", followed).grouping.groups
+    assert all(
+        set(burst) <= set(group.members)
+        for burst, group in zip(bursts, groups, strict=True)
+    )
