@@ -75,8 +75,8 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
     """List the source of a stage, in the dataset's folder.
 
     Raises:
-        PlanError: There is no such source, or it has no image and no stage is to make
-            them.
+        PlanError: There is no such source, or it has no image, or nothing of what is
+            asked for, and no stage is to make them.
     """
     settings = plan.settings[stage]
     specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
@@ -84,9 +84,13 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
         listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
     except BadBucket as error:
         raise PlanError(str(error)) from error
-    if not plan.before(stage) and not listing.images:
-        # Told before any job runs: results of photos that there were stay as they are.
+    if plan.before(stage):
+        return listing
+    # Told before any job runs: results of photos that there were stay as they are.
+    if not listing.images:
         raise PlanError(explain_empty(".", specs, listing.skipped))
+    if fault := STAGES[stage].unfit(settings, listing.files):
+        raise PlanError(f"{fault}. Nothing was removed.")
     return listing
 
 

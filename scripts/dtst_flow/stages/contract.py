@@ -1,6 +1,6 @@
 """What the rest of the workflow asks of a stage, and the files of one of its jobs."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
@@ -115,6 +115,8 @@ class Stage:
             removes what is no longer wanted. None as for `describe`.
         missing: The rows of its tables -> why they are not to be summed up, as what was
             asked for is in none; nothing is removed then.
+        unfit: Settings and the images and sidecars of its source -> why it has nothing to
+            do there, as what was asked for can be in none; "" if it has.
         runtimes: Settings -> its rules that may run on a GPU, each with the libraries that
             `gpu.fault` knows and any of which does that.
         follows_sidecars: Whether a change of an image's sidecar counts.
@@ -134,6 +136,7 @@ class Stage:
     describe: Callable[[list[Row]], list[str]] | None = None
     commit: Callable[[dict[str, list[Row]], list[Row], str], Committed] | None = None
     missing: Callable[[list[Row]], str] | None = None
+    unfit: Callable[[Settings, Collection[str]], str] = lambda settings, files: ""
     runtimes: Callable[[Settings], dict[str, tuple[str, ...]]] = lambda settings: {}
     follows_sidecars: bool = True
 

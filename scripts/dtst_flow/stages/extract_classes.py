@@ -2,9 +2,10 @@
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import ModuleType
 
+from dtst_flow.annotations import boxes
 from dtst_flow.annotations.crop_plan import Options, choose, passes, plan
 from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 MAX_SHOWN = 50
 """Classes named of those that sidecars have, at most."""
+
+NO_CLASSES = "no image has a sidecar with classes (dtst detect writes them)"
 
 
 def sizes(shard: str | None = None) -> Records:
@@ -193,7 +196,7 @@ def describe(rows: list[Row]) -> list[str]:
         said.append(f"{unusable} boxes could not be used")
     present = _present(rows)
     if not present:
-        said.append("no image has a sidecar with classes")
+        said.append(NO_CLASSES)
         return said
     for name in _missing_everywhere(rows):
         said.append(f"no image has the class {name!r}; there are: {_named(present)}")
@@ -201,12 +204,20 @@ def describe(rows: list[Row]) -> list[str]:
 
 
 def missing(rows: list[Row]) -> str:
-    """Say that sidecars have other classes only than those asked for, if so."""
+    """Say that no sidecar has any of the classes asked for, if so."""
     present, nowhere = _present(rows), _missing_everywhere(rows)
-    if not present or not nowhere or any(row["found"] for row in rows):
+    if not nowhere or any(row["found"] for row in rows):
         return ""
-    words = " or ".join(map(repr, nowhere))
-    return f"no image has the class {words}; there are: {_named(present)}"
+    there = f"there are: {_named(present)}" if present else NO_CLASSES
+    return f"no image has the class {' or '.join(map(repr, nowhere))}; {there}"
+
+
+def unfit(settings: Settings, files: Collection[str]) -> str:
+    """Say that no image has a sidecar, where classes are asked for."""
+    asked = boxes.parse_classes(settings["classes"])
+    if not asked or any(path.endswith(".json") for path in files):
+        return ""
+    return f"no image has the class {' or '.join(map(repr, asked))}; {NO_CLASSES}"
 
 
 def _present(rows: list[Row]) -> list[str]:
@@ -240,4 +251,5 @@ STAGE = Stage(
     describe=describe,
     commit=crops.commit,
     missing=missing,
+    unfit=unfit,
 )

@@ -121,6 +121,7 @@ def test_of_faces_of_unknown_metrics_none_is_said_to_go(metrics):
 )
 def test_classes_that_nobody_asks_for_go(classes, going):
     last_run("extract-classes", a0=["0_flower_00.jpg", "0_flower_01.jpg", "0_leaf.jpg"])
+    Path("images/a/0.jpg.json").touch()
     seen = look("extract-classes", **{"from": "images/a", "classes": classes})
     assert (seen.there, seen.going) == (3, going)
 
@@ -146,3 +147,12 @@ def test_a_stage_that_writes_sidecars_removes_nothing():
 def test_a_source_without_images_is_refused(source, sentence):
     with pytest.raises(PlanError, match=sentence):
         look(**{"from": source})
+
+
+def test_a_class_is_in_no_sidecar_where_there_is_none():
+    spec = {"from": "images/*"}
+    with pytest.raises(PlanError, match=r"class 'flower' or 'leaf'; no image has a s"):
+        look("extract-classes", **spec, classes="flower,leaf")
+    assert look("extract-classes", **spec).images == 5
+    Path("images/a/1.jpg.json").touch()
+    assert look("extract-classes", **spec, classes="flower").images == 5
