@@ -6,6 +6,7 @@ The same program through a pipe is run by `piped`.
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +75,8 @@ class Terminal:
         self.pid, self._master = pty.fork()
         if not self.pid:
             try:
+                # Not as under a nohup that the tests may run under.
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)
                 os.chdir(folder)
                 os.execvpe(words[0], list(words), env)
             finally:
@@ -117,6 +120,11 @@ class Terminal:
     def press(self, keys: str) -> None:
         """Press keys; Return is ``\\r``."""
         os.write(self._master, keys.encode())
+
+    def close(self) -> None:
+        """Close the terminal, as by its window; what the program writes is lost."""
+        os.close(self._master)
+        self._master = os.open(os.devnull, os.O_RDONLY)
 
     def _read(self, seconds: float) -> bool:
         """Read what comes within a time; returns whether the program is there still."""

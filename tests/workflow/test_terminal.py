@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -328,9 +329,9 @@ def at_work(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def check_interrupted(seen: Shown, dataset: Path) -> None:
-    """Check that a run ended in order after Ctrl-C."""
-    assert seen.code == 130, seen.text
+def check_interrupted(seen: Shown, dataset: Path, code: int = 130) -> None:
+    """Check that a run ended in order after Ctrl-C, or a kill."""
+    assert seen.code == code, seen.text
     for word in INTERNAL:
         assert word not in seen.text
     assert seen.lines[-1].startswith("error: interrupted")
@@ -376,9 +377,50 @@ def test_ctrl_c_during_a_job_and_on_with_the_same_command(finished, tmp_path):
     assert made == {p: c for p, c in faces.items() if not p.startswith("cluster/")}
 
 
+def test_a_kill_before_any_job(garden):
+    with Terminal([*DTST, *CROP, *BOTH, "--margin", "0.1"], garden) as terminal:
+        while not is_caught(signal.SIGTERM, terminal.pid):
+            terminal.until(0.01)
+        os.kill(terminal.pid, signal.SIGTERM)
+    check_interrupted(terminal.shown, garden / "garden", 143)
+
+
+def is_caught(number: int, pid: int) -> bool:
+    """Whether a signal is up to the process itself."""
+    status = dict(
+        line.split(":\t")
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    return bool(int(status["SigCgt"], 16) >> (number - 1) & 1)
+
+
+def test_a_kill_and_a_closed_terminal_end_the_jobs(finished, tmp_path):
+    crowd = finished.from_nothing(tmp_path / "user")
+    count = len(photos_of(crowd))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        with Terminal([*DTST, *FACES], crowd.folder.parent) as terminal:
+            terminal.until(f"/{count}")
+            terminal.until(0.3)
+            assert workers(crowd.folder)
+            if number == signal.SIGTERM:
+                os.kill(terminal.pid, number)
+            else:
+                terminal.close()
+        assert terminal.shown.code == 128 + number
+        assert not at_work(crowd.folder)
+        assert not run_lock.is_locked(crowd.folder)
+        if number == signal.SIGTERM:
+            check_interrupted(terminal.shown, crowd.folder, 143)
+            assert "interrupted in extract-faces: " in terminal.shown.lines[-1]
+
+
 def workers(folder: Path) -> int:
-    """How many processes the job at work in a dataset's folder shares its images among."""
-    return sum("spawn_main" in " ".join(p.cmdline()) for p in at_work(folder))
+    """How many processes the job at work in a dataset's folder shares its images among.
+
+    They are its forks.
+    """
+    pairs = ((process, process.parent()) for process in at_work(folder))
+    return sum(bool(job) and job.cmdline() == own.cmdline() for own, job in pairs)
 
 
 def test_one_process_makes_what_several_make(finished, tmp_path):

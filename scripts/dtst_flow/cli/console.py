@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 
 import click
 
+from dtst_flow.cli import signals
 from dtst_flow.utils.text import printable_lines
 
-FAILED, REFUSED, INTERRUPTED = 1, 2, 130
-"""Exit codes: a run failed; what was asked for cannot be done; Ctrl-C."""
+FAILED, REFUSED = 1, 2
+"""Exit codes: a run failed; what was asked for cannot be done."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,15 @@ class Refused(click.ClickException):
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C."""
+    """Ctrl-C, or another signal that ends the program.
 
-    exit_code = INTERRUPTED
+    Args:
+        error: What that raised.
+    """
+
+    def __init__(self, error: BaseException | None) -> None:
+        super().__init__(f"interrupted; {signals.AGAIN}")
+        self.exit_code = signals.exit_code(error)  # type: ignore[misc]
 
 
 def tell(error: click.ClickException) -> int:

@@ -137,8 +137,8 @@ class Program(Group):
             code: Any = call()
         except click.ClickException as error:
             code = tell(error)
-        except click.Abort:
-            code = tell(Interrupted("interrupted; nothing was begun"))
+        except click.Abort as error:
+            code = tell(Interrupted(error.__context__))
         sys.exit(code if isinstance(code, int) else 0)
 
     def resolve_command(

@@ -12,7 +12,8 @@ from time import monotonic
 import click
 import yaml
 
-from dtst_flow.cli.console import FAILED, INTERRUPTED
+from dtst_flow.cli import signals
+from dtst_flow.cli.console import FAILED
 from dtst_flow.cli.diagnose import diagnose, why_not_writable
 from dtst_flow.cli.preflight import announce, check, check_exists, refusing
 from dtst_flow.cli.request import Request, overrides
@@ -95,15 +96,14 @@ def _lines(watched: Watched, done: Outcome, seconds: float) -> Iterator[str]:
 
 
 def _code(watched: Watched) -> int:
-    if watched.interrupted:
-        return INTERRUPTED
+    if watched.ended_by:
+        return signals.exit_code(signals.Ended(watched.ended_by))
     return FAILED if watched.code else 0
 
 
 def _errors(request: Request, watched: Watched) -> list[str]:
-    if watched.interrupted:
-        again = "run the same command again to go on"
-        return [f"interrupted{watched.how_far()}; {again}"]
+    if watched.ended_by:
+        return [f"interrupted{watched.how_far()}; {signals.AGAIN}"]
     if not watched.code:
         return []
     if why := diagnose(request.dataset):

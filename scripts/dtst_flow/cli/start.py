@@ -2,13 +2,16 @@
 
 import sys
 
+from dtst_flow.cli import signals
+
 
 def start() -> None:
-    """Run the program; Ctrl-C while it loads ends it with a word, too."""
+    """Run the program; Ctrl-C or a kill while it loads ends it with a word, too."""
     try:
+        signals.catch()
         from dtst_flow.cli.main import main
 
         main()
-    except KeyboardInterrupt:
-        sys.stderr.write("\nerror: interrupted; nothing was begun\n")
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        sys.stderr.write(f"\nerror: interrupted; {signals.AGAIN}\n")
+        sys.exit(signals.exit_code(error))

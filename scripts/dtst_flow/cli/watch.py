@@ -14,6 +14,7 @@ from time import sleep
 from types import FrameType
 from typing import Any
 
+from dtst_flow.cli import signals
 from dtst_flow.cli.console import Voice
 from dtst_flow.cli.progress import Display, Lines
 from dtst_flow.dataset.state import PROGRESS
@@ -36,7 +37,7 @@ class Watched:
         pid: Its process; 0 until it is started.
         printed: All that it printed itself, unless on the terminal.
         code: Its exit code.
-        interrupted: Whether the user pressed Ctrl-C.
+        ended_by: The signal by which the user ended it, as by Ctrl-C; 0 for none.
         began: How many jobs were started.
         failed: Of each job that failed, its rule and its logs.
         faults: Why it could not go on, in its words or ours.
@@ -47,7 +48,7 @@ class Watched:
     pid: int = 0
     printed: str = ""
     code: int = 0
-    interrupted: bool = False
+    ended_by: int = 0
     began: int = 0
     failed: list[tuple[str, list[str]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -159,9 +160,14 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
             _send(watched, early.pop())
         with suppress(OSError):  # a full disk; the note is but for the user to read
             start.begun(process.pid)
-        while process.poll() is None:
-            sleep(POLL)
-            _look(start.dataset, watched, reader, display)
+        try:
+            while process.poll() is None:
+                sleep(POLL)
+                _look(start.dataset, watched, reader, display)
+        finally:
+            if process.poll() is None:  # it must not go on unseen
+                _send(watched, signal.SIGINT)
+                process.wait()
         _look(start.dataset, watched, reader, display)
     watched.code = process.returncode
     watched.printed = output.read_text("utf-8", "replace")
@@ -196,40 +202,49 @@ def _display(voice: Voice) -> Display:
 
 @contextmanager
 def _signals(watched: Watched, display: Display) -> Iterator[list[int]]:
-    """Pass Ctrl-C on once, and the end of the terminal or of this process at any time.
+    """Have Snakemake end in order on Ctrl-C, on a kill and when the terminal is closed.
 
     Yields:
         What came before Snakemake was started, to be sent to it then.
     """
     early: list[int] = []
 
-    def pass_on(number: int) -> None:
-        if watched.pid:
-            _send(watched, number)
-        else:
-            early.append(number)
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if watched.interrupted:
-            display.say("ending the jobs; a moment")
-        # What Snakemake loads as it starts may swallow the first.
-        if not (watched.interrupted and watched.began):
-            watched.interrupted = True
-            pass_on(signal.SIGINT)
-
     def end(number: int, frame: FrameType | None) -> None:
-        pass_on(signal.SIGTERM)
+        signals.leave_terminal()
+        again = bool(watched.ended_by)
+        if again:
+            display.say("ending the jobs; a moment")
+        watched.ended_by = watched.ended_by or number
+        if sent := _passed_on(number, again, bool(watched.began)):
+            if watched.pid:
+                _send(watched, sent)
+            else:
+                early.append(sent)
 
     before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, interrupt),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, end),
-        signal.SIGHUP: signal.signal(signal.SIGHUP, end),
+        number: signal.signal(number, end)
+        for number in signals.ENDING
+        if number == signal.SIGINT or not signals.is_ignored(number)
     }
     try:
         yield early
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _passed_on(number: int, again: bool, at_work: bool) -> int:
+    """What Snakemake is sent for a signal; 0 for nothing.
+
+    At work it ends its jobs on SIGINT, where on SIGTERM it waits for those on a cluster;
+    a second SIGINT would disturb it, a second SIGTERM ends the jobs of this machine. What
+    it loads before may swallow a SIGINT.
+    """
+    if at_work and not again:
+        return signal.SIGINT
+    if number == signal.SIGINT:
+        return 0 if at_work else number
+    return signal.SIGTERM if number == signal.SIGTERM or not at_work else 0
 
 
 def _send(watched: Watched, number: int) -> None:

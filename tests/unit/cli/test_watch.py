@@ -3,6 +3,8 @@ import shlex
 import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,7 +115,7 @@ def test_ctrl_c_reaches_it_once_and_is_no_error(dataset, tmp_path, capfd):
     )
     before = signal.getsignal(signal.SIGINT)
     watched = watch(program(lines, dataset), Voice(), tmp_path)
-    assert (watched.code, watched.interrupted) == (5, True)
+    assert (watched.code, watched.ended_by) == (5, signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
     assert capfd.readouterr() == ("", "")
 
@@ -127,4 +129,81 @@ def test_ctrl_c_before_it_is_started_reaches_it_then(dataset, tmp_path, monkeypa
 
     monkeypatch.setattr("dtst_flow.cli.watch.subprocess.Popen", interrupted)
     watched = watch(program("time.sleep(60)", dataset), Voice(), tmp_path)
-    assert watched.interrupted and watched.code != 0
+    assert watched.ended_by and watched.code != 0
+
+
+AT_WORK = (
+    "with open(os.environ['DTST_EVENTS'], 'a') as file:\n"
+    "    print(json.dumps({'kind': 'began', 'job': 1, 'rule': 'detect'}), file=file)\n"
+    "time.sleep(0.5)\n"
+)
+
+
+@pytest.fixture
+def no_nohup() -> Iterator[None]:
+    """The end of a terminal counts, however these tests were started."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("no_nohup")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [("", -signal.SIGTERM), (AT_WORK, 5)],
+    ids=["loading", "at work"],
+)
+def test_a_kill_ends_it_as_ctrl_c_does(before, code, number, dataset, tmp_path, capfd):
+    """While it loads by SIGTERM, which nothing swallows."""
+    lines = (
+        f"{before}"
+        "try:\n"
+        f"    os.kill({os.getpid()}, {number})\n"
+        "    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(5)\n"
+    )
+    watched = watch(program(lines, dataset), Voice(), tmp_path)
+    assert (watched.code, watched.ended_by) == (code, number)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_second_kill_ends_what_the_first_does_not(dataset, tmp_path, capfd):
+    lines = (
+        f"{AT_WORK}"
+        "def stubborn(*signal):\n"
+        f"    os.kill({os.getpid()}, {signal.SIGTERM})\n"
+        "import signal\n"
+        "signal.signal(signal.SIGINT, stubborn)\n"
+        f"os.kill({os.getpid()}, {signal.SIGTERM})\n"
+        "while True:\n"
+        "    time.sleep(0.1)\n"
+    )
+    watched = watch(program(lines, dataset), Voice(), tmp_path)
+    assert (watched.code, watched.ended_by) == (-signal.SIGTERM, signal.SIGTERM)
+    assert capfd.readouterr().err == "ending the jobs; a moment\n"
+
+
+def test_what_nohup_starts_outlives_the_terminal(dataset, tmp_path):
+    lines = f"os.kill({os.getpid()}, {signal.SIGHUP})\n"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        watched = watch(program(lines, dataset), Voice(), tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (watched.code, watched.ended_by) == (0, 0)
+
+
+def test_nothing_goes_on_unseen(dataset, tmp_path, monkeypatch):
+    pids = []
+
+    def broken(path):
+        raise OSError("the terminal is gone")
+
+    monkeypatch.setattr("dtst_flow.cli.watch.counts_of", broken)
+    start = program(f"{AT_WORK}time.sleep(60)", dataset)
+    with pytest.raises(OSError, match="terminal"):
+        watch(replace(start, begun=pids.append), Voice(), tmp_path)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
