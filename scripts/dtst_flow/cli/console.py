@@ -2,18 +2,41 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import click
 
-from dtst_flow.cli import signals
 from dtst_flow.utils.text import printable_lines
 
 FAILED, REFUSED = 1, 2
 """Exit codes: a run failed; what was asked for cannot be done."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended.
+
+    Attributes:
+        code: Its exit code.
+        errors: What went wrong.
+        content: What else is known, for whoever reads it by a program.
+    """
+
+    code: int = 0
+    errors: list[str] = field(default_factory=list)
+    content: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: click.ClickException) -> "Ending":
+        """Return that of a command that could not be carried out."""
+        return cls(error.exit_code, [error.format_message()])
+
+    def to_value(self) -> dict[str, Any]:
+        """Return it as a JSON value."""
+        told = {"ok": self.code == 0, "exit": self.code, "errors": self.errors}
+        return told | self.content
 
 
 @dataclass(frozen=True)
@@ -41,53 +64,20 @@ class Voice:
             for line in lines:
                 click.echo(printable_lines(line))
 
-    def end(self, code: int, errors: list[str], **content: Any) -> NoReturn:
-        """End with an exit code; what went wrong stands last."""
+    def end(self, ending: Ending) -> NoReturn:
+        """End the program; what went wrong stands last."""
         if self.as_json:
-            value = {"ok": code == 0, "exit": code, "errors": errors, **content}
-            click.echo(json.dumps(value, indent=2))
+            click.echo(json.dumps(ending.to_value(), indent=2))
         else:
-            for error in errors:
+            for error in ending.errors:
                 _show(error)
-        raise SystemExit(code)
+        raise SystemExit(ending.code)
 
 
 class Refused(click.ClickException):
     """What was asked for cannot be done; nothing was begun."""
 
     exit_code = REFUSED
-
-
-class Interrupted(click.ClickException):
-    """Ctrl-C, or another signal that ends the program.
-
-    Args:
-        error: What that raised.
-    """
-
-    def __init__(self, error: BaseException | None) -> None:
-        super().__init__(f"interrupted; {signals.AGAIN}")
-        self.exit_code = signals.exit_code(error)  # type: ignore[misc]
-
-
-def tell(error: click.ClickException) -> int:
-    """Tell what was wrong with a command: what, where and a hint, last on screen.
-
-    Returns:
-        The exit code.
-    """
-    if "--json" in sys.argv:
-        value = {
-            "ok": False,
-            "exit": error.exit_code,
-            "errors": [error.format_message()],
-        }
-        click.echo(json.dumps(value, indent=2))
-        return error.exit_code
-    if isinstance(error, click.UsageError) and error.ctx:
-        click.echo(error.ctx.get_usage(), err=True)
-    _show(error.format_message())
-    return error.exit_code
 
 
 def _show(error: str) -> None:

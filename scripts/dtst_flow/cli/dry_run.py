@@ -3,6 +3,7 @@
 import os
 from contextlib import chdir
 
+from dtst_flow.cli.console import Ending
 from dtst_flow.cli.diagnose import why_not_writable
 from dtst_flow.cli.preflight import Checked, check, check_exists, refusing
 from dtst_flow.cli.request import Request
@@ -10,7 +11,7 @@ from dtst_flow.forecast.predict import Setup, forecast
 from dtst_flow.planning import devices
 
 
-def dry_run(request: Request) -> None:
+def dry_run(request: Request) -> Ending:
     """Say what a run would do; writes nothing into the dataset's folder.
 
     Raises:
@@ -25,20 +26,21 @@ def dry_run(request: Request) -> None:
     with refusing(request.dataset):
         checked = check(request)
         with chdir(checked.plan.dataset):
-            for sentence in forecast(checked.plan, _setup(request, checked)):
+            for sentence in forecast(
+                checked.plan, _setup(request, checked), checked.listing
+            ):
                 told.append(sentence)
                 voice.result([sentence])
     if unused := devices.unused_gpu(checked.plan, checked.config["gpu"]):
         voice.say(unused)
     more = [checked.seen.removal("would"), why_not_writable(request.dataset)]
     voice.result(filter(None, more))
-    voice.end(
-        0,
-        [],
-        command=request.path,
-        dataset=str(checked.plan.dataset),
-        forecast=[*told, *filter(None, more)],
-    )
+    content = {
+        "command": request.path,
+        "dataset": str(checked.plan.dataset),
+        "forecast": [*told, *filter(None, more)],
+    }
+    return Ending(content=content)
 
 
 def _setup(request: Request, checked: Checked) -> Setup:

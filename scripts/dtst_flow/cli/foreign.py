@@ -1,55 +1,53 @@
 """Results of another program where a run will put its own: said before they mix."""
 
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
-import click
-
-from dtst_flow.cli.request import Request
-from dtst_flow.cli.settings import Prop, schema
-from dtst_flow.dataset.containment import is_relative
+from dtst_flow.cli.console import Refused
+from dtst_flow.dataset import foreign
+from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
-from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
-from dtst_flow.utils.text import printable
+from dtst_flow.planning.plan import Plan, PlanError
+from dtst_flow.planning.staleness import source_listing
+from dtst_flow.stages.contract import Stage
 
 
-def check_foreign(request: Request) -> None:
-    """Warn of another program's results in the targets; refuse to overwrite them.
+def notes_of(dataset: Path, plan: Plan, first: Listing) -> Iterator[str]:
+    """Yield what another program has in the targets of a run.
+
+    Args:
+        dataset: The dataset folder, as the user names it.
+        plan: What is to be run.
+        first: The source of the first stage.
 
     Raises:
-        click.ClickException: The clusters of another program are in the way.
+        Refused: The clusters of another program are in the way.
     """
-    stages = PIPELINES[request.path]
-    complete = {
-        stage: {name: prop["default"] for name, prop in _properties(stage).items()}
-        | request.settings.get(stage, {})
-        for stage in stages
-    }
-    for stage, settings in resolve_defaults(request.path, complete).items():
-        if said := _look(request.dataset, stage, settings):
-            request.voice.say(f"note: {said}")
+    for stage in plan.stages:
+        bucket = plan.bucket(stage.name)
+        folder, state = dataset / bucket, dataset / state_of(bucket)
+        if not stage.makes_bucket or not folder.is_dir():
+            continue
+        if stage.makes_crops:
+            numbered = stage.name == "extract_faces"
+            suspects = foreign.suspects(folder, state, numbered)
+            photos = _photos(plan, stage, first) if suspects else []
+            said = foreign.foreign_crops(folder, suspects, photos)
+        elif why := foreign.foreign_clusters(folder, state):
+            raise Refused(why)
+        else:
+            said = foreign.foreign_folders(folder, state)
+        if said:
+            yield f"note: {said}"
 
 
-def _look(dataset: Path, stage: str, settings: dict[str, Any]) -> str | None:
-    """Look into the target of a stage. Raises click.ClickException."""
-    bucket = settings.get("to", "")
-    # What cannot be a target is refused with all else.
-    if not is_relative(bucket) or not (dataset / bucket).is_dir():
-        return None
-    # Not before: it loads what takes a moment, such as Pillow.
-    from dtst_flow.dataset import foreign
-
-    state = dataset / state_of(bucket)
-    if stage != "cluster":
-        numbered = stage == "extract_faces"
-        return foreign.foreign_crops(
-            dataset, bucket, state, settings["from"] or "", numbered
-        )
-    if why := foreign.foreign_clusters(dataset / bucket, state):
-        raise click.ClickException(printable(why))
-    return foreign.foreign_folders(dataset / bucket, state)
-
-
-def _properties(stage: str) -> dict[str, Prop]:
-    properties: dict[str, Prop] = schema()[stage]["properties"]
-    return properties
+def _photos(plan: Plan, stage: Stage, first: Listing) -> list[str]:
+    """The images of a stage's source; none where the source is still to be made."""
+    if plan.specs(stage.name) == plan.specs(plan.stages[0].name):
+        return first.images
+    try:
+        with chdir(plan.dataset):
+            return source_listing(plan, stage.name).images
+    except PlanError:
+        return []

@@ -1,14 +1,15 @@
 """Commands whose help has examples, and what one needs first before what is common."""
 
 import functools
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-from dtst_flow.cli import peer
-from dtst_flow.cli.console import Interrupted, tell
+from dtst_flow.cli import peer, signals
+from dtst_flow.cli.console import Ending, Voice
 from dtst_flow.planning.schema import near
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
@@ -126,19 +127,32 @@ class Group(click.Group):
 class Program(Group):
     """All commands; knows those of the other dtst, to say that they are not here."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        *more: Any,
+        standalone_mode: bool = True,
+        **named: Any,
+    ) -> Any:
         """Run a command; an error is one message, last on screen."""
+        words = sys.argv[1:] if args is None else list(args)
         call: Callable[[], Any] = functools.partial(
-            super().main, *args, standalone_mode=False, **more
+            super().main, words, *more, standalone_mode=False, **named
         )
         if not standalone_mode:
             return call()
+        # Of words that cannot be read, click knows no flag.
+        as_json = "--json" in itertools.takewhile(lambda word: word != "--", words)
+        voice = Voice(as_json=as_json)
         try:
             code: Any = call()
         except click.ClickException as error:
-            code = tell(error)
+            if isinstance(error, click.UsageError) and error.ctx:
+                voice.say(error.ctx.get_usage())
+            voice.end(Ending.of(error))
         except click.Abort as error:
-            code = tell(Interrupted(error.__context__))
+            code = signals.exit_code(error.__context__)
+            voice.end(Ending(code, [f"interrupted; {signals.AGAIN}"]))
         sys.exit(code if isinstance(code, int) else 0)
 
     def resolve_command(

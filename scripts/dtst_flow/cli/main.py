@@ -1,9 +1,9 @@
 """The commands of ``dtst``."""
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import click
@@ -11,10 +11,9 @@ import click
 from dtst_flow import __version__
 from dtst_flow.cli import settings, workflows
 from dtst_flow.cli.check import check
-from dtst_flow.cli.console import Voice
+from dtst_flow.cli.console import Ending, Voice
 from dtst_flow.cli.diff import diff
 from dtst_flow.cli.environment import read_environment
-from dtst_flow.cli.foreign import check_foreign
 from dtst_flow.cli.help import (
     EXAMPLES,
     PASSED_ON,
@@ -102,7 +101,7 @@ def stage_command(section: str) -> click.Command:
     def call(**values: Any) -> None:
         config = _config(values)
         blocks = _merged(config, (section,), settings.given(flags, values))
-        _run(config, _request(name, values, config, blocks))
+        _run(_request(name, values, config, blocks))
 
     text = settings.schema()[section]["description"]
     return _command(name, call, [flag.option for flag in flags], text)
@@ -125,7 +124,7 @@ def path_command(path: str) -> click.Command:
             _run_workflow(path, config, values)
         else:
             blocks = _merged(config, stages, blocks)
-            _run(config, _request(path, values, config, blocks))
+            _run(_request(path, values, config, blocks))
 
     steps = ", then ".join(stage.replace("_", "-") for stage in stages)
     text = f"Run {steps}. CONFIG.yaml has one block per command."
@@ -226,49 +225,52 @@ def _merged(
 
 def _run_workflow(name: str, config: ConfigFile, values: dict[str, Any]) -> None:
     """Run the steps of a workflow, as long as they succeed."""
+    began = monotonic()
     steps = workflows.read_steps(config, name)
     requests = [
         _request(step.command, values, config, {step.section: step.settings})
         for step in steps
     ]
-    _tell_notes(config)
+    voice = requests[0].voice
+    endings = []
     made: list[str] = []
     for number, (step, request) in enumerate(zip(steps, requests, strict=True), 1):
-        request.voice.say(f"step {number} of {len(steps)}: {step.command}")
+        voice.say(f"step {number} of {len(steps)}: {step.command}")
         waits_for = [b for b in made if not (request.dataset / b).is_dir()]
         if request.dry_run and (missing := list(filter(step.reads, waits_for))):
             told = f"  reads {missing[0]}, which a step before it has yet to make"
-            request.voice.result([told])
-        elif code := _carry_out(request):
-            sys.exit(code)
+            voice.result([told])
+            waits = {"command": step.command, "forecast": [told.strip()]}
+            endings.append(Ending(content=waits))
+        else:
+            endings.append(_carry_out(request))
+        if endings[-1].code:
+            break
         if step.target:
             made.append(step.target)
+    content = {
+        "command": name,
+        "seconds": round(monotonic() - began, 1),
+        "steps": [ending.to_value() for ending in endings],
+    }
+    voice.end(Ending(endings[-1].code, endings[-1].errors, content))
 
 
-def _run(config: ConfigFile | None, request: Request) -> None:
-    if config:
-        _tell_notes(config)
-    sys.exit(_carry_out(request))
+def _run(request: Request) -> None:
+    request.voice.end(_carry_out(request))
 
 
-def _tell_notes(config: ConfigFile) -> None:
-    for note in dict.fromkeys(config.notes):
-        click.echo(f"note: {note}", err=True)
-
-
-def _carry_out(request: Request) -> int:
-    """Run what is asked for, or say what that would do; returns the exit code."""
-    check_foreign(request)
+def _carry_out(request: Request) -> Ending:
+    """Run what is asked for, or say what that would do."""
     # Not before: they load what takes a moment, such as NumPy.
     if request.dry_run:
         from dtst_flow.cli.dry_run import dry_run as call
     else:
         from dtst_flow.cli.run import run as call
     try:
-        call(request)
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+        return call(request)
+    except click.ClickException as error:
+        return Ending.of(error)
 
 
 for _section in ("extract_faces", "detect", "extract_classes", "cluster"):

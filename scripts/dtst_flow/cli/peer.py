@@ -44,16 +44,13 @@ def command_elsewhere(word: str) -> str:
     )
 
 
-def take_keys(section: str, block: dict[str, Any], known: Collection[str]) -> list[str]:
+def take_keys(section: str, block: dict[str, Any], known: Collection[str]) -> None:
     """Turn its keys in a block into ours.
 
     Args:
         section: The name of the block.
         block: Its settings, changed in place.
         known: The settings that the section has here.
-
-    Returns:
-        A sentence for each key without effect.
 
     Raises:
         BadSettings: A key that has to go elsewhere, or says what another says.
@@ -67,9 +64,3 @@ def take_keys(section: str, block: dict[str, Any], known: Collection[str]) -> li
         if not isinstance(value, bool):
             raise BadSettings(f"{section}.no_cache: must be true or false")
         block["cache"] = not value
-    if "workers" in block and "workers" not in known:
-        del block["workers"]
-        return [
-            f"{section}: 'workers' has no effect here; --cores says how many to use"
-        ]
-    return []

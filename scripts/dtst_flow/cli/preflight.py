@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import click
 
+from dtst_flow.cli import foreign
 from dtst_flow.cli.console import Refused
 from dtst_flow.cli.diagnose import diagnose
 from dtst_flow.cli.request import Request, overrides
+from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import StateGone
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
@@ -18,7 +20,7 @@ from dtst_flow.planning.config import complete_config
 from dtst_flow.planning.plan import Plan, PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
 from dtst_flow.planning.schema import BadSettings
-from dtst_flow.planning.staleness import stage_version
+from dtst_flow.planning.staleness import source_listing, stage_version
 from dtst_flow.runtime import run_lock
 
 
@@ -51,11 +53,13 @@ class Checked(NamedTuple):
     Attributes:
         config: All settings.
         plan: The plan made of them.
+        listing: The source of its first stage.
         seen: What it would start from.
     """
 
     config: dict[str, Any]
     plan: Plan
+    listing: Listing
     seen: Preview
 
 
@@ -63,6 +67,7 @@ def check(request: Request) -> Checked:
     """Make the plan, and find all that is wrong with it before Snakemake starts.
 
     Raises:
+        Refused: Another program's clusters are in the way.
         PlanError: It cannot be carried out.
         BadSettings: A setting cannot be used.
         ModelError: Models cannot be found or used.
@@ -76,7 +81,11 @@ def check(request: Request) -> Checked:
         store.resolve_all({name: w for models in wanted for name, w in models.items()})
         for stage in plan.stages:
             stage_version(plan, stage.name)
-        return Checked(config, plan, preview(plan))
+        listing = source_listing(plan, plan.stages[0].name)
+        seen = preview(plan, listing)
+    for note in foreign.notes_of(request.dataset, plan, listing):
+        request.voice.say(note)
+    return Checked(config, plan, listing, seen)
 
 
 def announce(request: Request, plan: Plan, seen: Preview) -> None:

@@ -13,7 +13,7 @@ import click
 import yaml
 
 from dtst_flow.cli import signals
-from dtst_flow.cli.console import FAILED
+from dtst_flow.cli.console import FAILED, Ending
 from dtst_flow.cli.diagnose import diagnose, why_not_writable
 from dtst_flow.cli.preflight import announce, check, check_exists, refusing
 from dtst_flow.cli.request import Request, overrides
@@ -58,13 +58,18 @@ def _profile(name: str) -> str:
     return name
 
 
-def run(request: Request) -> None:
-    """Run Snakemake, show how it goes, and end with its exit code."""
+def run(request: Request) -> Ending:
+    """Run Snakemake, and show how it goes.
+
+    Raises:
+        click.ClickException: It could not be begun.
+    """
     check_exists(request.dataset)
     began, voice = monotonic(), request.voice
     with refusing(request.dataset):
-        _, plan, seen = check(request)
-        announce(request, plan, seen)
+        checked = check(request)
+        plan = checked.plan
+        announce(request, plan, checked.seen)
         make_state(plan.dataset)
         if fault := why_not_writable(request.dataset):
             raise click.ClickException(fault)
@@ -76,14 +81,13 @@ def run(request: Request) -> None:
             done = outcome(plan.buckets, told_before, watched.began > 0)
     seconds = monotonic() - began
     voice.result(_lines(watched, done, seconds))
-    voice.end(
-        _code(watched),
-        _errors(request, watched),
-        command=request.path,
-        dataset=str(plan.dataset),
-        seconds=round(seconds, 1),
-        stages=done,
-    )
+    content = {
+        "command": request.path,
+        "dataset": str(plan.dataset),
+        "seconds": round(seconds, 1),
+        "stages": done,
+    }
+    return Ending(_code(watched), _errors(request, watched), content)
 
 
 def _lines(watched: Watched, done: Outcome, seconds: float) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Config files in dtst's layout: ``working_dir``, one block per command, ``workflows``."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,7 +33,6 @@ class ConfigFile:
         spelled: The same, every value as the text that stands there.
         working_dir: The dataset folder, if given.
         top: The settings of no block, such as strict.
-        notes: Sentences for the user, added to as blocks are read.
     """
 
     path: Path
@@ -41,7 +40,6 @@ class ConfigFile:
     spelled: Any
     working_dir: Path | None
     top: dict[str, Any]
-    notes: list[str] = field(default_factory=list)
 
     def blocks(self, wanted: tuple[str, ...]) -> Blocks:
         """Return the settings of sections. Raises click.UsageError."""
@@ -80,7 +78,7 @@ class ConfigFile:
             for name, value in block.items()
         }
         try:
-            self.notes.extend(peer.take_keys(section, read, properties))
+            peer.take_keys(section, read, properties)
             check({section: read}, {"properties": schema()})
         except BadSettings as error:
             self.refuse(f"{where}{error}")

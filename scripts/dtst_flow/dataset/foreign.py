@@ -6,12 +6,11 @@ github.com/ucodia/dtst writes into folders of the same names: crops ``photo.jpg`
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
-from dtst_flow.dataset.scan import parse_specs, scan
 from dtst_flow.imaging.decode import SUFFIXES
 
 OURS = b'"parameters"'
@@ -71,43 +70,42 @@ def foreign_folders(bucket: Path, state: Path) -> str | None:
     )
 
 
+def suspects(bucket: Path, state: Path, numbered: bool) -> list[str]:
+    """Return the images in a bucket that are not known to be our crops, sorted.
+
+    Args:
+        bucket: The folder with the crops.
+        state: The folder with the bucket's ledgers.
+        numbered: Whether each of our crops has a number at the end of its name.
+    """
+    ledgers = Ledgers(bucket, state)
+    names = _images(bucket)
+    if ledgers.parts():  # a look at the names has to do, as a ledger may be long
+        names = [n for n in names if numbered and not NUMBERED.search(_stem(n))]
+    owned = ledgers.paths() if names else set()
+    return [n for n in names if n not in owned and not _is_signed(bucket / n)]
+
+
 def foreign_crops(
-    dataset: Path, bucket: str, state: Path, source: str | list[str], numbered: bool
+    bucket: Path, suspects: Iterable[str], photos: Iterable[str]
 ) -> str | None:
     """Say that crops of another program are in a bucket, of the photos that get ours.
 
     Args:
-        dataset: The dataset folder.
-        bucket: The folder with the crops, relative to it.
-        state: The folder with the bucket's ledgers.
-        source: Where the photos are.
-        numbered: Whether each of our crops has a number at the end of its name.
+        bucket: The folder with the crops.
+        suspects: The images in it that are not known to be ours.
+        photos: Paths of the photos.
 
     Returns:
         A sentence, None where there are none.
     """
-    folder = dataset / bucket
-    ledgers = Ledgers(folder, state)
-    suspects = _images(folder)
-    if ledgers.parts():  # a look at the names has to do, as a ledger may be long
-        suspects = [n for n in suspects if numbered and not NUMBERED.search(_stem(n))]
-    owned = ledgers.paths() if suspects else set()
-    suspects = [n for n in suspects if n not in owned and not _is_signed(folder / n)]
-    if not suspects:
-        return None
-    try:
-        photos = {
-            _stem(p.rpartition("/")[2]): p
-            for p in scan(dataset, parse_specs(source, dataset)).images
-        }
-    except BadBucket:  # told where the sources are looked at
-        return None
-    crops = [(name, photo) for name in suspects if (photo := _photo_of(name, photos))]
+    known = {_stem(path.rpartition("/")[2]): path for path in photos}
+    crops = [(name, photo) for name in suspects if (photo := _photo_of(name, known))]
     if not crops:
         return None
     name, photo = crops[0]
     return (
-        f"{folder} has {len(crops)} crops of these photos that another program made, "
+        f"{bucket} has {len(crops)} crops of these photos that another program made, "
         f"such as {name} of {photo}: together with those made now, each is there twice; "
         "choose another --to, or move them away"
     )

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field, replace
 
-from dtst_flow.dataset import inventory, scan
+from dtst_flow.dataset import inventory
 from dtst_flow.dataset.containment import BadBucket
+from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Settings, Stage
 from dtst_flow.stages.crops import CropStats
@@ -55,11 +56,22 @@ class StageWork:
         )
 
 
-def count(plan: Plan, stage: Stage) -> StageWork:
-    """Count what a stage of a plan would do. Raises ModelError."""
+def count(plan: Plan, stage: Stage, listing: Listing | None = None) -> StageWork:
+    """Count what a stage of a plan would do.
+
+    Args:
+        plan: What is to be run.
+        stage: A stage of it.
+        listing: The stage's source, if it was listed already.
+
+    Raises:
+        ModelError: A model is missing.
+    """
     settings = plan.settings[stage.name]
     try:
-        listing = scan.scan(".", plan.specs(stage.name), settings["max_file_size"])
+        listing = listing or scan(
+            ".", plan.specs(stage.name), settings["max_file_size"]
+        )
     except BadBucket:
         return StageWork(stage, settings, f"{settings['from']} is not there yet")
     images = {path: listing.files[path] for path in listing.images}

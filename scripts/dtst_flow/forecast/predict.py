@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
 from dtst_flow.forecast import costs, verdict
 from dtst_flow.forecast.costs import Cost
@@ -85,14 +86,23 @@ class Estimate:
         )
 
 
-def forecast(plan: Plan, setup: Setup) -> Iterator[str]:
-    """Yield what a run would do and, line by line, what that takes. Raises ModelError.
+def forecast(plan: Plan, setup: Setup, listing: Listing) -> Iterator[str]:
+    """Yield what a run would do and, line by line, what that takes.
 
     Called in the dataset's folder, where nothing is written.
+
+    Args:
+        plan: What is to be run.
+        setup: Where and how.
+        listing: The source of its first stage.
+
+    Raises:
+        ModelError: A model is missing.
     """
     yield from stale_files(plan).said
     free = shutil.disk_usage(".").free
-    works = [count(plan, stage) for stage in plan.stages]
+    first, *later = plan.stages
+    works = [count(plan, first, listing), *(count(plan, stage) for stage in later)]
     estimates: list[Estimate | None] = []
     before, crops = None, CropStats({})
     with TemporaryDirectory(prefix="dtst-trial-") as folder:

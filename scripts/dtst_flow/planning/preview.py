@@ -7,9 +7,9 @@ from urllib.parse import unquote
 from dtst_flow.annotations import boxes
 from dtst_flow.annotations.crop_names import class_of
 from dtst_flow.dataset import inventory
+from dtst_flow.dataset.scan import Listing
 from dtst_flow.faces.quality import missed_limit
 from dtst_flow.planning.plan import Plan
-from dtst_flow.planning.staleness import source_listing
 from dtst_flow.stages.contract import Row, Settings, Stage
 from dtst_flow.utils.files import read_table
 
@@ -40,15 +40,15 @@ class Preview:
         return f"{files} {verb} be removed: {self.why}"
 
 
-def preview(plan: Plan) -> Preview:
+def preview(plan: Plan, listing: Listing) -> Preview:
     """Look at what a run would start from, in the dataset's folder.
 
-    Raises:
-        PlanError: The source does not exist, or has no image.
+    Args:
+        plan: What is to be run.
+        listing: The source of its first stage.
     """
     stage = plan.stages[0]
     settings = plan.settings[stage.name]
-    listing = source_listing(plan, stage.name)
     images, digests = listing.images, plan.state(stage.name) / inventory.DIGESTS
     known, _ = inventory.known_digests(listing.files, digests)
     new = sum(path not in known for path in images)

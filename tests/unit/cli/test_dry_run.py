@@ -9,7 +9,7 @@ from PIL import Image
 
 from dtst_flow.cli import run
 from dtst_flow.cli.main import main
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import scan, sidecars
 from dtst_flow.dataset.state import state_of
 from dtst_flow.utils.files import write_table
 
@@ -52,8 +52,14 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
     return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
 
 
-def test_an_untouched_dataset_stays_untouched(dataset):
+def test_an_untouched_dataset_stays_untouched(dataset, monkeypatch):
+    listed = []
+    known = scan._take_all
+    monkeypatch.setattr(
+        scan, "_take_all", lambda *words: listed.append(words[1].name) or known(*words)
+    )
     first, second = dtst(dataset, *CUT).splitlines()
+    assert listed == ["images"]  # once
     assert first == (
         "extract-classes: 3 images, at most 6 crops to write, 0 there already"
     )

@@ -8,6 +8,7 @@ import yaml
 from click.testing import CliRunner
 
 from dtst_flow.cli import main as cli
+from dtst_flow.cli.console import Ending
 from dtst_flow.cli.run import Request, cache_variables, command, overrides
 from helpers.dataset import ROOT
 
@@ -16,7 +17,9 @@ from helpers.dataset import ROOT
 def requests(monkeypatch, tmp_path):
     """The requests that commands make, instead of runs; the current folder is empty."""
     made = []
-    monkeypatch.setattr("dtst_flow.cli.run.run", made.append)
+    monkeypatch.setattr(
+        "dtst_flow.cli.run.run", lambda request: made.append(request) or Ending()
+    )
     monkeypatch.chdir(tmp_path)
     return made
 
@@ -102,23 +105,6 @@ def test_commands_of_the_other_dtst_are_named(word):
         assert result.exit_code == 2
         assert f"'{word}' is a command of github.com/ucodia/dtst" in result.output
         assert "dtst-flow" in result.output
-
-
-def test_clusters_of_another_program_stop_a_run(requests, tmp_path):
-    (tmp_path / "cluster").mkdir()
-    (tmp_path / "cluster/clusters.json").write_text('{"num_clusters": 3}')
-    for words in ((), ("-n",)):
-        result = call("cluster", "--from", "faces", *words)
-        assert result.exit_code == 1 and "choose another --to" in result.output
-    assert requests == []
-
-
-def test_crops_of_another_program_are_told_before_a_run(requests, tmp_path):
-    for path in ("images/a/photo.jpg", "faces/photo.jpg"):
-        (tmp_path / path).parent.mkdir(parents=True)
-        (tmp_path / path).touch()
-    printed = call("run", "faces").stderr
-    assert "1 crops of these photos" in printed and len(requests) == 1
 
 
 def test_shipped_profile_is_found_by_name(tmp_path):

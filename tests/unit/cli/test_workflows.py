@@ -1,11 +1,14 @@
 """Workflows of a config file, as the other dtst has them."""
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from dtst_flow.cli import main as cli
+from dtst_flow.cli.console import Ending, Refused
+from dtst_flow.cli.request import Request
 
 FILE = """
 working_dir: crowd
@@ -25,10 +28,16 @@ workflows:
 def requests(monkeypatch, tmp_path):
     """The requests that commands make, instead of runs."""
     made = []
-    monkeypatch.setattr("dtst_flow.cli.run.run", made.append)
+    monkeypatch.setattr(
+        "dtst_flow.cli.run.run", lambda request: made.append(request) or done(request)
+    )
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
     return made
+
+
+def done(request: Request) -> Ending:
+    return Ending(content={"command": request.path})
 
 
 def call(text: str, *words: str):
@@ -63,7 +72,7 @@ def test_settings_of_a_step_win_or_stand_alone(requests):
 def test_the_first_failure_ends_a_workflow(requests, monkeypatch):
     def fail(request):
         requests.append(request)
-        raise SystemExit(7)
+        return Ending(7)
 
     monkeypatch.setattr("dtst_flow.cli.run.run", fail)
     assert call(FILE, "both", "in/c.yaml").exit_code == 7
@@ -73,13 +82,40 @@ def test_the_first_failure_ends_a_workflow(requests, monkeypatch):
 def test_a_dry_run_is_one_of_each_step(requests, monkeypatch):
     tried = []
     module = "dtst_flow.cli.dry_run.dry_run"
-    monkeypatch.setattr(module, lambda request: tried.append(request.path))
+    monkeypatch.setattr(
+        module, lambda request: tried.append(request.path) or done(request)
+    )
     result = call(FILE, "both", "in/c.yaml", "-n")
     assert tried == ["extract-faces"] and requests == []
     assert "reads faces, which a step before it has yet to make" in result.output
     Path("in/crowd/faces").mkdir(parents=True)
     call(FILE, "both", "in/c.yaml", "-n")
     assert tried == ["extract-faces", "extract-faces", "cluster"]
+
+
+def test_json_is_one_object_whatever_the_steps_are(requests, monkeypatch):
+    def told(*words: str) -> dict:
+        result = call(FILE, "both", "in/c.yaml", "--json", *words)
+        assert result.stderr == ""
+        value = json.loads(result.stdout)
+        assert value.pop("seconds") >= 0
+        assert value["exit"] == result.exit_code
+        return value
+
+    well = {"ok": True, "exit": 0, "errors": []}
+    steps = [{**well, "command": name} for name in ("extract-faces", "cluster")]
+    assert told() == {**well, "command": "both", "steps": steps}
+    monkeypatch.setattr("dtst_flow.cli.dry_run.dry_run", done)
+    *_, last = told("-n")["steps"]
+    waits = "reads faces, which a step before it has yet to make"
+    assert last == {**steps[1], "forecast": [waits]}
+
+    def refuse(request):
+        raise Refused("there is no image")
+
+    monkeypatch.setattr("dtst_flow.cli.run.run", refuse)
+    badly = {"ok": False, "exit": 2, "errors": ["there is no image"]}
+    assert told() == {**badly, "command": "both", "steps": [badly]}
 
 
 def test_a_workflow_wins_over_a_path_of_its_name(requests):

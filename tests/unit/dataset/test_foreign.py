@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset.foreign import foreign_clusters, foreign_crops, foreign_folders
+from dtst_flow.dataset.foreign import (
+    foreign_clusters,
+    foreign_crops,
+    foreign_folders,
+    suspects,
+)
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
@@ -31,9 +36,10 @@ def write(dataset: Path, bucket: str, *paths: str, settle: bool = True) -> None:
         ledgers.commit({"all": entries})
 
 
-def crops(dataset: Path, numbered: bool = True, source: str = "images") -> str | None:
-    state = dataset / state_of("faces")
-    return foreign_crops(dataset, "faces", state, source, numbered)
+def crops(dataset: Path, numbered: bool = True) -> str | None:
+    faces, state = dataset / "faces", dataset / state_of("faces")
+    photos = ["images/photo.jpg", "images/two people.jpg"]
+    return foreign_crops(faces, suspects(faces, state, numbered), photos)
 
 
 def test_crops_of_the_other_dtst_are_noticed(dataset):
@@ -67,12 +73,6 @@ def test_files_of_the_users_and_ours_are_not_foreign(dataset):
     put(dataset / "faces/photo_00.jpg.json", '{"provenance": {}}')
     put(dataset / "faces/notes.txt")
     assert crops(dataset) is None
-
-
-def test_a_source_that_is_not_there_is_told_elsewhere(dataset):
-    put(dataset / "faces/photo.jpg")
-    assert crops(dataset, source="nowhere") is None
-    assert crops(dataset, source="") is None
 
 
 def clusters(dataset: Path, check=foreign_clusters) -> str | None:

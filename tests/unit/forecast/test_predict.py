@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
 from dtst_flow.forecast import costs
 from dtst_flow.forecast import predict as module
@@ -71,8 +72,10 @@ def forecast(path: str, *works: StageWork, setup: Setup = SETUP) -> list[str]:
     counted = {work.stage.name: work for work in works}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "stale_files", lambda plan: Stale([], []))
-        patch.setattr(module, "count", lambda plan, stage: counted[stage.name])
-        return list(module.forecast(plan(path, *works), setup))
+        patch.setattr(
+            module, "count", lambda plan, stage, listing=None: counted[stage.name]
+        )
+        return list(module.forecast(plan(path, *works), setup, Listing()))
 
 
 def cost(rule: str, settings: dict | None = None, **values) -> Cost:
@@ -124,8 +127,8 @@ def seconds() -> float:
 def test_what_is_restored_comes_first(monkeypatch):
     stale = Stale(["x"], ["extract-faces: 1 file was edited"])
     monkeypatch.setattr(module, "stale_files", lambda plan: stale)
-    monkeypatch.setattr(module, "count", lambda plan, stage: photos(80, 0))
-    said = list(module.forecast(plan("extract-faces", photos(80, 0)), SETUP))
+    monkeypatch.setattr(module, "count", lambda *asked: photos(80, 0))
+    said = list(module.forecast(plan("extract-faces", photos(80, 0)), SETUP, Listing()))
     assert said == ["extract-faces: 1 file was edited", "extract-faces: 80 images"]
 
 

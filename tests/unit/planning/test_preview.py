@@ -6,6 +6,7 @@ import pytest
 from dtst_flow.dataset import inventory
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
+from dtst_flow.planning.staleness import source_listing
 from dtst_flow.stages.contract import Row
 from dtst_flow.utils.files import write_table
 from helpers.plans import complete
@@ -24,7 +25,8 @@ def crowd(tmp_path, monkeypatch) -> None:
 def look(path: str = "extract-faces", **settings) -> Preview:
     stage = path.replace("-", "_")
     config = complete(Path().resolve().parent, path, **{stage: settings})
-    return preview(make_plan(config))
+    plan = make_plan(config)
+    return preview(plan, source_listing(plan, stage))
 
 
 def last_run(path: str, metrics: Row | None = None, **made: list[str]) -> None:
