@@ -36,12 +36,6 @@ def file_name(stem: str, written: str, place: int, of: int) -> str:
     return f"{stem}_{written}{number}.jpg"
 
 
-def class_of(name: str) -> str:
-    """Read the class from the file name of a crop, as `encoded` writes it."""
-    parts = name.removesuffix(".jpg").split("_")
-    return parts[-2] if parts[-1].isdigit() and len(parts) > 2 else parts[-1]
-
-
 def encoded(names: Iterable[str]) -> dict[str, str]:
     """Encode the classes of one image for file names.
 

@@ -78,6 +78,12 @@ class Crop:
     window: Window
     sidecar: dict[str, Any]
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What decides whether its box is left out: {class, score}."""
+        provenance = self.sidecar["provenance"]
+        return {name: provenance[name] for name in ("class", "score")}
+
 
 def choose(sidecar: dict[str, Any], options: Options) -> Choice:
     """Read the classes of a sidecar.
@@ -108,10 +114,9 @@ def choose(sidecar: dict[str, Any], options: Options) -> Choice:
     )
 
 
-def passes(entry: Entry, options: Options) -> bool:
-    """Whether the score of an entry is high enough."""
-    least = options.min_score
-    return least is None or (entry.score is not None and entry.score >= least)
+def passes(score: float | None, least: float | None) -> bool:
+    """Whether the score of an entry is high enough; None: it has none, any will do."""
+    return least is None or (score is not None and score >= least)
 
 
 def plan(
@@ -128,7 +133,9 @@ def plan(
         options: The settings.
     """
     names = crop_names.encoded(choice.classes)
-    for entry in filter(lambda entry: passes(entry, options), choice.wanted):
+    for entry in choice.wanted:
+        if not passes(entry.score, options.min_score):
+            continue
         where = f"class {entry.name!r}, entry {entry.place}"
         if not crop_window.touches(entry.box, *size):
             yield f"{where}: its box {list(entry.box)} lies outside the image"

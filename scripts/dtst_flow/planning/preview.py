@@ -2,13 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
 
-from dtst_flow.annotations import boxes
-from dtst_flow.annotations.crop_names import class_of
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.scan import Listing
-from dtst_flow.faces.quality import missed_limit
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Row, Settings, Stage
 from dtst_flow.utils.files import read_table
@@ -60,7 +56,7 @@ def preview(plan: Plan, listing: Listing) -> Preview:
         if path not in listing.files:
             gone += len(made)
         else:
-            left_out += _left_out(stage.name, settings, made)
+            left_out += sum(_is_left_out(stage, crop, settings) for crop in made)
     why = []
     if gone:
         why.append("their images are not in the source")
@@ -83,22 +79,9 @@ def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[Row]]]:
             continue
 
 
-def _left_out(stage: str, settings: Settings, crops: list[Row]) -> int:
-    """How many crops of an image the settings ask for no more."""
-    if stage == "extract_faces":
-        return sum(_is_left_out(crop, settings) for crop in crops)
-    asked = boxes.parse_classes(settings.get("classes"))
-    if stage == "extract_classes" and asked is not None:
-        classes = (unquote(class_of(crop["path"])) for crop in crops)
-        return sum(not any(boxes.match(a, [c]) for a in asked) for c in classes)
-    return 0
-
-
-def _is_left_out(crop: Row, settings: Settings) -> bool:
-    """Whether the settings ask for the crop of a face no more, as far as is noted."""
+def _is_left_out(stage: Stage, crop: Row, settings: Settings) -> bool:
+    """Whether the settings leave a crop out, as far as is noted."""
     try:
-        rank = int(crop["path"].removesuffix(".jpg").rpartition("_")[2])
-        beyond = settings["max_faces"] is not None and rank >= settings["max_faces"]
-        return beyond or bool(missed_limit(crop.get("metrics", {}), settings))
-    except (ValueError, LookupError, TypeError, AttributeError):
+        return stage.leaves_out(crop, settings)
+    except (LookupError, TypeError, AttributeError):
         return False

@@ -115,6 +115,8 @@ class Stage:
             removes what is no longer wanted. None as for `describe`.
         missing: The rows of its tables -> why they are not to be summed up, as what was
             asked for is in none; nothing is removed then.
+        leaves_out: A crop as a row of its tables has it, and settings -> whether they leave
+            that crop out.
         unfit: Settings and the images and sidecars of its source -> why it has nothing to
             do there, as what was asked for can be in none; "" if it has.
         runtimes: Settings -> its rules that may run on a GPU, each with the libraries that
@@ -136,6 +138,7 @@ class Stage:
     describe: Callable[[list[Row]], list[str]] | None = None
     commit: Callable[[dict[str, list[Row]], list[Row], str], Committed] | None = None
     missing: Callable[[list[Row]], str] | None = None
+    leaves_out: Callable[[Row, Settings], bool] = lambda crop, settings: False
     unfit: Callable[[Settings, Collection[str]], str] = lambda settings, files: ""
     runtimes: Callable[[Settings], dict[str, tuple[str, ...]]] = lambda settings: {}
     follows_sidecars: bool = True

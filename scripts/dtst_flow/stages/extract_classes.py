@@ -58,8 +58,9 @@ def cut(job: ShardJob, bucket: str, options: Options) -> None:
     """Cut out the boxes of one shard.
 
     The table gets a row {path, found: how many boxes of the classes asked for, crops:
-    ledger rows, classes: those that the sidecar has, missing: those asked for that it
-    does not have, unusable: why boxes could not be used} per image.
+    ledger rows with the `facts` of the boxes, classes: those that the sidecar has,
+    missing: those asked for that it does not have, unusable: why boxes could not be used}
+    per image.
 
     Args:
         job: The files to read and write.
@@ -115,7 +116,7 @@ class Cutter:
                 functools.partial(_encoded, image, crop.window),
                 crop.sidecar,
             )
-            result["crops"].append(entry.to_row())
+            result["crops"].append(entry.to_row() | crop.facts)
             result["computed"] |= written
         return result
 
@@ -167,7 +168,8 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
             continue
         size = known_sizes.get(digest)
         if size is None:
-            count = sum(passes(entry, options) for entry in choice.wanted)
+            least = options.min_score
+            count = sum(passes(entry.score, least) for entry in choice.wanted)
             planned += count
             unsized |= count > 0
             todo += [path] * (count > 0)
@@ -212,6 +214,13 @@ def missing(rows: list[Row]) -> str:
     return f"no image has the class {' or '.join(map(repr, nowhere))}; {there}"
 
 
+def leaves_out(crop: Row, settings: Settings) -> bool:
+    """Whether the settings leave out the box of a crop, by its `facts`."""
+    asked = boxes.parse_classes(settings["classes"])
+    named = asked is None or any(boxes.match(name, [crop["class"]]) for name in asked)
+    return not named or not passes(crop["score"], settings["min_score"])
+
+
 def unfit(settings: Settings, files: Collection[str]) -> str:
     """Say that no image has a sidecar, where classes are asked for."""
     asked = boxes.parse_classes(settings["classes"])
@@ -251,5 +260,6 @@ STAGE = Stage(
     describe=describe,
     commit=crops.commit,
     missing=missing,
+    leaves_out=leaves_out,
     unfit=unfit,
 )

@@ -100,7 +100,7 @@ def extract(
 ) -> None:
     """Extract the faces of one shard.
 
-    The table gets a row {path, found: how many faces, crops: ledger rows with the metrics
+    The table gets a row {path, found: how many faces, crops: ledger rows with the `facts`
     of the faces, left_out: setting -> faces that it left out} per image.
 
     Args:
@@ -149,11 +149,12 @@ class Extractor:
         own_keys = sidecars.travelling(sidecars.read(row.path))
         entries, left_out = [], Counter[str]()
         for one in found:
-            if setting := self._left_out_by(one, size):
+            face = facts(one, size)
+            if setting := left_out_by(face, vars(self.options)):
                 left_out[setting] += 1
             else:
                 entry = self._write_crop(row, one, image, own_keys)
-                entries.append(entry.to_row() | {"metrics": one.metrics})
+                entries.append(entry.to_row() | face)
         return {
             "path": row.path,
             "found": len(found),
@@ -177,16 +178,6 @@ class Extractor:
             with loading(paths[0], f"model of engine {options.engine}"):
                 self._engine = engines.open_engine(options.engine, paths)
         return self._engine
-
-    def _left_out_by(self, found: RankedFace, size: tuple[int, int]) -> str:
-        """The setting that leaves a face out of an image of this size; "" if none does."""
-        options = self.options
-        if options.max_faces is not None and found.rank >= options.max_faces:
-            return "max_faces"
-        quad = alignment.quad(found.face.points)
-        if options.skip_partial and alignment.reaches_outside(quad, *size):
-            return "skip_partial"
-        return quality.missed_limit(found.metrics, vars(options))
 
     def _write_crop(
         self,
@@ -230,6 +221,31 @@ class Extractor:
 
         name = f"{row.stem}_{found.rank:02d}.jpg"
         return self.part.write(name, digest_value(key), content, with_blur)[0]
+
+
+def facts(found: RankedFace, size: tuple[int, int]) -> Row:
+    """Return what decides whether a face is left out.
+
+    Args:
+        found: The face.
+        size: (width, height) of its upright image in pixels.
+
+    Returns:
+        {rank, partial: whether its crop reaches outside the image, metrics}.
+    """
+    quad = alignment.quad(found.face.points)
+    partial = bool(alignment.reaches_outside(quad, *size))
+    return {"rank": found.rank, "partial": partial, "metrics": found.metrics}
+
+
+def left_out_by(face: Row, settings: Settings) -> str:
+    """The setting that leaves a face out, by its `facts`; "" if none does."""
+    most = settings["max_faces"]
+    if most is not None and face["rank"] >= most:
+        return "max_faces"
+    if settings["skip_partial"] and face["partial"]:
+        return "skip_partial"
+    return quality.missed_limit(face["metrics"], settings)
 
 
 def models(settings: Settings) -> dict[str, str | None]:
@@ -277,4 +293,5 @@ STAGE = Stage(
     damaged_shards=crops.damaged_shards,
     describe=describe,
     commit=crops.commit,
+    leaves_out=lambda crop, settings: bool(left_out_by(crop, settings)),
 )

@@ -29,12 +29,19 @@ def look(path: str = "extract-faces", **settings) -> Preview:
     return preview(plan, source_listing(plan, stage))
 
 
-def last_run(path: str, metrics: Row | None = None, **made: list[str]) -> None:
+METRICS = {"face_size": 30.0, "score": 0.8, "quality": 0.5}
+
+
+def face(rank: int, partial: bool = False, **metrics: float) -> Row:
+    return {"rank": rank, "partial": partial, "metrics": METRICS | metrics}
+
+
+def last_run(path: str, facts: dict[str, Row] | None = None, **made: list[str]) -> None:
     """Note what the last run made of images; `a0` is images/a/0.jpg.
 
     Args:
         path: What was run.
-        metrics: Name of a file -> those of its face.
+        facts: Name of a file -> what is noted of its face or box.
         made: Image -> names of files.
     """
     plan = make_plan(complete(Path().resolve().parent, path))
@@ -43,9 +50,7 @@ def last_run(path: str, metrics: Row | None = None, **made: list[str]) -> None:
     rows = [
         {
             "path": f"images/{i[0]}/{i[1]}.jpg",
-            "crops": [
-                {"path": n, "metrics": (metrics or {}).get(n, {})} for n in names
-            ],
+            "crops": [{"path": n} | (facts or {}).get(n, {}) for n in names],
         }
         for i, names in made.items()
     ]
@@ -85,7 +90,8 @@ def test_crops_of_images_that_are_left_out_go():
 
 
 def test_faces_beyond_the_most_go():
-    last_run("extract-faces", a0=["0_00.jpg", "0_01.jpg", "0_02.jpg"], b0=["b_00.jpg"])
+    facts = {"x": face(0), "y_00.jpg": face(1), "z": face(2), "b": face(0)}
+    last_run("extract-faces", facts, a0=["x", "y_00.jpg", "z"], b0=["b"])
     seen = look(**{"from": "images/*", "max_faces": 1})
     assert (seen.there, seen.going) == (4, 2)
     assert seen.why == "the settings leave them out"
@@ -97,23 +103,23 @@ def test_faces_beyond_the_most_go():
 
 
 def test_faces_that_do_not_reach_a_limit_go():
-    names = ["0_00.jpg", "0_02.jpg"]
-    known = {"face_size": 30.0, "score": 0.8, "quality": 0.5}
-    metrics = {"0_00.jpg": known, "0_02.jpg": known | {"quality": 0.2}}
-    last_run("extract-faces", metrics, a0=names, b0=["b_00.jpg"])
+    facts = {"0_00.jpg": face(0), "0_02.jpg": face(2, partial=True, quality=0.2)}
+    last_run("extract-faces", facts, a0=list(facts), b0=["b_00.jpg"])
     for settings, going in [
         ({"min_quality": 0.4}, 1),
         ({"min_quality": 0.6}, 2),
         ({"min_quality": 0.4, "max_faces": 2}, 1),
         ({"min_size": 31.0, "max_faces": 1}, 2),
         ({"min_score": 0.8}, 0),
+        ({"skip_partial": True}, 1),
     ]:
         assert look(**{"from": "images/*"}, **settings).going == going
 
 
 @pytest.mark.parametrize("metrics", [None, [], {}, {"quality": "high"}])
 def test_of_faces_of_unknown_metrics_none_is_said_to_go(metrics):
-    last_run("extract-faces", {"0_00.jpg": metrics}, a0=["0_00.jpg"], b0=["b_.jpg"])
+    facts = {"0_00.jpg": face(0) | {"metrics": metrics}}
+    last_run("extract-faces", facts, a0=["0_00.jpg"], b0=["b_.jpg"])
     assert look(**{"from": "images/*", "min_quality": 0.9, "max_faces": 1}).going == 0
 
 
@@ -122,10 +128,19 @@ def test_of_faces_of_unknown_metrics_none_is_said_to_go(metrics):
     [(None, 0), ("leaf", 2), ("flower", 1), ("leaf,flower", 0), ("rose", 3)],
 )
 def test_classes_that_nobody_asks_for_go(classes, going):
-    last_run("extract-classes", a0=["0_flower_00.jpg", "0_flower_01.jpg", "0_leaf.jpg"])
+    flower, leaf = ({"class": name, "score": None} for name in ("Flower", "leaf"))
+    facts = {"leaf_0.jpg": flower, "1.jpg": flower, "2.jpg": leaf}
+    last_run("extract-classes", facts, a0=list(facts))
     Path("images/a/0.jpg.json").touch()
     seen = look("extract-classes", **{"from": "images/a", "classes": classes})
     assert (seen.there, seen.going) == (3, going)
+
+
+def test_boxes_of_lower_scores_go():
+    scores = {"x.jpg": 0.9, "y.jpg": 0.3, "z.jpg": None, "none.jpg": "high"}
+    facts = {name: {"class": "leaf", "score": score} for name, score in scores.items()}
+    last_run("extract-classes", facts, a0=list(facts))
+    assert look("extract-classes", **{"from": "images/a", "min_score": 0.5}).going == 2
 
 
 def test_tables_that_nobody_can_read_are_skipped():
