@@ -43,7 +43,10 @@ def test_folders_hold_what_clusters_json_says(demo):
         folder = demo.folder / "cluster" / f"{cluster['rank']:03d}"
         names = {Path(member["path"]).name for member in cluster["members"]}
         assert {path.name for path in folder.glob("*.jpg")} == names
-        assert cluster["members"][0] == {"path": cluster["medoid"], "distance": 0.0}
+        nearest = min(cluster["members"], key=lambda member: member["distance"])
+        assert (nearest["path"], nearest["distance"]) == (cluster["medoid"], 0.0)
+        qualities = [member["quality"] for member in cluster["members"]]
+        assert qualities == sorted(qualities, reverse=True)
         assert {path.name for path in folder.glob("*.json")} == {
             f"{name}.json" for name in names
         }

@@ -118,7 +118,7 @@ class View:
         self.dataset = dataset
         self.facts = Facts(results.vectors, results.groups)
         self._small = thumbnails.make(results.rows, thumbnails.SMALL, threads)
-        medoids = [results.rows[members[0]] for members in results.groups]
+        medoids = [results.rows[row] for row in results.medoids]
         self._large = thumbnails.make(medoids, thumbnails.LARGE, threads)
 
     def image(self, row: int, **more: Any) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class View:
     def medoid(self, cluster: int) -> dict[str, Any]:
         """The medoid of a cluster, large."""
         large = self._large[cluster]
-        return self.image(int(self.results.groups[cluster][0]), thumbnail=large)
+        return self.image(self.results.medoids[cluster], thumbnail=large)
 
     def near(self, near: Near | None) -> dict[str, str] | None:
         """A cluster that is near something, by its label."""
@@ -169,7 +169,7 @@ class View:
         ]
 
     def _doubtful(self, cluster: int) -> list[dict[str, Any]]:
-        medoid = self.results.groups[cluster][0]
+        medoid = self.results.medoids[cluster]
         doubts = [d for d in self.facts.doubts(cluster) if d.row != medoid]
         return [
             self.image(d.row, note=distance(d.own), near=self.near(d.other))
@@ -185,7 +185,7 @@ class View:
                     {
                         "label": label(self.results.clusters[i]),
                         "name": self.results.clusters[i].get("name"),
-                        "medoid": self.image(int(self.results.groups[i][0])),
+                        "medoid": self.image(self.results.medoids[i]),
                     }
                     for i in pair.clusters
                 ],

@@ -42,13 +42,14 @@ class Member(TypedDict):
 
 
 class Cluster(TypedDict):
-    """A cluster of clusters.json, as far as the report shows it."""
+    """A cluster of clusters.json, as far as the report shows it; the best member first."""
 
     id: str | None
     name: str | None
     rank: int
     folder: str | None
     size: int
+    medoid: str
     members: list[Member]
 
 
@@ -61,7 +62,8 @@ class Results:
         clusters: As in clusters.json, the largest first.
         rows: {path, digest, …} of every image, in the order of `vectors`.
         vectors: (n, d) float32.
-        groups: The rows of each cluster, nearest to its medoid first, (m,) int.
+        groups: The rows of each cluster, in the order of its members, (m,) int.
+        medoids: The row of each cluster's medoid.
         noise: Rows that are in no cluster, (k,) int.
         unrecognisable: Those of them that show faces nobody could recognise.
         bursts: The first of a set of near duplicates -> how many they are.
@@ -73,6 +75,7 @@ class Results:
     rows: list[dict[str, Any]]
     vectors: NDArray[np.floating]
     groups: list[NDArray[np.intp]]
+    medoids: list[int]
     noise: NDArray[np.intp]
     unrecognisable: set[int]
     bursts: dict[str, int]
@@ -120,6 +123,7 @@ def _read(path: Path, state: Path, bucket: str) -> Results:
         rows=rows,
         vectors=vectors,
         groups=[_rows_of(cluster["members"], numbers) for cluster in clusters],
+        medoids=[numbers[cluster["medoid"]] for cluster in clusters],
         noise=_rows_of(content["noise"], numbers),
         unrecognisable={
             numbers[image["path"]]
@@ -172,6 +176,7 @@ def _cluster(rank: int, cluster: Mapping[str, Any]) -> Cluster:
         "rank": rank,
         "folder": cluster["folder"],
         "size": len(members),
+        "medoid": cluster["medoid"],
         "members": members,
     }
 

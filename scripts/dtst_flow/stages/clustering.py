@@ -115,16 +115,16 @@ def describe(clustering: Clustering, ids: list[str]) -> dict[str, Any]:
                 "size": len(group.members),
                 "medoid": rows[group.members[0]]["path"],
                 "members": [
-                    {"path": rows[i]["path"], "distance": round(float(d), 6)}
-                    | _recognisability(rows[i])
-                    for i, d in zip(group.members, group.distances, strict=True)
+                    {"path": rows[i]["path"], "distance": round(d, 6)}
+                    | _measures(rows[i])
+                    for i, d in best_first(rows, group)
                 ],
             }
             for rank, group in enumerate(groups)
         ],
         "noise": [
             {"path": rows[i]["path"]}
-            | _recognisability(rows[i])
+            | _measures(rows[i])
             | ({"unrecognisable": True} if i in junk else {})
             for i in clustering.grouping.noise.tolist()
         ],
@@ -134,10 +134,20 @@ def describe(clustering: Clustering, ids: list[str]) -> dict[str, Any]:
     }
 
 
-def _recognisability(row: Row) -> dict[str, float]:
-    """How well the face of a row can be told from others, where that is known."""
-    value = row.get("recognisability")
-    return {} if value is None else {"recognisability": value}
+def best_first(rows: list[Row], group: Group) -> list[tuple[int, float]]:
+    """Return the members of a cluster and their distances to its medoid.
+
+    Those whose quality is known come first, the best of them before the others; all others,
+    and equals, as near as they are to the medoid.
+    """
+    members = zip(group.members.tolist(), group.distances.tolist(), strict=True)
+    return sorted(members, key=lambda member: -(rows[member[0]].get("quality") or 0))
+
+
+def _measures(row: Row) -> dict[str, float]:
+    """How good the face of a row is, and how well the model knows it; what is known."""
+    names = ("quality", "recognisability")
+    return {name: row[name] for name in names if row.get(name) is not None}
 
 
 def sentences(clustering: Clustering, failures: int) -> list[str]:

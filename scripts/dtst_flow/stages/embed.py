@@ -58,11 +58,12 @@ def embed(
     """Embed one shard.
 
     The array is (n, d) float32 .npy, rows of length 1. The table gets a row {path, stem,
-    digest, sidecar, photo, box, aligned, hash, recognisability} per embedded image, in the
-    order of the array's rows; `photo` and `box` are the digest of the photo that a face is
-    of, and where it is there (None: not known); `aligned` says where a face's points came
-    from: stored, detected, or centre for none (whole images: None); `hash` is the image's
-    perceptual hash, 16 hexadecimal digits; `recognisability` the vector's length by that from which on the model tells faces apart
+    digest, sidecar, photo, box, quality, aligned, hash, recognisability} per embedded image,
+    in the order of the array's rows; `photo` and `box` are the digest of the photo that a
+    face is of, and where it is there, `quality` how good it is (None: not known); `aligned`
+    says where a face's points came from: stored, detected, or centre for none (whole images:
+    None); `hash` is the image's perceptual hash, 16 hexadecimal digits; `recognisability`
+    the vector's length by that from which on the model tells faces apart
     (`recognisable.floor_of`), None where the model's lengths tell nothing.
 
     Args:
@@ -126,7 +127,7 @@ def _floor(shard: str, options: Options, weights: Weights, fresh: bool) -> float
 
 def _columns(row: Row) -> Row:
     """What the table tells of an image, in the order of its columns."""
-    columns = ("path", "stem", "digest", "sidecar", "photo", "box")
+    columns = ("path", "stem", "digest", "sidecar", "photo", "box", "quality")
     return {name: row[name] for name in columns}
 
 
@@ -136,6 +137,7 @@ def _known(item: Item) -> dict[str, Any]:
         "points": item.points,
         "photo": item.photo,
         "box": item.box,
+        "quality": item.quality,
     }
 
 

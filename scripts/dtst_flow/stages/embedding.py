@@ -61,12 +61,14 @@ class Item:
             size it was given, which shows when it is read.
         photo: The digest of the photo that it is a face of, if its sidecar says so.
         box: The face's box in that photo: left, top, right, bottom in pixels.
+        quality: How good the face is, if its sidecar says so.
     """
 
     image: ManifestRow
     points: dict[str, Any] | None = None
     photo: str | None = None
     box: list[float] | None = None
+    quality: float | None = None
 
     @property
     def path(self) -> str:
@@ -126,15 +128,25 @@ def stored_item(image: ManifestRow, wants_points: bool) -> Item:
     Raises:
         BrokenSidecar: The sidecar cannot be read.
     """
-    provenance = sidecars.read(image.path).get("provenance") if wants_points else None
+    sidecar = sidecars.read(image.path) if wants_points else {}
+    provenance = sidecar.get("provenance")
     if not isinstance(provenance, dict):
         return Item(image)
     photo, box, points = provenance.get("digest"), provenance.get("box"), None
     if _are_points(provenance.get("points")):
         points = {"points": provenance["points"], "size": provenance.get("size")}
+    quality = _quality(sidecar.get("metrics"))
     if not isinstance(photo, str):
-        return Item(image, points)
-    return Item(image, points, photo, box if _are_numbers(box, 4) else None)
+        return Item(image, points, quality=quality)
+    return Item(image, points, photo, box if _are_numbers(box, 4) else None, quality)
+
+
+def _quality(metrics: object) -> float | None:
+    """The quality among the metrics of a face, None where it is no number from 0 to 1."""
+    value = metrics.get("quality") if isinstance(metrics, dict) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value <= 1 else None
 
 
 def _are_points(value: object) -> bool:

@@ -150,6 +150,18 @@ def test_names_ids_and_bursts_show_where_they_are_known(dataset):
     assert badged["burst"] == 5 and badged["path"] == page.text(several[0])
 
 
+def test_members_are_in_their_order_and_the_medoid_is_shown(dataset):
+    first, *rest = edit(dataset)["clusters"]
+    first["members"].reverse()
+    edit(dataset, clusters=[first, *rest])
+    content = report(dataset)
+    paths = [page.text(member["path"]) for member in first["members"]]
+    assert [image["path"] for image in galleries(content)[0]] == paths
+    (medoid,) = re.findall(r'class="medoid">\s*<a [^>]*title="(.*?)"', content)[:1]
+    assert medoid == first["medoid"] == paths[-1]
+    assert content.count(f'title="{medoid}"') == 1  # it is not doubtful
+
+
 def test_everything_in_noise_makes_a_page(dataset):
     found = edit(dataset)
     paths = [m["path"] for cluster in found["clusters"] for m in cluster["members"]]

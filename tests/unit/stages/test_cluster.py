@@ -100,6 +100,26 @@ def test_faces_that_cannot_be_recognised_are_found_told_and_marked():
     assert "--min-recognisability 0" in said
 
 
+def test_the_best_comes_first_and_the_medoid_stays_one():
+    qualities = [None, 0.5, 0.9, 0.5, None, 0.0]
+    rows = [
+        {"path": f"{i}.jpg", "quality": quality} for i, quality in enumerate(qualities)
+    ]
+    every = np.arange(len(rows))
+    members = np.array([4, 3, 0, 2, 5, 1])
+    grouping = Grouping([Group(members, np.arange(6) / 10)], every[:0], every[:0])
+    sets = Sets(every, every)
+    clustering = Clustering(rows, grouping, sets, Constraints(), Options("arcface"))
+    (cluster,) = describe(clustering, ["id"])["clusters"]
+    assert cluster["medoid"] == "4.jpg"
+    assert cluster["members"][:3] == [
+        {"path": "2.jpg", "distance": 0.3, "quality": 0.9},
+        {"path": "3.jpg", "distance": 0.1, "quality": 0.5},
+        {"path": "1.jpg", "distance": 0.5, "quality": 0.5},
+    ]
+    assert [m["path"] for m in cluster["members"][3:]] == ["4.jpg", "0.jpg", "5.jpg"]
+
+
 def test_unrecognisable_faces_bridge_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)

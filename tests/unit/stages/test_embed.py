@@ -15,7 +15,7 @@ from dtst_flow.models import store
 from dtst_flow.runtime import pool
 from dtst_flow.stages import embed, embedding
 from dtst_flow.stages.contract import ShardJob
-from dtst_flow.stages.embedding import Item, Options
+from dtst_flow.stages.embedding import Item, Options, stored_item
 from dtst_flow.utils.files import digest, read_table, write_table
 
 OPTIONS = Options("efficientnet")
@@ -122,9 +122,18 @@ def test_stored_points_count_in_an_image_of_their_size(dataset, points, size, al
     [("dlib", "abc", "abc"), ("dlib", None, None), ("efficientnet", "abc", None)],
 )
 def test_the_table_has_the_photo_of_a_face(dataset, model, digest, photo):
-    sidecars.write("upright.png", {"provenance": {"digest": digest}})
+    sidecar = {"provenance": {"digest": digest}, "metrics": {"quality": 0.5}}
+    sidecars.write("upright.png", sidecar)
     [row], _ = run(["upright.png"], options=Options(model))
     assert row["photo"] == photo
+    assert row["quality"] == (0.5 if model == "dlib" else None)
+
+
+@pytest.mark.parametrize("quality", [0.25, 1, None, True, "high", -1, 2, float("nan")])
+def test_quality_is_a_number_from_0_to_1_or_not_known(dataset, quality):
+    sidecars.write("a.png", {"provenance": {}, "metrics": {"quality": quality}})
+    known = stored_item(ManifestRow("a.png", "0", "a"), wants_points=True).quality
+    assert known == (quality if quality in (0.25, 1) and quality is not True else None)
 
 
 def test_batches_leave_no_trace(dataset):
