@@ -33,6 +33,15 @@ def crops_of(dataset: Dataset) -> list[str]:
     return sorted(path.name for path in (dataset.folder / "crops").glob("*.jpg"))
 
 
+def test_a_home_that_cannot_be_written_to_needs_another_cache_alone(
+    dots, tmp_path, monkeypatch
+):
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert "2 images: 2 crops" in dots.run(settings=settings())
+
+
 @pytest.mark.parametrize("in_the_way", ["a_dot.jpg", "a_dot.jpg.json"])
 def test_what_stood_in_the_way_is_taken_away(dots, in_the_way):
     mine = dots.folder / "crops" / in_the_way

@@ -23,6 +23,7 @@ from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.runtime import events
+from dtst_flow.utils.folders import can_be_made
 
 if not home().samefile(HOME):
     raise WorkflowError(
@@ -55,6 +56,14 @@ cores = workflow.resource_settings.cores
 if workflow.is_main_process and cores is not None and cores < 1:
     # With none Snakemake waits for ever; with fewer, jobs work on nothing.
     raise refused("--cores: a number from 1 on, or all")
+
+# In a home that cannot be written to, the folders that our profile names for environments
+# cannot be made; Snakemake's default is one in the dataset's folder.
+for prefix in ("conda_prefix", "apptainer_prefix"):
+    folder = getattr(workflow.deployment_settings, prefix)
+    ours = folder and Path(folder).is_relative_to(Path("~/.cache").expanduser())
+    if ours and not can_be_made(Path(folder)):
+        setattr(workflow.deployment_settings, prefix, None)
 
 PLAN = planned(make_plan, config)
 config.update(PLAN.settings)

@@ -37,10 +37,6 @@ def command(request: Request, config: Path) -> list[str]:
     words += ["--snakefile", str(home() / "Snakefile"), "--configfile", str(config)]
     # Snakemake would take one that lies where it runs, in the dataset's folder.
     words += ["--workflow-profile", str(home() / "profiles" / "default")]
-    in_profile = Path("~/.cache/dtst-flow").expanduser()  # of those environments
-    if not can_be_made(in_profile):
-        for kind in ("conda", "apptainer"):
-            words += [f"--{kind}-prefix", str(STATE / "cache" / kind)]
     if request.cores:
         words += ["--cores", request.cores]
     if request.profile:
