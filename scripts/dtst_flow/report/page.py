@@ -9,10 +9,12 @@ import base64
 import hashlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -20,7 +22,7 @@ from dtst_flow import __version__
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.report import thumbnails
 from dtst_flow.report.facts import Facts, Near
-from dtst_flow.report.results import Cluster, Results, read
+from dtst_flow.report.results import Cluster, Member, Results, read
 from dtst_flow.utils.files import digest_file, digest_value, to_json, write_atomic
 
 HERE = Path(__file__).parent
@@ -85,10 +87,11 @@ def render(results: Results, bucket: str, dataset: str, threads: int) -> bytes:
     page = environment.get_template("page.html").render(
         bucket=bucket,
         dataset=Path.cwd().name,
-        parameters={k: v for k, v in results.parameters.items() if v is not None},
+        parameters=list(parameters(results)),
         images=grouped + len(results.noise),
         grouped=grouped,
         noise=view.noise(),
+        unrecognisable=view.unrecognisable(),
         clusters=view.clusters(),
         pairs=view.pairs(),
         stages=results.stages,
@@ -159,7 +162,7 @@ class View:
                 "same": self.facts.same(i),
                 "doubtful": self._doubtful(i),
                 "members": [
-                    self.image(int(row), note=distance(member["distance"]))
+                    self.image(int(row), note=worth(member))
                     for row, member in zip(
                         self.results.groups[i], cluster["members"], strict=True
                     )
@@ -194,18 +197,31 @@ class View:
         ]
 
     def noise(self) -> list[dict[str, Any]]:
-        """The images in no cluster, those nearest to one first, junk last."""
-        rows = self.results.noise.tolist()
-        near = self.facts.closest(self.results.noise)
+        """The images in no cluster, those nearest to one first; without junk."""
+        junk = list(self.results.unrecognisable)
+        rows = np.setdiff1d(self.results.noise, junk)
+        near = self.facts.closest(rows)
         far = [n.distance if n else float("inf") for n in near]
-        junk = [row in self.results.unrecognisable for row in rows]
-        order = sorted(range(len(near)), key=lambda i: (junk[i], far[i], i))
-        return [
-            self.image(rows[i], note="unrecognisable")
-            if junk[i]
-            else self.image(rows[i], near=self.near(near[i]))
-            for i in order
-        ]
+        order = sorted(range(len(near)), key=lambda i: (far[i], i))
+        return [self.image(int(rows[i]), near=self.near(near[i])) for i in order]
+
+    def unrecognisable(self) -> list[dict[str, Any]]:
+        """The faces that nobody could recognise, in the order of their paths."""
+        return [self.image(row) for row in sorted(self.results.unrecognisable)]
+
+
+def parameters(results: Results) -> Iterator[tuple[str, Any]]:
+    """Yield the name and value of each parameter that was set and had an effect."""
+    for name, value in results.parameters.items():
+        has_effect = name != "clip_model" or results.parameters["model"] == "clip"
+        if value is not None and has_effect:
+            yield name, str(value).lower() if isinstance(value, bool) else value
+
+
+def worth(member: Member) -> str:
+    """What decides on the place of a member: the quality of its face, or its distance."""
+    quality = member["quality"]
+    return distance(member["distance"]) if quality is None else f"quality {quality:.2f}"
 
 
 def label(cluster: Cluster) -> str:

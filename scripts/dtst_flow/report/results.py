@@ -35,10 +35,11 @@ class Stage:
 
 
 class Member(TypedDict):
-    """An image of a cluster, and its cosine distance to the medoid."""
+    """An image of a cluster: its cosine distance to the medoid, its quality if known."""
 
     path: str
     distance: float
+    quality: float | None
 
 
 class Cluster(TypedDict):
@@ -165,7 +166,11 @@ def _compared(
 def _cluster(rank: int, cluster: Mapping[str, Any]) -> Cluster:
     """A cluster of clusters.json, as far as the report shows it."""
     members: list[Member] = [
-        {"path": member["path"], "distance": float(member["distance"])}
+        {
+            "path": member["path"],
+            "distance": float(member["distance"]),
+            "quality": float(member["quality"]) if "quality" in member else None,
+        }
         for member in cluster["members"]
     ]
     if not members:

@@ -162,6 +162,35 @@ def test_members_are_in_their_order_and_the_medoid_is_shown(dataset):
     assert content.count(f'title="{medoid}"') == 1  # it is not doubtful
 
 
+def test_faces_that_nobody_could_recognise_are_apart(dataset):
+    first, *rest = edit(dataset)["noise"]
+    edit(dataset, noise=[first | {"unrecognisable": True}, *rest])
+    content = report(dataset)
+    *_, noise, junk = galleries(content)
+    assert [image["path"] for image in junk] == [page.text(first["path"])]
+    assert len(noise) == len(rest)
+    assert "1 face too blurred" in content
+    assert f"{1 + len(rest)} images in noise" in content
+
+
+def test_what_decides_on_the_order_stands_below_a_member(dataset):
+    first, *rest = edit(dataset)["clusters"]
+    first["members"][0]["quality"] = 0.876
+    edit(dataset, clusters=[first, *rest])
+    notes = [image["note"] for image in galleries(report(dataset))[0]]
+    assert notes[0] == "quality 0.88" and notes[1].startswith("0.")
+
+
+def test_parameters_without_effect_are_not_shown(dataset):
+    for model, shown in (("arcface", False), ("clip", True)):
+        parameters = {"model": model, "clip_model": "ViT-B-32", "top": None}
+        edit(dataset, parameters=parameters | {"count_duplicates": False})
+        content = report(dataset)
+        assert ("clip_model" in content) is shown
+        assert "top" not in re.findall(r'class="parameter">(\w+)', content)
+        assert "count_duplicates <b>false</b>" in content
+
+
 def test_everything_in_noise_makes_a_page(dataset):
     found = edit(dataset)
     paths = [m["path"] for cluster in found["clusters"] for m in cluster["members"]]
