@@ -38,13 +38,16 @@ def _look(dataset: Path, stage: str, settings: dict[str, Any]) -> str | None:
         return None
     # Not before: it loads what takes a moment, such as Pillow.
     from dtst_flow.dataset import foreign
+    from dtst_flow.dataset.ledger import Ledgers
+    from dtst_flow.stages.registry import STAGES
 
     state = dataset / state_of(bucket)
     if stage != "cluster":
         numbered = stage == "extract_faces"
-        return foreign.foreign_crops(
-            dataset, bucket, state, settings["from"] or "", numbered
-        )
+        evidence_of = STAGES[stage].evidence
+        evidence = evidence_of(dataset / bucket) if evidence_of else None
+        ledgers = Ledgers(dataset / bucket, state, evidence)
+        return foreign.foreign_crops(dataset, ledgers, settings["from"] or "", numbered)
     if why := foreign.foreign_clusters(dataset / bucket, state):
         raise click.ClickException(printable(why))
     return foreign.foreign_folders(dataset / bucket, state)

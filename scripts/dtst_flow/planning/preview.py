@@ -7,6 +7,8 @@ from urllib.parse import unquote
 from dtst_flow.annotations import boxes
 from dtst_flow.annotations.crop_names import class_of
 from dtst_flow.dataset import inventory
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.state import state_of
 from dtst_flow.faces.quality import missed_limit
 from dtst_flow.planning.plan import Plan
 from dtst_flow.planning.staleness import source_listing
@@ -72,15 +74,21 @@ def preview(plan: Plan) -> Preview:
 def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[Row]]]:
     """Yield the files that the last run made of each image, with what is noted of them.
 
-    Tables nobody can read are skipped.
+    Tables nobody can read are skipped. Where .dtst is lost, the files themselves tell.
     """
-    for table in sorted((plan.state(stage.name) / stage.table).glob("*.jsonl")):
+    tables = sorted((plan.state(stage.name) / stage.table).glob("*.jsonl"))
+    for table in tables:
         try:
             for row in read_table(table):
                 made = row.get("crops", [row])
                 yield row["path"], [crop | {"path": str(crop["path"])} for crop in made]
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
+    if stage.evidence and not tables:
+        bucket = plan.bucket(stage.name)
+        ledgers = Ledgers(bucket, state_of(bucket), stage.evidence(bucket))
+        for one in ledgers.found():
+            yield one.image, [one.row.to_row()]
 
 
 def _left_out(stage: str, settings: Settings, crops: list[Row]) -> int:

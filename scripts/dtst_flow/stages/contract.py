@@ -6,6 +6,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
+from dtst_flow.dataset.evidence import Evidence
+
 Settings = Mapping[str, Any]
 """All settings of a stage, by their names in the config."""
 
@@ -69,10 +71,12 @@ class Committed:
     Attributes:
         content: A JSON value that names all results.
         removed: Paths of results of earlier runs that are gone now, in the bucket.
+        restored: Paths of those that the user had edited or deleted and that are back.
     """
 
     content: Any
     removed: list[str]
+    restored: list[str]
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,8 @@ class Stage:
             removes what is no longer wanted. None as for `describe`.
         missing: The rows of its tables -> why they are not to be summed up, as what was
             asked for is in none; nothing is removed then.
+        evidence: The bucket -> what the files in it say of whose they are. None where it
+            makes none.
         runtimes: Settings -> its rules that may run on a GPU, each with the libraries that
             `gpu.fault` knows and any of which does that.
         follows_sidecars: Whether a change of an image's sidecar counts.
@@ -134,6 +140,7 @@ class Stage:
     describe: Callable[[list[Row]], list[str]] | None = None
     commit: Callable[[dict[str, list[Row]], list[Row], str], Committed] | None = None
     missing: Callable[[list[Row]], str] | None = None
+    evidence: Callable[[str | Path], Evidence] | None = None
     runtimes: Callable[[Settings], dict[str, tuple[str, ...]]] = lambda settings: {}
     follows_sidecars: bool = True
 

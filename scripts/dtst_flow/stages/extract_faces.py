@@ -11,10 +11,10 @@ from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.entries import Entry
-from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
-from dtst_flow.dataset.state import RECORDS, STATE, state_of
+from dtst_flow.dataset.provenance import MARKS, sign
+from dtst_flow.dataset.state import RECORDS, STATE
 from dtst_flow.faces import alignment, crop, draw, engines, quality, record, sharpness
 from dtst_flow.faces.base import Engine
 from dtst_flow.faces.quality import RankedFace
@@ -129,7 +129,7 @@ class Extractor:
         self.weights = weights
         self.bucket = bucket
         self.records = records(options, weights, shard)
-        self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
+        self.part = Part(crops.ledgers_of(crops.of_faces(bucket)), shard)
         self._engine: Engine | None = None
 
     def __call__(self, row: ManifestRow, /) -> Row:
@@ -216,6 +216,7 @@ class Extractor:
             options.max_size,
             options.padding,
             options.background,
+            sorted(MARKS),
             code_version(crop, encode, sharpness),
         ]
 
@@ -224,12 +225,14 @@ class Extractor:
             pixels = crop.cut(image(), quad, options.max_size, options.padding)
             return encode.encode(pixels)
 
-        def with_blur() -> dict[str, Any]:
+        @functools.cache
+        def complete() -> dict[str, Any]:
             blur = round(sharpness.blur(content()), 2)
-            return sidecar | {"metrics": found.metrics | {"blur": blur}}
+            with_blur = sidecar | {"metrics": found.metrics | {"blur": blur}}
+            return sign(with_blur, content())
 
         name = f"{row.stem}_{found.rank:02d}.jpg"
-        return self.part.write(name, digest_value(key), content, with_blur)[0]
+        return self.part.write(name, digest_value(key), content, complete)[0]
 
 
 def models(settings: Settings) -> dict[str, str | None]:
@@ -276,5 +279,6 @@ STAGE = Stage(
     pending=pending,
     damaged_shards=crops.damaged_shards,
     describe=describe,
-    commit=crops.commit,
+    commit=functools.partial(crops.commit, crops.of_faces),
+    evidence=crops.of_faces,
 )

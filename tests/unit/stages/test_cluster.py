@@ -87,7 +87,7 @@ def test_faces_that_cannot_be_recognised_are_found_told_and_marked():
     clustering = Clustering(
         rows, grouping, Sets(every, every), known, options, junk=junk
     )
-    content = describe(clustering, ["id"])
+    content = describe(clustering, ["id"], {})
     assert content["noise"] == [
         {"path": "0.jpg", "recognisability": 0.4, "unrecognisable": True},
         {"path": "1.jpg", "recognisability": 1.2},
