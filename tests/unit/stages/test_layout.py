@@ -90,7 +90,8 @@ def embedding(row: dict) -> np.ndarray:
     """Images of one thing, by the file's name, are near each other."""
     near = np.random.default_rng(int(row["digest"], 16)).normal(size=16) * 0.03
     thing = next(t for t in THINGS if t in row["path"].lower())
-    return (np.eye(16)[THINGS.index(thing)] + near).astype(np.float32)
+    vector = np.eye(16)[THINGS.index(thing)] + near
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
 @pytest.fixture
