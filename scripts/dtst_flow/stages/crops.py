@@ -84,9 +84,15 @@ class CropStats:
 
 
 def damaged_shards(bucket: str) -> list[str]:
-    """The shards whose files were edited or deleted, or whose failures may be mended."""
-    edited = Ledgers(bucket, state_of(bucket)).damaged_parts()
-    return sorted({*edited, *healed_parts(state_of(bucket))})
+    """The shards whose files were edited or deleted, or whose failures may be mended.
+
+    Where the ledger alone is lost these are all.
+    """
+    state = state_of(bucket)
+    ledgers = Ledgers(bucket, state)
+    if ledgers.is_lost() and (state / "summary.json").exists():
+        return sorted(table.stem for table in state.glob("failed/*.jsonl"))
+    return sorted({*ledgers.damaged_parts(), *healed_parts(state)})
 
 
 def commit(

@@ -110,7 +110,7 @@ def sentences(moved: list[Move], bucket: str, ours: set[str]) -> list[str]:
     said = []
     if others := strays(bucket, ours):
         said.append(
-            f"{len(others)} files in the folders of {bucket} are not of dtst and stay, "
+            f"{len(others)} files in the folders of {bucket} are not dtst's and stay, "
             f"first {others[0]!r}"
         )
     path = state_of(bucket) / FILE
@@ -120,11 +120,10 @@ def sentences(moved: list[Move], bucket: str, ours: set[str]) -> list[str]:
     # It begins with an empty line, as the last one of labels.csv may lack its end.
     text = "\n" + "".join(_text(line) for move in moved for line in move.lines)
     write_atomic(path, text.encode("utf-8", "surrogateescape"))
-    labels = f"{bucket}/{constraints.FILE}"
     said.append(
-        f"{len(moved)} images were moved to another folder by hand, first "
-        f"{moved[0].image!r} from {moved[0].origin} to {moved[0].target}; a move lasts by "
-        f"lines in {labels}, here those of {path}:"
+        f"{len(moved)} images were moved by hand, first {moved[0].image!r} from "
+        f"{moved[0].origin} to {moved[0].target}, where a copy stays; to have every run "
+        f"follow that, add these lines to {bucket}/{constraints.FILE} (all are in {path}):"
     )
     said += [_text(line)[:-1] for move in moved[:MAX_SHOWN] for line in move.lines]
     if len(moved) > MAX_SHOWN:

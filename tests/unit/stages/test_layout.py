@@ -374,7 +374,7 @@ def test_what_the_user_changed_is_told(dataset):
     )
     assert "files of earlier runs were removed from cluster" in said(dataset)
     assert (
-        "1 files in the folders of cluster are not of dtst and stay, first "
+        "1 files in the folders of cluster are not dtst's and stay, first "
         "'000/mine.txt'" in said(dataset)
     )
     assert "by hand" not in said(dataset)
@@ -385,7 +385,7 @@ def test_a_move_is_told_with_the_lines_that_make_it_last(dataset):
     move(dataset, "images/a/cat.jpg", "001")
     move(dataset, "images/b/dog.jpg", "noise")
     dataset.run("copy")
-    assert "2 images were moved to another folder by hand" in said(dataset)
+    assert "2 images were moved by hand" in said(dataset)
     assert "4 files" not in said(dataset)
     lines = (dataset.state / "moves.csv").read_text()
     for line in lines.split():
