@@ -102,13 +102,10 @@ class Histories(Edits):
             for folder in list(state.rglob("ledger")):
                 shutil.rmtree(folder)
             return
-        boxes = state / "buckets/.detect"  # who wrote boxes is noted nowhere else
-        if boxes.exists():
-            boxes.rename(self.folder / "boxes")
-        shutil.rmtree(state)
-        if (self.folder / "boxes").exists():
-            boxes.parent.mkdir(parents=True)
-            (self.folder / "boxes").rename(boxes)
+        # Who wrote the boxes in the photos' sidecars is noted nowhere else.
+        for path in (*state.iterdir(), *(state / "buckets").glob("*")):
+            if path.name not in ("buckets", ".detect", "detected"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     # Settings and runs
 
@@ -161,11 +158,12 @@ class Histories(Edits):
         anew.folder.mkdir(parents=True)
         self.user.copy_to(anew.folder)
         printed = anew.run(settings=self.settings(), ok=None)
-        done = [
-            NOTHING in dataset.run("-n", settings=self.settings(), ok=None)
+        left = [
+            dataset.run("-n", settings=self.settings(), ok=None)
             for dataset in (self.dataset, anew)
         ]
-        assert done[0] is done[1], printed
+        done = [NOTHING in printed for printed in left]
+        assert done[0] is done[1], left[0] + printed
         if not done[1]:
             return  # no photo could be used, so there is no result
         ours, theirs = self.shown(self.dataset), self.shown(anew)
