@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.cluster_list import ClusterEvidence
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile, Part
 from dtst_flow.dataset.provenance import sign
 from dtst_flow.stages.crops import of_boxes, of_faces
-from dtst_flow.utils.files import write_atomic
-from helpers.evidence import FACE
+from dtst_flow.utils.files import digest, to_json, write_atomic
+from helpers.evidence import CLUSTERS, FACE
 
 BOX = {
     "image": "images/photo.jpg",
@@ -255,3 +256,38 @@ def test_what_the_user_changed_and_is_put_back_is_listed(bucket):
     (bucket / names[5]).write_bytes(b"edited")
     assert run(**{names[4]: "new", names[5]: "new"}) == [*names[:3], names[5]]
     assert run(**{names[4]: "new", names[5]: "new"}) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../secret.jpg"},
+        {"file": "noise/../../secret.jpg"},
+        {"file": "noise/../labels.csv", "path": "images/labels.csv"},
+        {"file": "mine/photo.jpg"},
+        {"file": "000/notes.txt"},
+        {"file": "000/other.jpg"},
+        {"file": "000/photo.png"},
+        {"file": 5},
+        {"file": None},
+        {"digest": None},
+        {"digest": "0" * 32},
+        {"keys": []},
+        {"keys": {"a": 1}},
+    ],
+)
+def test_a_cluster_list_gives_away_no_file_that_is_not_its_images(bucket, change):
+    content = b"x"
+    listed = {"path": "images/photo.jpg", "file": "000/photo.jpg"}
+    listed |= {"digest": digest(content)}
+    for forged in ({}, change):
+        found = to_json(CLUSTERS | {"noise": [listed | forged]})
+        write_atomic(bucket / "clusters.json", found)
+        for name in (
+            *("000/photo.jpg", "000/other.jpg", "000/photo.png", "000/notes.txt"),
+            *("labels.csv", "mine/photo.jpg", "../secret.jpg"),
+        ):
+            write_atomic(bucket / name, content)
+        made = Ledgers(bucket, bucket.parent / "state", ClusterEvidence(bucket))
+        assert made.commit({}) == ([] if forged else ["000/photo.jpg"])
+    assert (bucket / "../secret.jpg").exists()
