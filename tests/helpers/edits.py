@@ -9,6 +9,8 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.entries import Entry, stat_of, unchanged
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from helpers.dataset import Dataset
@@ -16,6 +18,14 @@ from helpers.user import User
 
 FOLDERS = ("images", "images/a", "images/b")
 NAMES = ("p.jpg", "q.jpg", "Q.jpg", "q.png", "r.JPG", "s.jpg")
+
+PROVENANCES = (
+    {"source": "flickr"},
+    "me",
+    {},
+    {"image": "images/a/p.jpg", "digest": "0" * 32},
+)
+"""What other programs may write under that key."""
 
 numbers = st.integers(0, 10**6)
 folders = st.sampled_from(FOLDERS)
@@ -54,6 +64,7 @@ class Edits(RuleBasedStateMachine):
             if path.suffix != ".json":
                 name = path.relative_to(self.dataset.folder).as_posix()
                 self.user.files[name] = path.read_bytes()
+        self.remembered: set[str] = set()
 
     def buckets(self) -> dict[str, str]:
         """Stage -> the bucket that it makes now, that of clusters last."""
@@ -68,7 +79,7 @@ class Edits(RuleBasedStateMachine):
         return {to: Ledgers(root / to, root / state_of(to)) for to in every}
 
     def made(self) -> list[str]:
-        """The workflow's own files, without sidecars."""
+        """The workflow's own files that it has noted, without sidecars."""
         return sorted(
             f"{to}/{path}"
             for to, ledgers in self.ledgers().items()
@@ -85,10 +96,44 @@ class Edits(RuleBasedStateMachine):
         """The user's files in made buckets."""
         return sorted(p for p in self.user.files if not p.startswith("images"))
 
-    def is_known(self, path: str) -> bool:
-        """Whether a name is the workflow's, the file there or not."""
+    def is_noted(self, path: str) -> bool:
+        """Whether a name is the workflow's by its ledgers, the file there or not."""
         to, _, rest = path.partition("/")
         return to in self.ledgers() and rest in self.ledgers()[to].owned()
+
+    def is_known(self, path: str) -> bool:
+        """Whether a name is the workflow's, or was until its ledgers were lost."""
+        return self.is_noted(path) or path in self.remembered
+
+    def is_intact(self) -> bool:
+        """Whether all that the workflow made has the content that it gave it."""
+        return all(
+            isinstance(row, Entry)
+            and unchanged(stat_of(ledgers.bucket / path, False), row.stat)
+            for ledgers in self.ledgers().values()
+            for path, row in ledgers.owned().items()
+        )
+
+    def forget(self) -> None:
+        """Tell what is whose while it is known; the ledgers are about to be lost.
+
+        A crop whose sidecar no longer says where it comes from may be anybody's, so it is
+        the user's from now on.
+        """
+        *crops, _ = self.MADE.values()
+        for path in self.made():
+            self.remembered.add(path)
+            if path.partition("/")[0] in {*crops, "people"} and not self.says_whose(
+                path
+            ):
+                self.user.files[path] = (self.dataset.folder / path).read_bytes()
+
+    def says_whose(self, path: str) -> bool:
+        """Whether the sidecar of a crop has its provenance."""
+        try:
+            return "provenance" in sidecars.read(self.dataset.folder / path)
+        except sidecars.BrokenSidecar:
+            return False
 
     # Photos
 
@@ -226,6 +271,18 @@ class Edits(RuleBasedStateMachine):
             is_photo = image and path in places
             own = b"the user's own %d" % self.user.edits
             self.user.write(path, pick(self.pool, where) if is_photo else own)
+
+    @rule(name=names, where=numbers, said=numbers)
+    def put_own_file_with_a_provenance(self, name, where, said):
+        """One that somebody else wrote, beside a file where one of ours may have to go."""
+        before = set(self.own_results())
+        self.put_own_file(name, where, image=False)
+        for path in set(self.own_results()) - before:
+            if path.endswith(".jpg") and not self.has_sidecar(path):
+                self.user.replace_sidecar(path, {"provenance": pick(PROVENANCES, said)})
+
+    def has_sidecar(self, path: str) -> bool:
+        return sidecars.path_of(self.dataset.folder / path).exists()
 
     @rule(which=numbers)
     def take_own_file_away(self, which):

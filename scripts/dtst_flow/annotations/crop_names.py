@@ -9,9 +9,12 @@ digits, and else the class; before a number comes the class; the rest is the ste
 the inventory makes unique regardless of case.
 """
 
+import re
 import string
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
 
 PLAIN = frozenset(string.ascii_letters + string.digits + "-")
 """Characters that are not encoded."""
@@ -34,6 +37,23 @@ def file_name(stem: str, written: str, place: int, of: int) -> str:
     """
     number = f"_{place:02d}" if of > 1 else ""
     return f"{stem}_{written}{number}.jpg"
+
+
+def class_of(name: str) -> str:
+    """Read the class from the file name of a crop, as `encoded` writes it."""
+    parts = name.removesuffix(".jpg").split("_")
+    return parts[-2] if parts[-1].isdigit() and len(parts) > 2 else parts[-1]
+
+
+def stem_of(name: str, provenance: Mapping[str, Any]) -> str | None:
+    """Read the stem from the file name of a crop; None if it is none of that class."""
+    written = class_of(name)
+    if unquote(written, errors="surrogatepass") != provenance["class"]:
+        return None
+    match = re.fullmatch(
+        rf"(.+)_{re.escape(written)}(_\d{{2,}})?\.jpg", name, re.DOTALL
+    )
+    return match[1] if match else None
 
 
 def encoded(names: Iterable[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
+from dtst_flow.dataset.provenance import MARKS
 from dtst_flow.imaging import decode, encode
 from dtst_flow.utils.files import digest_value
 
@@ -70,7 +71,7 @@ class Crop:
         name: Its file name.
         key: Names all that file and sidecar are made from.
         window: The pixels of the image that it shows.
-        sidecar: Our keys of its sidecar.
+        sidecar: Our keys of its sidecar, yet to be signed.
     """
 
     name: str
@@ -152,7 +153,7 @@ def plan(
         else:
             sidecar = _sidecar(row, choice, entry, window)
             code = code_version(decode, encode)
-            key = digest_value([sidecar, options.background, code])
+            key = digest_value([sidecar, sorted(MARKS), options.background, code])
             yield Crop(name, key, window, sidecar)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dtst_flow.cli.console import Refused
 from dtst_flow.dataset import foreign
+from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
 from dtst_flow.planning.plan import Plan, PlanError
@@ -31,7 +32,9 @@ def notes_of(dataset: Path, plan: Plan, first: Listing) -> Iterator[str]:
             continue
         if stage.makes_crops:
             numbered = stage.name == "extract_faces"
-            suspects = foreign.suspects(folder, state, numbered)
+            evidence = stage.evidence(folder) if stage.evidence else None
+            ledgers = Ledgers(folder, state, evidence)
+            suspects = foreign.suspects(ledgers, numbered)
             photos = _photos(plan, stage, first) if suspects else []
             said = foreign.foreign_crops(folder, suspects, photos)
         elif why := foreign.foreign_clusters(folder, state):

@@ -1,8 +1,8 @@
 """Entries: what ledgers and journals note of each file that the workflow writes.
 
 A file is noted twice: before it is written as a `Claim`, and afterwards as an `Entry`. On
-disk each is one row of JSON, {path, written, claimed} or {path, key, stat, written,
-sidecar}.
+disk each is one row of JSON, {path, written, claimed, restored} or {path, key, stat,
+written, sidecar}.
 
 Ledgers may come with a dataset from anywhere, so rows whose path leads out of the bucket
 are skipped.
@@ -118,21 +118,29 @@ class Claim:
         path: Its path relative to the bucket.
         written: The signatures of all that we may have left in its sidecar.
         claimed: Size and time of each file of ours that may have the name from then on.
+        restored: Whether it is written because the user edited or deleted it.
     """
 
     path: str
     written: tuple[Signature, ...]
     claimed: tuple[Stat | None, ...]
+    restored: bool = False
 
     @classmethod
     def of_row(cls, row: dict[str, Any]) -> "Claim":
         """Take a claim from its row."""
         claimed = tuple(map(_stat, row.get("claimed", ())))
-        return cls(row["path"], tuple(row["written"]), claimed)
+        restored = row.get("restored") is True
+        return cls(row["path"], tuple(row["written"]), claimed, restored)
 
     def to_row(self) -> dict[str, Any]:
         """The row of a journal."""
-        return {"path": self.path, "written": self.written, "claimed": self.claimed}
+        return {
+            "path": self.path,
+            "written": self.written,
+            "claimed": self.claimed,
+            "restored": self.restored,
+        }
 
 
 Row = Entry | Claim

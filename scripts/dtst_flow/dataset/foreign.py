@@ -9,18 +9,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import cluster_list
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.imaging.decode import SUFFIXES
 
-OURS = b'"parameters"'
-"""Stands at the beginning of every clusters.json that we write."""
-
 NUMBERED = re.compile(r"_\d{2,}$")
 """The end of the name of each of our crops of faces, without its suffix."""
-
-FOLDER = re.compile(r"\d{3,}|noise")
-"""A folder of a clustering."""
 
 
 def foreign_clusters(bucket: Path, state: Path) -> str | None:
@@ -33,22 +27,17 @@ def foreign_clusters(bucket: Path, state: Path) -> str | None:
     Returns:
         A sentence, None where nothing is in the way.
     """
-    path = bucket / "clusters.json"
-    if _is_ours(path) is not False or path.name in Ledgers(bucket, state).paths():
+    path, ledgers = bucket / cluster_list.FILE, Ledgers(bucket, state)
+    if (
+        not os.path.lexists(path)
+        or path.name in ledgers.paths()
+        or cluster_list.read(path)
+    ):
         return None
     return (
         f"{path} is of another program, and its clusters are not to mix with these: "
         f"choose another --to, or move {bucket} away"
     )
-
-
-def _is_ours(path: Path) -> bool | None:
-    """Tell whether a clusters.json is as we write it; None where there is none."""
-    try:
-        with open(path, "rb") as file:
-            return OURS in file.read(100)
-    except OSError:
-        return None
 
 
 def foreign_folders(bucket: Path, state: Path) -> str | None:
@@ -58,10 +47,13 @@ def foreign_folders(bucket: Path, state: Path) -> str | None:
         bucket: The folder with the clusters.
         state: The folder with the bucket's ledgers.
     """
-    known = _is_ours(bucket / "clusters.json") or Ledgers(bucket, state).parts()
-    if known or not bucket.is_dir():
+    if (
+        not bucket.is_dir()
+        or Ledgers(bucket, state).parts()
+        or cluster_list.read(bucket / cluster_list.FILE)
+    ):
         return None
-    names = sorted(n for n in os.listdir(bucket) if FOLDER.fullmatch(n))
+    names = sorted(filter(cluster_list.FOLDER.fullmatch, os.listdir(bucket)))
     if not names:
         return None
     return (
@@ -70,20 +62,18 @@ def foreign_folders(bucket: Path, state: Path) -> str | None:
     )
 
 
-def suspects(bucket: Path, state: Path, numbered: bool) -> list[str]:
+def suspects(ledgers: Ledgers, numbered: bool) -> list[str]:
     """Return the images in a bucket that are not known to be our crops, sorted.
 
     Args:
-        bucket: The folder with the crops.
-        state: The folder with the bucket's ledgers.
+        ledgers: Those of the bucket.
         numbered: Whether each of our crops has a number at the end of its name.
     """
-    ledgers = Ledgers(bucket, state)
-    names = _images(bucket)
+    names = _images(ledgers.bucket)
     if ledgers.parts():  # a look at the names has to do, as a ledger may be long
         names = [n for n in names if numbered and not NUMBERED.search(_stem(n))]
     owned = ledgers.paths() if names else set()
-    return [n for n in names if n not in owned and not _is_signed(bucket / n)]
+    return [n for n in names if n not in owned and not _is_signed(ledgers, n)]
 
 
 def foreign_crops(
@@ -124,12 +114,10 @@ def _stem(name: str) -> str:
     return os.path.splitext(name)[0]
 
 
-def _is_signed(image: Path) -> bool:
-    """Tell whether a sidecar says that a crop is ours, as where the ledger was lost."""
-    try:
-        return "provenance" in sidecars.read(image)
-    except sidecars.BrokenSidecar:
-        return False
+def _is_signed(ledgers: Ledgers, name: str) -> bool:
+    """Tell whether a crop says itself that it is ours, as where the ledger was lost."""
+    evidence = ledgers.evidence
+    return evidence is not None and evidence.row(name, None, lost=True) is not None
 
 
 def _photo_of(crop: str, photos: dict[str, str]) -> str | None:

@@ -5,9 +5,11 @@ notes each file in a journal before and after writing it; when all parts are don
 `Ledgers.commit` removes what is no longer wanted and turns the journals into ledgers.
 
 Ledgers may come with a dataset from anywhere. Rows whose path leads out of the bucket are
-skipped, and nothing is written or removed where links lead out of it.
+skipped, and nothing is written or removed where links lead out of it. Where the ledgers
+are lost, the files themselves say which are ours (`evidence`).
 """
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +19,7 @@ from typing import TypeGuard
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.containment import escapes
 from dtst_flow.dataset.entries import (
+    Claim,
     Entry,
     Row,
     is_ours,
@@ -25,6 +28,7 @@ from dtst_flow.dataset.entries import (
     stat_of,
     unchanged,
 )
+from dtst_flow.dataset.evidence import Evidence, Found
 from dtst_flow.utils.files import sweep, write_table
 
 
@@ -34,12 +38,25 @@ class Ledgers:
     Args:
         bucket: The folder with the results.
         state: The folder with the ledgers and journals.
+        evidence: What the files say of whose they are; nothing if None.
     """
 
-    def __init__(self, bucket: str | Path, state: str | Path) -> None:
+    def __init__(
+        self, bucket: str | Path, state: str | Path, evidence: Evidence | None = None
+    ) -> None:
         self.bucket = Path(bucket)
         self.settled = Path(state) / "ledger"
         self.journals = Path(state) / "journal"
+        self.evidence = evidence
+
+    def is_lost(self) -> bool:
+        """Tell whether there is no ledger: it is lost, or no run came to its end."""
+        return not self.settled.is_dir()
+
+    def found(self) -> Iterator[Found]:
+        """Yield the files that are ours by what they say, where the ledger is lost."""
+        if self.evidence and self.is_lost():
+            yield from self.evidence.found()
 
     def parts(self) -> list[str]:
         """Names of the parts that have a ledger."""
@@ -83,6 +100,13 @@ class Ledgers:
             stat_of(sidecars.name_of(path)), sidecar
         )
 
+    def restored(self) -> list[str]:
+        """List what was put back since the last commit, as the user had changed it."""
+        rows = (
+            row for path in self.journals.glob("*.jsonl") for row in read_entries(path)
+        )
+        return sorted({r.path for r in rows if isinstance(r, Claim) and r.restored})
+
     def is_current(self, row: Row | None, key: str) -> TypeGuard[Entry]:
         """Tell whether a file was written for `key` and is intact."""
         return isinstance(row, Entry) and row.key == key and self.intact(row)
@@ -107,7 +131,9 @@ class Ledgers:
             The paths removed, sorted.
         """
         wanted = {entry.path for part in parts.values() for entry in part}
-        stale = {n.path: n for n in self._all_rows() if n.path not in wanted}
+        found = (one.row for one in self.found())
+        every = itertools.chain(found, self._all_rows())
+        stale = {n.path: n for n in every if n.path not in wanted}
         sweep(self.bucket, below=True)
         for path, row in stale.items():
             if not self.leads_out(path):

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.entries import Claim, Entry, Row, Signature, is_ours, stat_of
+from dtst_flow.dataset.entries import Claim, Entry, Row, is_ours, stat_of, unchanged
 from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.provenance import same_photo
 from dtst_flow.utils.files import temporary, to_json
 
 Sidecar = dict[str, Any] | Callable[[], dict[str, Any]] | None
@@ -52,7 +53,6 @@ class Part:
         key: str,
         make: Callable[[], bytes],
         sidecar: Sidecar = None,
-        reserved: bool = False,
     ) -> tuple[Entry, bool]:
         """Bring a file and its sidecar to what `key` stands for.
 
@@ -62,7 +62,6 @@ class Part:
             make: Gives the content; called only if the file is not yet as it should be.
             sidecar: Our keys of its sidecar, or what gives them, called as `make` is; with
                 None the sidecar is left alone.
-            reserved: Whether the name is ours in every bucket, whoever wrote the file.
 
         Returns:
             The file's entry, and whether the file had to be written.
@@ -71,9 +70,7 @@ class Part:
             ForeignFile: A file of the user's is in the way.
             BrokenSidecar: The sidecar is no JSON object.
         """
-        return self.write_with(
-            path, key, lambda new: new.write_bytes(make()), sidecar, reserved
-        )
+        return self.write_with(path, key, lambda new: new.write_bytes(make()), sidecar)
 
     def write_with(
         self,
@@ -81,7 +78,6 @@ class Part:
         key: str,
         fill: Callable[[Path], object],
         sidecar: Sidecar = None,
-        reserved: bool = False,
     ) -> tuple[Entry, bool]:
         """Do as `write` for a file that is more than its content, such as a link.
 
@@ -92,7 +88,6 @@ class Part:
                 only if the file is not yet as it should be.
             sidecar: Our keys of its sidecar, or what gives them, called as `fill` is; with
                 None the sidecar is left alone.
-            reserved: Whether the name is ours in every bucket, whoever wrote the file.
 
         Returns:
             The file's entry, and whether the file had to be written.
@@ -109,10 +104,11 @@ class Part:
             if path not in self.known:
                 self._note(row)  # so far only the ledger of another part has it
             return row, False
-        self._refuse_foreign(target, row, fill, reserved)
-        before = row.written if row else ()
         ours = sidecar() if callable(sidecar) else sidecar
-        return self._write(path, key, fill, ours, before), True
+        if row is None:
+            row = self._by_evidence(path, target, ours)
+        self._refuse_foreign(target, row, fill, ours)
+        return self._write(path, key, fill, ours, row), True
 
     def _write(
         self,
@@ -120,21 +116,28 @@ class Part:
         key: str,
         fill: Callable[[Path], object],
         sidecar: dict[str, Any] | None,
-        before: tuple[Signature, ...],
+        row: Row | None,
     ) -> Entry:
-        """Write file and sidecar, whose signatures until now are `before`."""
+        """Write file and sidecar, of which `row` was noted last."""
         target = self.ledgers.bucket / path
+        before = row.written if row else ()
         written = before if sidecar is None else (sidecars.signature(sidecar),)
         present = stat_of(target, follow_links=False)
-        claim = Claim(path, before + written, (present,))
+        edited = isinstance(row, Entry) and not unchanged(present, row.stat)
+        claim = Claim(path, before + written, (present,), edited)
         self._note(claim)
         with temporary(target) as new:
             fill(new)
             claimed = (present, stat_of(new, follow_links=False))
-            self._note(replace(claim, claimed=claimed))
-            if sidecar is not None:
+            claim = replace(claim, claimed=claimed)
+            if sidecar is None:
+                self._note(claim)
+            else:
                 content = sidecars.read(target)
                 merged = sidecars.merge(content, sidecar, *before)
+                if isinstance(row, Entry) and row.key == key and merged != content:
+                    claim = replace(claim, restored=True)
+                self._note(claim)
                 sidecars.write(target, merged, durable=bool(content))
             # Not written into: what has the name may be a link to the user's file.
             os.replace(new, target)
@@ -150,34 +153,41 @@ class Part:
 
     def _last_row(self, path: str, target: Path) -> Row | None:
         """What was last noted of a path, by whichever part; None of a new one."""
-        if path in self.known or not any(
-            map(os.path.lexists, (target, sidecars.path_of(target)))
-        ):
+        if path in self.known or not _is_there(target):
             return self.known.get(path)
         if self._owned is None:
             self._owned = self.ledgers.owned()
         return self._owned.get(path)
+
+    def _by_evidence(
+        self, path: str, target: Path, ours: dict[str, Any] | None
+    ) -> Row | None:
+        """The row that files give a path of which nothing is noted; None of the user's."""
+        evidence = self.ledgers.evidence
+        if evidence is None or not _is_there(target):
+            return None
+        return evidence.row(path, ours, self.ledgers.is_lost())
 
     def _refuse_foreign(
         self,
         target: Path,
         row: Row | None,
         fill: Callable[[Path], object],
-        reserved: bool,
+        ours: dict[str, Any] | None,
     ) -> None:
         """Raise ForeignFile if a file or folder of the user's is in the way."""
         for parent in target.relative_to(self.ledgers.bucket).parents:
             folder = self.ledgers.bucket / parent
             if os.path.lexists(folder) and not folder.is_dir():
                 raise ForeignFile(folder)
+        if row is None and _has_other_provenance(target, ours):
+            raise ForeignFile(
+                sidecars.path_of(target), "has a provenance that dtst did not write"
+            )
         if not os.path.lexists(target) or is_ours(target, row):
             return
-        # Provenance or content tell what is ours from before the ledger was lost.
-        if target.is_dir() or not (
-            reserved
-            or "provenance" in sidecars.read(target)
-            or (target.is_file() and _has_content(target, fill))
-        ):
+        # Its content, too, tells what is ours from before the ledger was lost.
+        if not target.is_file() or not _has_content(target, fill):
             raise ForeignFile(target)
 
     def _note(self, row: Row) -> None:
@@ -192,3 +202,16 @@ def _has_content(path: Path, fill: Callable[[Path], object]) -> bool:
     with temporary(path) as new:
         fill(new)
         return filecmp.cmp(path, new, shallow=False)
+
+
+def _is_there(target: Path) -> bool:
+    """Whether anything has the name of a file or of its sidecar."""
+    return any(map(os.path.lexists, (target, sidecars.path_of(target))))
+
+
+def _has_other_provenance(target: Path, ours: dict[str, Any] | None) -> bool:
+    """Whether a sidecar has a provenance that ours would take the place of."""
+    if not ours or "provenance" not in ours:
+        return False
+    said = sidecars.read(target).get("provenance", ours["provenance"])
+    return said != ours["provenance"] and not same_photo(said, ours)

@@ -44,8 +44,20 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
         too_long = len(os.fsencode(stem)) > LONGEST_STEM
         if too_long or path in rivals:
             kept = stem[: LONGEST_STEM // 4] if too_long else stem
-            stems[path] = f"{kept}-{digest(os.fsencode(path))[:8]}"
+            stems[path] = kept + _mark(path)
     return stems
+
+
+def is_stem_of(stem: str, path: str) -> bool:
+    """Tell whether `unique_stems` may give an image a stem, whatever others there are."""
+    depths = range(1, path.count("/") + 3)
+    return stem in {_stem(path, depth) for depth in depths} or stem.endswith(
+        _mark(path)
+    )
+
+
+def _mark(path: str) -> str:
+    return f"-{digest(os.fsencode(path))[:8]}"
 
 
 def _rivals(group: list[str], depth: dict[str, int]) -> list[str]:

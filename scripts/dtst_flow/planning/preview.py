@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dtst_flow.dataset import inventory
+from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.scan import Listing
+from dtst_flow.dataset.state import state_of
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Row, Settings, Stage
 from dtst_flow.utils.files import read_table
@@ -68,15 +70,21 @@ def preview(plan: Plan, listing: Listing) -> Preview:
 def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[Row]]]:
     """Yield the files that the last run made of each image, with what is noted of them.
 
-    Tables nobody can read are skipped.
+    Tables nobody can read are skipped. Where .dtst is lost, the files themselves tell.
     """
-    for table in sorted((plan.state(stage.name) / stage.table).glob("*.jsonl")):
+    tables = sorted((plan.state(stage.name) / stage.table).glob("*.jsonl"))
+    for table in tables:
         try:
             for row in read_table(table):
                 made = row.get("crops", [row])
                 yield row["path"], [crop | {"path": str(crop["path"])} for crop in made]
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
+    if stage.evidence and not tables:
+        bucket = plan.bucket(stage.name)
+        ledgers = Ledgers(bucket, state_of(bucket), stage.evidence(bucket))
+        for one in ledgers.found():
+            yield one.image, [one.row.to_row()]
 
 
 def _is_left_out(stage: Stage, crop: Row, settings: Settings) -> bool:

@@ -107,7 +107,9 @@ def _announced(plan: Plan, stage: str, listing: scan.Listing) -> frozenset[str]:
     if not maker:
         return frozenset()
     bucket = plan.bucket(maker[0])
-    owned = Ledgers(bucket, state_of(bucket)).paths()
+    evidence_of = STAGES[maker[0]].evidence
+    ledgers = Ledgers(bucket, state_of(bucket), evidence_of and evidence_of(bucket))
+    owned = ledgers.paths() | {one.row.path for one in ledgers.found()}
     return frozenset(f"{bucket}/{path}{x}" for path in owned for x in ("", ".json"))
 
 

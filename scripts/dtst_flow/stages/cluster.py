@@ -6,14 +6,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dtst_flow.dataset.cluster_list import ClusterEvidence
 from dtst_flow.dataset.foreign import foreign_clusters
 from dtst_flow.dataset.ledger import Ledgers
-from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.embed import embedders
 from dtst_flow.runtime.failures import fail_where_due
@@ -22,20 +22,13 @@ from dtst_flow.stages.accounting import check_complete, refuse_nothing
 from dtst_flow.stages.clustering import (
     Clustering,
     Options,
-    describe,
     sentences,
     unrecognisable,
 )
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
-from dtst_flow.stages.layout import lay_out
+from dtst_flow.stages.layout import Handling, write
 from dtst_flow.stages.people import NOBODY, KnownPeople, set_apart
-from dtst_flow.utils.files import (
-    digest_value,
-    read_table,
-    to_json,
-    write_atomic,
-    write_table,
-)
+from dtst_flow.utils.files import read_table, to_json, write_atomic, write_table
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.groups import Grouping
@@ -64,21 +57,6 @@ class ClusterJob:
     inventory: str
     summary: str
     failures: str
-
-
-@dataclass(frozen=True)
-class Handling:
-    """What to do besides, without effect on which images belong together.
-
-    Attributes:
-        link: A key of `links.LINKERS`: what the images in the folders are.
-        clean: Remove what earlier runs wrote there before writing.
-        strict: Whether one failed image fails the run.
-    """
-
-    link: str = "copy"
-    clean: bool = False
-    strict: bool = False
 
 
 PLAINLY = Handling()
@@ -121,15 +99,13 @@ def cluster(
     clustering = find_clusters(rows, vectors, bucket, options, people)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
     user_labels.keep(clustering.known, bucket)
-    placed, left_out = _write(bucket, clustering, ids, handling)
-    failures = sorted(not_embedded + left_out, key=lambda row: str(row["path"]))
+    laid = write(bucket, clustering, ids, handling)
+    failures = sorted(not_embedded + laid.left_out, key=lambda row: str(row["path"]))
     write_table(job.failures, failures)
-    said = sentences(clustering, len(not_embedded))
-    if left_out:
-        said.append(f"{len(left_out)} images could not be laid out")
+    said = sentences(clustering, len(not_embedded)) + laid.said
     log.info("\n".join(said))
     if failures:
-        fail_where_due(said, failures, bucket, bool(placed), handling.strict)
+        fail_where_due(said, failures, bucket, bool(laid.entries), handling.strict)
     summary = {
         "said": said,
         "images": len(rows),
@@ -213,26 +189,6 @@ def _group_settings(options: Options) -> GroupSettings:
     return Settings(options.min_cluster_size, k, kind.same, limit, near, kind.alike)
 
 
-def _write(
-    bucket: str, clustering: Clustering, ids: list[str], handling: Handling
-) -> tuple[list[Any], list[Row]]:
-    """Lay the clusters out; returns the ledger rows, and those of images left out."""
-    grouping, options = clustering.grouping, clustering.options
-    ledgers = Ledgers(bucket, state_of(bucket))
-    if handling.clean:
-        ledgers.commit({})
-    shown = grouping.groups[: options.top]
-    placed, left_out = lay_out(
-        clustering.rows, shown, grouping.noise, ledgers, handling.link
-    )
-    content = to_json(describe(clustering, ids), indent=2) + b"\n"
-    entry, _ = Part(ledgers, "all").write(
-        "clusters.json", digest_value(content.decode()), lambda: content, reserved=True
-    )
-    ledgers.commit({"all": [*placed, entry]})
-    return placed, left_out
-
-
 def gather(
     tables: Sequence[str], arrays: Sequence[str]
 ) -> tuple[list[Row], NDArray[np.float32]]:
@@ -295,5 +251,6 @@ STAGE = Stage(
     run=embed.run,
     pending=embed.pending,
     damaged_shards=crops.damaged_shards,
+    evidence=ClusterEvidence,
     runtimes=runtimes,
 )

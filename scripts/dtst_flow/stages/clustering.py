@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -99,8 +100,16 @@ def unrecognisable(
     )
 
 
-def describe(clustering: Clustering, ids: list[str]) -> dict[str, Any]:
-    """Return the content of clusters.json."""
+def describe(
+    clustering: Clustering, ids: list[str], files: Mapping[int, Row]
+) -> dict[str, Any]:
+    """Return the content of clusters.json.
+
+    Args:
+        clustering: The result.
+        ids: Those of the clusters.
+        files: Row -> what there is to say of its file; none of an image without one.
+    """
     rows, groups = clustering.rows, clustering.grouping.groups
     junk = set(clustering.junk.tolist())
     shown = len(groups[: clustering.options.top])
@@ -117,6 +126,7 @@ def describe(clustering: Clustering, ids: list[str]) -> dict[str, Any]:
                 "members": [
                     {"path": rows[i]["path"], "distance": round(d, 6)}
                     | _measures(rows[i])
+                    | files.get(i, {})
                     for i, d in best_first(rows, group)
                 ],
             }
@@ -126,6 +136,7 @@ def describe(clustering: Clustering, ids: list[str]) -> dict[str, Any]:
             {"path": rows[i]["path"]}
             | _measures(rows[i])
             | ({"unrecognisable": True} if i in junk else {})
+            | files.get(i, {})
             for i in clustering.grouping.noise.tolist()
         ],
         "near_duplicates": [

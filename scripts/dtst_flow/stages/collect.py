@@ -11,6 +11,7 @@ from dtst_flow.runtime.failures import fail_where_due
 from dtst_flow.stages.accounting import check_complete, refuse_nothing
 from dtst_flow.stages.contract import Committed, Row, Stage
 from dtst_flow.stages.registry import STAGES
+from dtst_flow.stages.telling import of_files
 from dtst_flow.utils.files import (
     digest_value,
     read_table,
@@ -21,7 +22,7 @@ from dtst_flow.utils.files import (
 
 log = logging.getLogger(__name__)
 
-NOTHING = Committed(None, [])
+NOTHING = Committed(None, [], [])
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,7 @@ def run(stage: str, job: CollectJob, bucket: str, strict: bool) -> None:
     write_table(job.failures, listed)
     skipped = sum(1 for _ in read_table(Path(job.inventory, "skipped.table")))
     said = sentences(maker, rows, len(reasons), skipped, bucket)
-    if committed.removed:
-        said.append(
-            f"{len(committed.removed)} files of earlier runs were removed from {bucket}: "
-            "no image, box or setting asks for them now"
-        )
+    said += of_files(bucket, committed.removed, committed.restored)
     log.info("\n".join(said))
     if not rows or reasons:
         fail_where_due(said, reasons, bucket, bool(rows), strict)
@@ -96,6 +93,7 @@ def run(stage: str, job: CollectJob, bucket: str, strict: bool) -> None:
         "failed": len(reasons),
         "skipped": skipped,
         "removed": len(committed.removed),
+        "restored": len(committed.restored),
         "digest": digest_value(committed.content),
     }
     write_atomic(job.summary, to_json(summary, indent=2) + b"\n")

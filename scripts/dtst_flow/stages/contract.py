@@ -6,6 +6,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
+from dtst_flow.dataset.evidence import Evidence
+
 Settings = Mapping[str, Any]
 """All settings of a stage, by their names in the config."""
 
@@ -69,10 +71,12 @@ class Committed:
     Attributes:
         content: A JSON value that names all results.
         removed: Paths of results of earlier runs that are gone now, in the bucket.
+        restored: Paths of those that the user had edited or deleted and that are back.
     """
 
     content: Any
     removed: list[str]
+    restored: list[str]
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,8 @@ class Stage:
             that crop out.
         unfit: Settings and the images and sidecars of its source -> why it has nothing to
             do there, as what was asked for can be in none; "" if it has.
+        evidence: The bucket -> what the files in it say of whose they are. None where it
+            makes none.
         runtimes: Settings -> its rules that may run on a GPU, each with the libraries that
             `gpu.fault` knows and any of which does that.
         follows_sidecars: Whether a change of an image's sidecar counts.
@@ -140,6 +146,7 @@ class Stage:
     missing: Callable[[list[Row]], str] | None = None
     leaves_out: Callable[[Row, Settings], bool] = lambda crop, settings: False
     unfit: Callable[[Settings, Collection[str]], str] = lambda settings, files: ""
+    evidence: Callable[[str | Path], Evidence] | None = None
     runtimes: Callable[[Settings], dict[str, tuple[str, ...]]] = lambda settings: {}
     follows_sidecars: bool = True
 

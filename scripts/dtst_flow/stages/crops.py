@@ -1,18 +1,44 @@
 """What the stages that write crops share."""
 
-import logging
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dtst_flow.annotations.crop_names import stem_of
 from dtst_flow.dataset.entries import Entry
+from dtst_flow.dataset.evidence import CropEvidence
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import healed_parts
 from dtst_flow.stages.contract import Committed, Row
 from dtst_flow.utils.files import read_table
 
-log = logging.getLogger(__name__)
+FACE = frozenset(
+    {"image", "digest", "box", "points", "size", "score", "engine", "model"}
+)
+BOX = frozenset({"image", "digest", "class", "box", "score", "crop"})
+"""What the provenance of a crop tells, besides what `provenance.sign` adds."""
+
+
+def of_faces(bucket: str | Path) -> CropEvidence:
+    """Return what the crops of faces in a bucket say of whose they are."""
+    return CropEvidence(Path(bucket), FACE, _stem_of_face)
+
+
+def of_boxes(bucket: str | Path) -> CropEvidence:
+    """Return what the crops of boxes in a bucket say of whose they are."""
+    return CropEvidence(Path(bucket), BOX, stem_of)
+
+
+def _stem_of_face(name: str, provenance: object) -> str | None:
+    match = re.fullmatch(r"(.+)_\d{2,}\.jpg", name, re.DOTALL)
+    return match[1] if match else None
+
+
+def ledgers_of(evidence: CropEvidence) -> Ledgers:
+    """Return the ledgers of a bucket of crops, relative to the dataset."""
+    return Ledgers(evidence.bucket, state_of(str(evidence.bucket)), evidence)
 
 
 def distinct(content: dict[str, str]) -> list[str]:
@@ -58,35 +84,45 @@ class CropStats:
 
 
 def damaged_shards(bucket: str) -> list[str]:
-    """The shards whose files were edited or deleted, or whose failures may be mended."""
-    edited = Ledgers(bucket, state_of(bucket)).damaged_parts()
-    return sorted({*edited, *healed_parts(state_of(bucket))})
+    """The shards whose files were edited or deleted, or whose failures may be mended.
+
+    Where the ledger alone is lost these are all.
+    """
+    state = state_of(bucket)
+    ledgers = Ledgers(bucket, state)
+    if ledgers.is_lost() and (state / "summary.json").exists():
+        return sorted(table.stem for table in state.glob("failed/*.jsonl"))
+    return sorted({*ledgers.damaged_parts(), *healed_parts(state)})
 
 
-def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> Committed:
+def commit(
+    evidence_of: Callable[[str | Path], CropEvidence],
+    shards: dict[str, list[Row]],
+    failures: list[Row],
+    bucket: str,
+) -> Committed:
     """Remove our crops that are no longer wanted.
 
     Args:
+        evidence_of: Gives what the files in the bucket say.
         shards: The rows of each shard, crops as entries.
         failures: Of no account here.
         bucket: The bucket.
 
     Returns:
-        What names all others, and those that were removed.
+        What names all others, those that were removed, and those that were put back.
     """
     entries = {
         shard: [entry for row in rows for entry in row["crops"]]
         for shard, rows in shards.items()
     }
     Path(bucket).mkdir(parents=True, exist_ok=True)  # also when nothing was found
-    removed = Ledgers(bucket, state_of(bucket)).commit(entries)
-    for path in removed:
-        log.info(
-            "removed %s/%s: no image, box or setting asks for it now", bucket, path
-        )
+    ledgers = ledgers_of(evidence_of(bucket))
+    restored = ledgers.restored()
+    removed = ledgers.commit(entries)
     content = sorted(
         [entry.path, entry.key, entry.sidecar]
         for part in entries.values()
         for entry in part
     )
-    return Committed(content, removed)
+    return Committed(content, removed, restored)

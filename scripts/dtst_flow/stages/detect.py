@@ -143,7 +143,7 @@ def _write_tables(job: ShardJob, done: list[Row], failures: list[Row]) -> None:
 def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> Committed:
     """Clear the sidecars of images that are gone."""
     rows = [*failures, *(row for part in shards.values() for row in part)]
-    return Committed(clear_gone(rows), [])
+    return Committed(clear_gone(rows), [], [])
 
 
 def models(settings: Settings) -> dict[str, str | None]:

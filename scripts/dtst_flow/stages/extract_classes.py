@@ -4,6 +4,7 @@ import functools
 import logging
 from collections.abc import Callable, Collection
 from types import ModuleType
+from typing import Any
 
 from dtst_flow.annotations import boxes
 from dtst_flow.annotations.crop_plan import Options, choose, passes, plan
@@ -11,10 +12,10 @@ from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
-from dtst_flow.dataset.state import RECORDS, state_of
+from dtst_flow.dataset.provenance import sign
+from dtst_flow.dataset.state import RECORDS
 from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.imaging import decode, encode
 from dtst_flow.runtime import verified_read
@@ -86,7 +87,7 @@ class Cutter:
     def __init__(self, shard: str, bucket: str, options: Options):
         self.options = options
         self.sizes = sizes(shard)
-        self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
+        self.part = Part(crops.ledgers_of(crops.of_boxes(bucket)), shard)
 
     def __call__(self, row: ManifestRow, /) -> Row:
         """Cut the boxes out of one image; returns its row of the table."""
@@ -110,12 +111,9 @@ class Cutter:
                 result["unusable"].append(crop)
                 result["found"] -= 1
                 continue
-            entry, written = self.part.write(
-                crop.name,
-                crop.key,
-                functools.partial(_encoded, image, crop.window),
-                crop.sidecar,
-            )
+            content = functools.cache(functools.partial(_encoded, image, crop.window))
+            sidecar = functools.partial(_signed, crop.sidecar, content)
+            entry, written = self.part.write(crop.name, crop.key, content, sidecar)
             result["crops"].append(entry.to_row() | crop.facts)
             result["computed"] |= written
         return result
@@ -139,6 +137,10 @@ def _encoded(image: Callable[[], Pixels], window: Window) -> bytes:
     return encode.encode(image()[y0:y1, x0:x1])
 
 
+def _signed(sidecar: dict[str, Any], content: Callable[[], bytes]) -> dict[str, Any]:
+    return sign(sidecar, content())
+
+
 def models(settings: Settings) -> dict[str, str | None]:
     """None: boxes are cut as they are."""
     return {}
@@ -156,8 +158,8 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     out that they reach outside the image.
     """
     options = options_of(Options, settings)
-    ledgers = Ledgers(settings["to"], state_of(settings["to"]))
-    owned, known_sizes = ledgers.owned(), sizes()
+    made = crops.ledgers_of(crops.of_boxes(settings["to"]))
+    owned, known_sizes = made.owned(), sizes()
     stems = unique_stems(images)
     planned, current, unsized = 0, 0, False
     todo = []
@@ -180,7 +182,7 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
             if isinstance(crop, str):
                 continue
             planned += 1
-            current += ledgers.is_current(owned.get(crop.name), crop.key)
+            current += made.is_current(owned.get(crop.name), crop.key)
         todo += [path] * (planned - current > before)
     to_write = f"{'at most ' if unsized else ''}{planned - current}"
     return Pending(todo, f"{to_write} crops to write, {current} there already")
@@ -258,7 +260,8 @@ STAGE = Stage(
     pending=pending,
     damaged_shards=crops.damaged_shards,
     describe=describe,
-    commit=crops.commit,
+    commit=functools.partial(crops.commit, crops.of_boxes),
+    evidence=crops.of_boxes,
     missing=missing,
     leaves_out=leaves_out,
     unfit=unfit,

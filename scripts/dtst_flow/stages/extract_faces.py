@@ -11,11 +11,20 @@ from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.entries import Entry
-from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
-from dtst_flow.dataset.state import RECORDS, STATE, state_of
-from dtst_flow.faces import alignment, crop, draw, engines, quality, record, sharpness
+from dtst_flow.dataset.provenance import MARKS, sign
+from dtst_flow.dataset.state import RECORDS, STATE
+from dtst_flow.faces import (
+    alignment,
+    choice,
+    crop,
+    draw,
+    engines,
+    quality,
+    record,
+    sharpness,
+)
 from dtst_flow.faces.base import Engine
 from dtst_flow.faces.quality import RankedFace
 from dtst_flow.imaging import decode, encode
@@ -100,8 +109,8 @@ def extract(
 ) -> None:
     """Extract the faces of one shard.
 
-    The table gets a row {path, found: how many faces, crops: ledger rows with the `facts`
-    of the faces, left_out: setting -> faces that it left out} per image.
+    The table gets a row {path, found: how many faces, crops: ledger rows with the
+    `choice.facts` of the faces, left_out: setting -> faces that it left out} per image.
 
     Args:
         job: The files to read and write.
@@ -129,7 +138,7 @@ class Extractor:
         self.weights = weights
         self.bucket = bucket
         self.records = records(options, weights, shard)
-        self.part = Part(Ledgers(bucket, state_of(bucket)), shard)
+        self.part = Part(crops.ledgers_of(crops.of_faces(bucket)), shard)
         self._engine: Engine | None = None
 
     def __call__(self, row: ManifestRow, /) -> Row:
@@ -149,8 +158,8 @@ class Extractor:
         own_keys = sidecars.travelling(sidecars.read(row.path))
         entries, left_out = [], Counter[str]()
         for one in found:
-            face = facts(one, size)
-            if setting := left_out_by(face, vars(self.options)):
+            face = choice.facts(one, size)
+            if setting := choice.left_out_by(face, vars(self.options)):
                 left_out[setting] += 1
             else:
                 entry = self._write_crop(row, one, image, own_keys)
@@ -207,6 +216,7 @@ class Extractor:
             options.max_size,
             options.padding,
             options.background,
+            sorted(MARKS),
             code_version(crop, encode, sharpness),
         ]
 
@@ -215,37 +225,14 @@ class Extractor:
             pixels = crop.cut(image(), quad, options.max_size, options.padding)
             return encode.encode(pixels)
 
-        def with_blur() -> dict[str, Any]:
+        @functools.cache
+        def complete() -> dict[str, Any]:
             blur = round(sharpness.blur(content()), 2)
-            return sidecar | {"metrics": found.metrics | {"blur": blur}}
+            with_blur = sidecar | {"metrics": found.metrics | {"blur": blur}}
+            return sign(with_blur, content())
 
         name = f"{row.stem}_{found.rank:02d}.jpg"
-        return self.part.write(name, digest_value(key), content, with_blur)[0]
-
-
-def facts(found: RankedFace, size: tuple[int, int]) -> Row:
-    """Return what decides whether a face is left out.
-
-    Args:
-        found: The face.
-        size: (width, height) of its upright image in pixels.
-
-    Returns:
-        {rank, partial: whether its crop reaches outside the image, metrics}.
-    """
-    quad = alignment.quad(found.face.points)
-    partial = bool(alignment.reaches_outside(quad, *size))
-    return {"rank": found.rank, "partial": partial, "metrics": found.metrics}
-
-
-def left_out_by(face: Row, settings: Settings) -> str:
-    """The setting that leaves a face out, by its `facts`; "" if none does."""
-    most = settings["max_faces"]
-    if most is not None and face["rank"] >= most:
-        return "max_faces"
-    if settings["skip_partial"] and face["partial"]:
-        return "skip_partial"
-    return quality.missed_limit(face["metrics"], settings)
+        return self.part.write(name, digest_value(key), content, complete)[0]
 
 
 def models(settings: Settings) -> dict[str, str | None]:
@@ -292,6 +279,7 @@ STAGE = Stage(
     pending=pending,
     damaged_shards=crops.damaged_shards,
     describe=describe,
-    commit=crops.commit,
-    leaves_out=lambda crop, settings: bool(left_out_by(crop, settings)),
+    commit=functools.partial(crops.commit, crops.of_faces),
+    evidence=crops.of_faces,
+    leaves_out=lambda crop, settings: bool(choice.left_out_by(crop, settings)),
 )

@@ -4,84 +4,155 @@ from __future__ import annotations
 
 import functools
 import logging
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import cluster_list, sidecars
+from dtst_flow.dataset.cluster_list import ClusterEvidence
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile, Part
+from dtst_flow.dataset.provenance import unsigned
+from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import failure
 from dtst_flow.runtime.progress import Progress
+from dtst_flow.stages import moves
+from dtst_flow.stages.clustering import Clustering, describe
 from dtst_flow.stages.contract import Row
+from dtst_flow.stages.telling import of_files
 from dtst_flow.utils import links
-from dtst_flow.utils.files import digest_file, digest_value
-
-if TYPE_CHECKING:
-    from dtst_flow.cluster.groups import Group
+from dtst_flow.utils.files import digest_file, digest_value, to_json
 
 log = logging.getLogger(__name__)
 
+PART = "all"
+"""The only part of a bucket of clusters."""
 
-def lay_out(
-    rows: list[Row],
-    groups: list[Group],
-    noise: NDArray[np.intp],
-    ledgers: Ledgers,
-    link: str,
-) -> tuple[list[Entry], list[Row]]:
-    """Bring every image and its sidecar into its folder.
+
+@dataclass(frozen=True)
+class Handling:
+    """What to do besides, without effect on which images belong together.
+
+    Attributes:
+        link: A key of `links.LINKERS`: what the images in the folders are.
+        clean: Remove what earlier runs wrote there before writing.
+        strict: Whether one failed image fails the run.
+    """
+
+    link: str = "copy"
+    clean: bool = False
+    strict: bool = False
+
+
+@dataclass
+class Layout:
+    """What is laid out.
+
+    Attributes:
+        files: Row -> what clusters.json says of its file: {file, digest, keys}, the path,
+            its content's digest, and the signature of what its sidecar has besides what
+            provenance signs, if anything.
+        entries: The ledger rows.
+        left_out: A `failure` of every image that could not go there.
+        said: What to tell the user of it.
+    """
+
+    files: dict[int, Row] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    left_out: list[Row] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+
+def write(
+    bucket: str, clustering: Clustering, ids: list[str], handling: Handling
+) -> Layout:
+    """Lay a clustering out in its bucket, with clusters.json, and remove what is outdated.
 
     Args:
-        rows: All images.
-        groups: Those to lay out.
-        noise: The rows that are in no cluster.
-        ledgers: Those of the bucket.
-        link: A key of `links.LINKERS`.
-
-    Returns:
-        The ledger rows, and a `failure` of every image that could not go there.
+        bucket: The target folder, relative to the dataset.
+        clustering: What was found.
+        ids: Those of its clusters.
+        handling: What to do besides.
 
     Raises:
         SystemExit: Images changed in the meantime; all others are laid out.
     """
-    part = Part(ledgers, "all")
-    places = [(f"{rank:03d}", i) for rank, g in enumerate(groups) for i in g.members]
-    places += [("noise", i) for i in noise]
-    progress = Progress("cluster", "all", len(places))
-    placed: list[Entry] = []
-    left_out: list[Row] = []
+    evidence = ClusterEvidence(bucket)
+    ledgers = Ledgers(bucket, state_of(bucket), evidence)
+    moved = moves.find(evidence.before, bucket, clustering)
+    removed = ledgers.commit({}) if handling.clean else []
+    laid = lay_out(clustering, ledgers, handling.link)
+    content = to_json(describe(clustering, ids, laid.files), indent=2) + b"\n"
+    entry, _ = Part(ledgers, PART).write(
+        cluster_list.FILE, digest_value(content.decode()), lambda: content
+    )
+    restored = ledgers.restored()
+    removed += ledgers.commit({PART: [*laid.entries, entry]})
+    names = {path.rpartition("/")[2] for path in (e.path for e in laid.entries)}
+    gone = sorted({p for p in removed if p.rpartition("/")[2] not in names})
+    if laid.left_out:
+        laid.said.append(f"{len(laid.left_out)} images could not be laid out")
+    laid.said += of_files(bucket, gone, restored)
+    laid.said += moves.sentences(moved, bucket, {e.path for e in laid.entries})
+    return laid
+
+
+def lay_out(clustering: Clustering, ledgers: Ledgers, link: str) -> Layout:
+    """Bring every image and its sidecar into its folder.
+
+    Args:
+        clustering: What was found.
+        ledgers: Those of the bucket.
+        link: A key of `links.LINKERS`.
+
+    Raises:
+        SystemExit: Images changed in the meantime; all others are laid out.
+    """
+    part, laid = Part(ledgers, PART), Layout()
+    grouping, shown = clustering.grouping, clustering.options.top
+    groups = enumerate(grouping.groups[:shown])
+    places = [(f"{rank:03d}", i) for rank, g in groups for i in g.members.tolist()]
+    places += [("noise", i) for i in grouping.noise.tolist()]
+    progress = Progress("cluster", PART, len(places))
     changed: list[str] = []
     for folder, i in places:
-        row = rows[i]
+        row = clustering.rows[i]
         name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
+        sidecar = _sidecar_of(row)
         try:
-            entry, written = _place(part, name, row, link)
+            entry, written = _place(part, name, row, sidecar, link)
         except verified_read.Changed:
             changed.append(row["path"])
             continue
         except (ForeignFile, sidecars.BrokenSidecar, links.LinkRefused) as error:
-            left_out.append(failure(row["path"], error))
-            log.warning("%(path)s: %(reason)s", left_out[-1])
+            laid.left_out.append(failure(row["path"], error))
+            log.warning("%(path)s: %(reason)s", laid.left_out[-1])
             progress.tick(failed=True)
             continue
-        placed.append(entry)
+        laid.entries.append(entry)
+        keys = unsigned(sidecar)
+        laid.files[i] = {"file": name, "digest": row["digest"]}
+        laid.files[i] |= {"keys": keys} if keys else {}
         progress.tick(computed=written)
     progress.tell()
     verified_read.refuse(changed, ledgers.settled.parent)
-    return placed, left_out
+    return laid
 
 
-def _place(part: Part, name: str, row: Row, link: str) -> tuple[Entry, bool]:
+def _sidecar_of(row: Row) -> dict[str, Any]:
+    """The sidecar of an image; {} of one that cannot be read."""
     try:
-        sidecar = sidecars.read(row["path"])
+        return sidecars.read(row["path"])
     except sidecars.BrokenSidecar as error:
         log.warning("%s; the image is laid out without it", error)
-        sidecar = {}
+        return {}
+
+
+def _place(
+    part: Part, name: str, row: Row, sidecar: dict[str, Any], link: str
+) -> tuple[Entry, bool]:
     # The path, as a link to it is another when the image moves.
     key = digest_value([row["digest"], row["sidecar"], row["path"], link])
     fill = functools.partial(_fill, row, link)

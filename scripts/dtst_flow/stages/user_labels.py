@@ -25,7 +25,9 @@ def read(rows: list[Row], bucket: str) -> Constraints:
         return Constraints(faults=faults)
     sights = [
         labels.Sight(
-            row["photo"] or row["digest"], tuple(row["box"] or ()), int(row["hash"], 16)
+            row.get("photo") or row["digest"],
+            tuple(row.get("box") or ()),
+            int(row["hash"], 16),
         )
         for row in rows
     ]

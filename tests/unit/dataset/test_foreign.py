@@ -12,7 +12,11 @@ from dtst_flow.dataset.foreign import (
 )
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import Part
+from dtst_flow.dataset.provenance import sign
 from dtst_flow.dataset.state import state_of
+from dtst_flow.stages.crops import of_faces
+from dtst_flow.utils.files import to_json
+from helpers.evidence import CLUSTERS, FACE
 
 
 @pytest.fixture
@@ -37,9 +41,10 @@ def write(dataset: Path, bucket: str, *paths: str, settle: bool = True) -> None:
 
 
 def crops(dataset: Path, numbered: bool = True) -> str | None:
-    faces, state = dataset / "faces", dataset / state_of("faces")
+    faces = dataset / "faces"
+    ledgers = Ledgers(faces, dataset / state_of("faces"), of_faces(faces))
     photos = ["images/photo.jpg", "images/two people.jpg"]
-    return foreign_crops(faces, suspects(faces, state, numbered), photos)
+    return foreign_crops(faces, suspects(ledgers, numbered), photos)
 
 
 def test_crops_of_the_other_dtst_are_noticed(dataset):
@@ -70,18 +75,38 @@ def test_crops_of_classes_are_noticed_before_the_first_of_ours(dataset):
 def test_files_of_the_users_and_ours_are_not_foreign(dataset):
     put(dataset / "faces/my own.jpg")
     put(dataset / "faces/photo_00.jpg")
-    put(dataset / "faces/photo_00.jpg.json", '{"provenance": {}}')
+    ours = sign({"provenance": FACE | {"image": "images/photo.jpg"}}, b"x")
+    put(dataset / "faces/photo_00.jpg.json", to_json(ours).decode())
     put(dataset / "faces/notes.txt")
     assert crops(dataset) is None
+
+
+@pytest.mark.parametrize("said", [{}, {"source": "flickr"}, FACE, "me", None])
+def test_a_provenance_of_somebody_else_makes_no_crop_ours(dataset, said):
+    put(dataset / "faces/photo_00.jpg")
+    put(dataset / "faces/photo_00.jpg.json", to_json({"provenance": said}).decode())
+    assert "has 1 crops" in str(crops(dataset))
 
 
 def clusters(dataset: Path, check=foreign_clusters) -> str | None:
     return check(dataset / "cluster", dataset / state_of("cluster"))
 
 
-def test_clusters_of_the_other_dtst_are_noticed(dataset):
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"num_clusters": 2, "clusters": []},
+        {"parameters": {"model": "x"}, "clusters": []},
+        CLUSTERS | {"mine": 1},
+        CLUSTERS | {"parameters": {"metric": "cosine"}},
+        CLUSTERS | {"clusters": [{"members": 3}]},
+        CLUSTERS | {"noise": [{"file": "noise/a.jpg"}]},
+        [],
+    ],
+)
+def test_clusters_of_another_program_are_noticed(dataset, other):
     assert clusters(dataset) is None
-    put(dataset / "cluster/clusters.json", '{"num_clusters": 2, "clusters": []}')
+    put(dataset / "cluster/clusters.json", to_json(other).decode())
     assert "is of another program" in str(clusters(dataset))
 
 
@@ -93,7 +118,7 @@ def test_clusters_of_ours_are_ours_even_when_edited(dataset, settle):
 
 
 def test_clusters_of_ours_are_ours_without_a_ledger(dataset):
-    put(dataset / "cluster/clusters.json", '{\n  "parameters": {}, "clusters": []}')
+    put(dataset / "cluster/clusters.json", to_json(CLUSTERS).decode())
     put(dataset / "cluster/000/a.jpg")
     assert clusters(dataset) is None
     assert clusters(dataset, foreign_folders) is None

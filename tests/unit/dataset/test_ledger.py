@@ -381,30 +381,12 @@ class TestForeignFiles:
         put(ledgers, "x.jpg", "ours")
         assert (ledgers.bucket / "x.jpg").read_bytes() == b"ours"
 
-    def test_a_reserved_name_is_ours_whoever_wrote_it(self, ledgers):
-        ledgers.bucket.mkdir()
-        (ledgers.bucket / "list.json").write_bytes(b"old")
-        Part(ledgers, "s").write("list.json", "key", lambda: b"new", reserved=True)
-        assert (ledgers.bucket / "list.json").read_bytes() == b"new"
-
     def test_its_name_can_be_printed(self, ledgers):
         ledgers.bucket.mkdir()
         (ledgers.bucket / "caf\udce9.jpg").touch()
         with pytest.raises(ForeignFile) as raised:
             put(ledgers, "caf\udce9.jpg", "x")
         assert str(raised.value).encode()
-
-    def test_what_bears_provenance_is_ours_from_before_a_lost_ledger(self, ledgers):
-        ours = {"provenance": {"image": "a.jpg"}, "license": "CC0"}
-        row, _ = put(ledgers, "x.jpg", "old", ours)
-        sidecars.write(ledgers.bucket / "x.jpg", {**ours, "mine": 1})
-        ledgers.commit({"s": [row]})
-        shutil.rmtree(ledgers.settled.parent)
-        ours["provenance"] = {"image": "b.jpg"}
-        _, written = put(ledgers, "x.jpg", "new", ours)
-        assert written
-        assert (ledgers.bucket / "x.jpg").read_text() == "new"
-        assert sidecars.read(ledgers.bucket / "x.jpg") == {**ours, "mine": 1}
 
 
 class TestParts:

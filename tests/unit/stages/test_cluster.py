@@ -87,7 +87,7 @@ def test_faces_that_cannot_be_recognised_are_found_told_and_marked():
     clustering = Clustering(
         rows, grouping, Sets(every, every), known, options, junk=junk
     )
-    content = describe(clustering, ["id"])
+    content = describe(clustering, ["id"], {})
     assert content["noise"] == [
         {"path": "0.jpg", "recognisability": 0.4, "unrecognisable": True},
         {"path": "1.jpg", "recognisability": 1.2},
@@ -110,7 +110,7 @@ def test_the_best_comes_first_and_the_medoid_stays_one():
     grouping = Grouping([Group(members, np.arange(6) / 10)], every[:0], every[:0])
     sets = Sets(every, every)
     clustering = Clustering(rows, grouping, sets, Constraints(), Options("arcface"))
-    (cluster,) = describe(clustering, ["id"])["clusters"]
+    (cluster,) = describe(clustering, ["id"], {})["clusters"]
     assert cluster["medoid"] == "4.jpg"
     assert cluster["members"][:3] == [
         {"path": "2.jpg", "distance": 0.3, "quality": 0.9},

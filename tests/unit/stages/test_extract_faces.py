@@ -68,7 +68,7 @@ def extract(**settings) -> list[str]:
     table = extractor(row)
     extractor.records.compact()
     entries = [Entry.of_row(crop) for crop in table["crops"]]
-    crops.commit({"s": [table | {"crops": entries}]}, [], "faces")
+    crops.commit(crops.of_faces, {"s": [table | {"crops": entries}]}, [], "faces")
     return extract_faces.describe([table])
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from dtst_flow.dataset import inventory, sidecars
+from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.stages import cluster
 from dtst_flow.utils.files import read_json, read_table, write_atomic, write_table
@@ -88,7 +90,8 @@ def embedding(row: dict) -> np.ndarray:
     """Images of one thing, by the file's name, are near each other."""
     near = np.random.default_rng(int(row["digest"], 16)).normal(size=16) * 0.03
     thing = next(t for t in THINGS if t in row["path"].lower())
-    return (np.eye(16)[THINGS.index(thing)] + near).astype(np.float32)
+    vector = np.eye(16)[THINGS.index(thing)] + near
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
 @pytest.fixture
@@ -273,3 +276,140 @@ def test_another_disk_refuses_hard_links_only(dataset, other_disk):
     assert [path.name for path in other_disk.iterdir()] == ["clusters.json"]
     assert not (dataset.state / "summary.json").exists()
     assert dataset.sources() == sources
+
+
+def file_of(dataset: Dataset, image: str) -> Path:
+    """The file of an image among the clusters."""
+    found = read_json(dataset.folder / "cluster/clusters.json")
+    members = [m for c in found["clusters"] for m in c["members"]] + found["noise"]
+    (file,) = (m["file"] for m in members if m["path"] == image)
+    return dataset.folder / "cluster" / file
+
+
+@pytest.mark.parametrize("way", LINKERS)
+def test_with_its_state_lost_the_result_is_as_from_nothing(dataset, way):
+    dataset.run(way)
+    images = dataset.folder / "images"
+    shutil.rmtree(images / "deep")
+    (images / "a/dog.jpg").unlink()
+    write_atomic(images / "b/dog.jpg", b"another cat")
+    write_atomic(images / "b/fat cat.jpg", b"cat")
+    sidecars.write(images / "a/cat.jpg", {"license": "CC0"})
+    mine = dataset.folder / "cluster/001/mine.jpg"
+    write_atomic(mine, b"the user's own")
+    rated = file_of(dataset, "images/a/cat.jpg")
+    sidecars.write(rated, sidecars.read(rated) | {"rating": 5})
+    shutil.rmtree(dataset.folder / ".dtst")
+    dataset.run(way)
+    assert sidecars.read(rated) == {"license": "CC0", "rating": 5}
+    assert mine.read_bytes() == b"the user's own"
+    said = read_json(dataset.state / "summary.json")["said"]
+    assert "files of earlier runs were removed from cluster" in "\n".join(said)
+    assert rated == file_of(dataset, "images/a/cat.jpg")
+    sidecars.write(rated, {"license": "CC0"})
+    results = dataset.results()
+    shutil.rmtree(dataset.folder / "cluster")
+    shutil.rmtree(dataset.folder / ".dtst")
+    write_atomic(mine, b"the user's own")
+    dataset.run("copy")
+    ids = re.compile(rb'"id": "\w+"')
+    theirs = dataset.results()
+    for each in (results, theirs):
+        each["clusters.json"] = ids.sub(b"", each["clusters.json"])
+    assert results == theirs
+
+
+@pytest.mark.parametrize("way", ["copy", "symbolic"])
+def test_a_file_in_place_of_ours_is_the_users_once_the_state_is_lost(dataset, way):
+    dataset.run(way)
+    first, second = dataset.images()[:2]
+    first.unlink()
+    first.write_bytes(b"the user's own")
+    second.unlink()
+    second.symlink_to("elsewhere")
+    shutil.rmtree(dataset.folder / ".dtst")
+    dataset.run(way)
+    assert first.read_bytes() == b"the user's own"
+    assert os.readlink(second) == "elsewhere"
+    assert all("not written by dtst" in why for why in dataset.failed().values())
+    assert len(dataset.failed()) == 2
+    dataset.run(way, clean=True)
+    assert first.read_bytes() == b"the user's own"
+
+
+def test_clusters_of_somebody_else_are_never_overwritten(dataset):
+    mine = dataset.folder / "cluster/clusters.json"
+    write_atomic(mine, b'{"parameters": {"mine": 1}, "clusters": []}')
+    before = mine.read_bytes()
+    with pytest.raises(ForeignFile):
+        dataset.run("copy")
+    assert mine.read_bytes() == before
+
+
+def said(dataset: Dataset) -> str:
+    return "\n".join(read_json(dataset.state / "summary.json")["said"])
+
+
+def move(dataset: Dataset, image: str, folder: str) -> None:
+    """Move the file of an image among the clusters, with its sidecar."""
+    path = file_of(dataset, image)
+    (dataset.folder / "cluster" / folder).mkdir(exist_ok=True)
+    for each in (path, sidecars.path_of(path)):
+        if each.exists():
+            each.rename(dataset.folder / "cluster" / folder / each.name)
+
+
+def test_what_the_user_changed_is_told(dataset):
+    dataset.run("copy")
+    assert "put back" not in said(dataset) and "removed" not in said(dataset)
+    first, second = dataset.images()[:2]
+    first.unlink()
+    second.write_bytes(b"edited")
+    (dataset.folder / "cluster/000/mine.txt").write_text("notes")
+    (dataset.folder / "images/b/dog.jpg").unlink()
+    dataset.run("copy")
+    assert (
+        "2 files in cluster that were edited or deleted since were put back, first "
+        f"'{first.relative_to(dataset.folder / 'cluster')}'" in said(dataset)
+    )
+    assert "files of earlier runs were removed from cluster" in said(dataset)
+    assert (
+        "1 files in the folders of cluster are not dtst's and stay, first "
+        "'000/mine.txt'" in said(dataset)
+    )
+    assert "by hand" not in said(dataset)
+
+
+def test_a_move_is_told_with_the_lines_that_make_it_last(dataset):
+    dataset.run("copy")
+    move(dataset, "images/a/cat.jpg", "001")
+    move(dataset, "images/b/dog.jpg", "noise")
+    dataset.run("copy")
+    assert "2 images were moved by hand" in said(dataset)
+    assert "4 files" not in said(dataset)
+    lines = (dataset.state / "moves.csv").read_text()
+    for line in lines.split():
+        assert line in said(dataset)
+    assert lines.count("cannot-link") == 2 and lines.count("must-link") == 1
+    labels = dataset.folder / "cluster/labels.csv"
+    labels.write_text("# mine")  # without an end of line
+    with open(labels, "a") as file:
+        file.write(lines)
+    dataset.run("copy")
+    assert "by hand" not in said(dataset)
+    found = read_json(dataset.folder / "cluster/clusters.json")
+    where = {m["path"]: c["rank"] for c in found["clusters"] for m in c["members"]}
+    for relation, one, other in (line.split(",") for line in lines.split()):
+        together = where.get(one, one) == where.get(other, other)
+        assert together is (relation == "must-link")
+    assert not (dataset.state / "moves.csv").exists()
+
+
+def test_only_so_many_moves_are_shown(dataset):
+    dataset.run("copy")
+    for name in ("cat.jpg", "CAT.jpg", "cat.png", "Cat.PNG"):
+        move(dataset, f"images/a/{name}", "001")
+    dataset.run("copy")
+    assert "4 images were moved" in said(dataset)
+    assert "... and those of 1 more" in said(dataset)
+    assert (dataset.state / "moves.csv").read_text().count("must-link") == 4

@@ -1,0 +1,133 @@
+"""Evidence: what files say of whose they are, for the time when no ledger tells.
+
+The sidecar of each crop says of which photo it is, what its bytes were and which keys came
+with it. So neither a lost ``.dtst`` makes our crops the user's, nor a ``provenance`` that
+somebody else wrote makes a file of the user's ours.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeGuard
+
+from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.containment import is_relative
+from dtst_flow.dataset.entries import Claim, Stat, stat_of
+from dtst_flow.dataset.provenance import MARKS, is_signature, same_photo
+from dtst_flow.dataset.stems import is_stem_of
+from dtst_flow.utils.files import digest_file
+
+
+class Found(NamedTuple):
+    """A file of ours that no ledger knows.
+
+    Attributes:
+        image: The image that it was made of.
+        row: The row that a ledger would have of it.
+    """
+
+    image: str
+    row: Claim
+
+
+class Evidence(Protocol):
+    """What the files in a bucket say of whose they are."""
+
+    def row(
+        self, path: str, ours: Mapping[str, Any] | None, lost: bool
+    ) -> Claim | None:
+        """Return the row of a file that no ledger knows, None if it is the user's.
+
+        Args:
+            path: The file, relative to the bucket.
+            ours: What we would write into its sidecar.
+            lost: Whether the bucket's ledger is lost.
+        """
+
+    def found(self) -> Iterator[Found]:
+        """Yield all files that are ours."""
+
+
+@dataclass(frozen=True)
+class CropEvidence:
+    """What the sidecars of crops say.
+
+    Attributes:
+        bucket: The folder with the crops.
+        columns: The keys of a provenance, but for MARKS.
+        stem_of: The name of a crop and its provenance -> the stem of the photo in it, None
+            if the name is none of such a crop.
+    """
+
+    bucket: Path
+    columns: frozenset[str]
+    stem_of: Callable[[str, Mapping[str, Any]], str | None]
+
+    def row(
+        self, path: str, ours: Mapping[str, Any] | None, lost: bool
+    ) -> Claim | None:
+        """Return the row of a crop; as `Evidence.row`.
+
+        A crop of the photo that we would write it of is ours, whatever became of it; any
+        other only as long as it holds what we wrote.
+        """
+        said = self._provenance(path)
+        if said is None:
+            return None
+        stat = stat_of(self.bucket / path, follow_links=False)
+        if same_photo(said, ours) or (lost and self._is_whole(path, said, stat)):
+            return Claim(path, (said["keys"],), (stat,))
+        return None
+
+    def found(self) -> Iterator[Found]:
+        """Yield all crops that are as we wrote them, and sidecars whose crop is gone."""
+        try:
+            names = sorted(os.listdir(self.bucket))
+        except OSError:
+            return
+        for name in names:
+            path = name.removesuffix(".json")
+            if path != name and (row := self.row(path, None, lost=True)):
+                said = sidecars.read(self.bucket / path)["provenance"]
+                yield Found(said["image"], row)
+
+    def _provenance(self, path: str) -> dict[str, Any] | None:
+        """Return the provenance of a crop if it is one of ours, as its name is, too."""
+        try:
+            said = sidecars.read(self.bucket / path).get("provenance")
+        except sidecars.BrokenSidecar:
+            return None
+        if not _has_shape(said, self.columns):
+            return None
+        stem = self.stem_of(path, said)
+        return said if stem and is_stem_of(stem, said["image"]) else None
+
+    def _is_whole(self, path: str, said: Mapping[str, Any], stat: Stat | None) -> bool:
+        """Tell whether a crop is gone or has the bytes that its provenance tells of."""
+        crop = self.bucket / path
+        try:
+            return not os.path.lexists(crop) or (
+                stat is not None
+                and not crop.is_symlink()
+                and crop.is_file()
+                and digest_file(crop) == said["file"]
+            )
+        except OSError:
+            return False
+
+
+def _has_shape(said: object, columns: frozenset[str]) -> TypeGuard[dict[str, Any]]:
+    return (
+        isinstance(said, dict)
+        and said.keys() == columns | MARKS
+        and is_relative(said["image"])
+        and all(_is_digest(said[key]) for key in ("digest", "file"))
+        and is_signature(said["keys"])
+        and isinstance(said["box"], list)
+    )
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{32}", value))
