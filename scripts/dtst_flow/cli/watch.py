@@ -20,9 +20,13 @@ from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.runtime import events
 from dtst_flow.runtime.events import Event
 from dtst_flow.runtime.progress import counts_of
+from dtst_flow.utils.files import open_regular
 
 TAIL = 12
 """Lines of a failed job's log that are shown."""
+
+LAST = 1 << 20
+"""Bytes at the end of a log that are read."""
 
 POLL = 0.1
 """Seconds between two looks at a run."""
@@ -34,7 +38,7 @@ class Watched:
 
     Attributes:
         pid: Its process; 0 until it is started.
-        printed: All that it printed itself, unless on the terminal.
+        printed: What it printed itself at last, unless on the terminal.
         code: Its exit code.
         interrupted: Whether the user pressed Ctrl-C.
         began: How many jobs were started.
@@ -90,10 +94,17 @@ class Watched:
 def _of_job(rule: str, logs: list[str], dataset: Path) -> str:
     """Tell of a failed job: what it said last, and where all of it is."""
     paths = [Path(os.path.relpath(dataset / log)) for log in logs]
-    texts = [path.read_text("utf-8", "replace") for path in paths if path.is_file()]
+    texts = [_end_of(path) for path in paths if path.is_file()]
     where = " ".join(shlex.quote(str(path)) for path in paths)
     log = f"{rule.replace('_', '-')} failed; its log: {where}"
     return "\n".join([*filter(None, map(_last_lines, texts)), log])
+
+
+def _end_of(path: Path) -> str:
+    """Read the end of a log, which may be long."""
+    with open_regular(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - LAST))
+        return file.read(LAST).decode("utf-8", "replace")
 
 
 def _last_lines(text: str, count: int = TAIL) -> str:
@@ -164,7 +175,7 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
             _look(start.dataset, watched, reader, display)
         _look(start.dataset, watched, reader, display)
     watched.code = process.returncode
-    watched.printed = output.read_text("utf-8", "replace")
+    watched.printed = _end_of(output)
     return watched
 
 

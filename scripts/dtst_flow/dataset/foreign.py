@@ -13,6 +13,7 @@ from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.scan import parse_specs, scan
 from dtst_flow.imaging.decode import SUFFIXES
+from dtst_flow.utils.files import NotRegular, open_regular
 
 OURS = b'"parameters"'
 """Stands at the beginning of every clusters.json that we write."""
@@ -46,8 +47,10 @@ def foreign_clusters(bucket: Path, state: Path) -> str | None:
 def _is_ours(path: Path) -> bool | None:
     """Tell whether a clusters.json is as we write it; None where there is none."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return OURS in file.read(100)
+    except NotRegular:
+        return False
     except OSError:
         return None
 

@@ -128,7 +128,7 @@ class Plan:
     def labels(self) -> list[str]:
         """Return the file with what the user knows of the clusters, if it exists."""
         path = Path(self.bucket("cluster")) / labels.FILE
-        return [str(path)] if path.exists() else []
+        return [str(path)] if path.is_file() else []  # Snakemake waits for a pipe
 
     def summaries_with_clusters(self) -> list[str]:
         """Return the summaries of all stages. Raises PlanError if none clusters."""

@@ -18,7 +18,7 @@ from dtst_flow.runtime import verified_read, watchdog
 from dtst_flow.runtime.pool import Failed, Worker, each
 from dtst_flow.runtime.progress import Progress
 from dtst_flow.utils import gpu
-from dtst_flow.utils.files import DISK_ERRORS, BrokenTable
+from dtst_flow.utils.files import DISK_ERRORS, BrokenTable, make_way
 from dtst_flow.utils.folders import why_not_writable
 from dtst_flow.utils.text import printable_lines
 
@@ -45,6 +45,7 @@ def logged(path: str | Path) -> Iterator[None]:
     used and of an error that is the disk's a sentence tells, not a traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    make_way(path)
     with open(path, "w") as log:
         sys.stdout.flush()
         terminal = os.dup(sys.stderr.fileno())

@@ -29,6 +29,7 @@ from dtst_flow.stages.clustering import (
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
 from dtst_flow.stages.layout import lay_out
 from dtst_flow.stages.people import NOBODY, KnownPeople, set_apart
+from dtst_flow.utils.arrays import load
 from dtst_flow.utils.files import (
     digest_value,
     read_table,
@@ -242,7 +243,7 @@ def gather(
         The rows and their (n, d) float32 vectors.
     """
     rows = [row for table in tables for row in read_table(table)]
-    loaded = [np.load(array) for array in arrays]
+    loaded = [load(array) for array in arrays]
     filled = [array for array in loaded if len(array)]
     if not filled:
         return [], np.empty((0, 0), np.float32)
