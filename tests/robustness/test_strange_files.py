@@ -25,6 +25,7 @@ from dtst_flow.report import thumbnails
 from dtst_flow.runtime import run_lock, verified_read
 from dtst_flow.utils import arrays, links, locks
 from dtst_flow.utils.files import is_table, read_bytes, read_json, read_table
+from helpers import nasty_files
 from helpers.dataset import Dataset
 from helpers.strange_files import KINDS, in_time, put
 
@@ -127,7 +128,10 @@ def test_strange_clusters_are_not_ours_to_replace(tmp_path, kind):
 
 
 def test_strange_files_cost_their_images(tmp_path, survived):
-    """In a run: beside photos, in place of photos, and in the target's state."""
+    """In a run: beside photos, in place of photos, and in the target's state.
+
+    And so does a photo that would take minutes to decode.
+    """
     dataset = Dataset(tmp_path / "given")
     images = dataset.folder / "images"
     images.mkdir(parents=True)
@@ -140,14 +144,23 @@ def test_strange_files_cost_their_images(tmp_path, survived):
             put(kind, images / f"{kind}.jpg")
         else:
             sidecars.write(photo, boxes)
+    (images / "scans.jpg").write_bytes(nasty_files.scans(1000, 20_000))
+    sidecars.write(images / "scans.jpg", boxes)
     put("pipe", dataset.folder / ".dtst/buckets/crops/journal/s.jsonl")
     put("pipe", dataset.folder / ".dtst/buckets/crops/ledger/s.jsonl")
     put("pipe", dataset.folder / ".dtst/logs/extract_classes/crops/s.log")
     with in_time(100):
-        printed = dataset.dtst("extract-classes", "-d", "given", "--from", "images")
-    survived["nasty files"] += 2 * len(KINDS)
+        words = ("-d", "given", "--from", "images", "--max-seconds", "5")
+        printed = dataset.dtst("extract-classes", *words)
+    survived["nasty files"] += 2 * len(KINDS) + 1
     assert "1 crops" in printed and "images could not be processed" in printed
     assert [path.name for path in (dataset.folder / "crops").glob("*.jpg")] == [
         "0_x.jpg"
     ]
-    survived["nasty files right"] += 2 * len(KINDS)
+    failed = read_table(dataset.folder / ".dtst/buckets/crops/failed.jsonl")
+    reasons = {row["path"]: row["reason"] for row in failed}
+    assert len(reasons) == len(KINDS) + 1
+    assert reasons["images/scans.jpg"].startswith(
+        "took more than 5.5 s (1.0 megapixels)"
+    )
+    survived["nasty files right"] += 2 * len(KINDS) + 1

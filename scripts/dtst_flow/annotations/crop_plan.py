@@ -12,6 +12,7 @@ from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.imaging import decode, encode
+from dtst_flow.utils import pace
 from dtst_flow.utils.files import digest_value
 
 
@@ -27,6 +28,8 @@ class Options:
         min_score: Drop boxes with a lower score or none, None to keep all.
         background: The colour that shows through transparent pixels, "#rrggbb".
         max_pixels: An image of more is refused; without effect on all others.
+        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
+            on all others.
     """
 
     classes: str | list[str] | None = None
@@ -36,6 +39,7 @@ class Options:
     min_score: float | None = None
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
+    max_seconds: float = pace.SECONDS
 
 
 @dataclass(frozen=True)

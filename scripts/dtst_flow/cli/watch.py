@@ -19,7 +19,7 @@ from dtst_flow.cli.progress import Display, Lines
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.runtime import events
 from dtst_flow.runtime.events import Event
-from dtst_flow.runtime.progress import counts_of
+from dtst_flow.runtime.progress import counts_of, slow_of
 from dtst_flow.utils.files import open_regular
 
 TAIL = 12
@@ -27,6 +27,9 @@ TAIL = 12
 
 LAST = 1 << 20
 """Bytes at the end of a log that are read."""
+
+MAX_NAMED = 10
+"""Images named that take long, in a run."""
 
 POLL = 0.1
 """Seconds between two looks at a run."""
@@ -46,6 +49,7 @@ class Watched:
         faults: Why it could not go on, in its words or ours.
         said: What the run had to say.
         progress: Rule -> counts of its images.
+        named: The images of which was told that they take long.
     """
 
     pid: int = 0
@@ -57,6 +61,7 @@ class Watched:
     faults: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     progress: dict[str, Counter[str]] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
 
     def take(self, event: Event) -> None:
         """Note an event."""
@@ -69,6 +74,13 @@ class Watched:
             self.faults.append(event["text"])
         elif kind == "said" and event["text"]:
             self.said.append(event["text"])
+
+    def slow(self, images: list[tuple[str, str]]) -> Iterator[str]:
+        """Yield sentences about rule and image that take long, of each only one."""
+        for rule, image in images:
+            if image not in self.named and len(self.named) < MAX_NAMED:
+                self.named.add(image)
+                yield f"{rule.replace('_', '-')} is taking long at {image!r}"
 
     def how_far(self) -> str:
         """Tell how many images of the stage at work were done, if it is known."""
@@ -193,6 +205,8 @@ def _look(
     if watched.began:  # what is there before is of the run before
         watched.progress = counts_of(dataset / PROGRESS)
         display.show(watched.progress)
+        for sentence in watched.slow(slow_of(dataset / PROGRESS)):
+            display.say(sentence)
 
 
 def _display(voice: Voice) -> Display:

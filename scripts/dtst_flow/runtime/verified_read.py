@@ -4,6 +4,7 @@ A record of other pixels, stored under the digest of the previous ones, would be
 forever once those come back.
 """
 
+import functools
 import sys
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from dtst_flow.dataset.inventory import DIGESTS
 from dtst_flow.imaging import decode
+from dtst_flow.utils import pace
 from dtst_flow.utils.files import NotRegular, digest, read_bytes
 
 GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotRegular)
@@ -72,7 +74,12 @@ def read(row: Listed, options: Reading) -> NDArray[np.uint8]:
         Changed: The image is gone, or its content is not the one that was noted.
         UnreadableImage: It cannot be read or decoded.
     """
-    return decode.read(content(row), options.background, max_pixels=options.max_pixels)
+    return decode.read(
+        content(row),
+        options.background,
+        max_pixels=options.max_pixels,
+        begun=functools.partial(pace.at, row.path),
+    )
 
 
 def refuse(changed: list[str], state: Path) -> None:

@@ -67,7 +67,9 @@ def cut(job: ShardJob, bucket: str, options: Options) -> None:
         SystemExit: Images changed in the meantime; no table is written.
     """
     make = functools.partial(Cutter, job.shard, bucket, options)
-    done, failures = work("extract_classes", job.manifest, make, job.workers)
+    done, failures = work(
+        "extract_classes", job.manifest, make, job.workers, options.max_seconds
+    )
     sizes(job.shard).compact()
     for row in done:
         for reason in row["unusable"]:

@@ -33,6 +33,7 @@ from dtst_flow.stages.contract import (
     Stage,
     options_of,
 )
+from dtst_flow.utils import pace
 from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import digest_value, write_atomic, write_table
 
@@ -54,6 +55,8 @@ class Options:
         debug: Draw the faces into a copy of each image under .dtst/debug.
         background: The colour that shows through transparent pixels, "#rrggbb".
         max_pixels: An image of more is refused; without effect on all others.
+        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
+            on all others.
     """
 
     engine: str = "mediapipe"
@@ -68,6 +71,7 @@ class Options:
     debug: bool = False
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
+    max_seconds: float = pace.SECONDS
 
 
 def records(
@@ -113,7 +117,9 @@ def extract(
         SystemExit: Images changed in the meantime; no table is written.
     """
     make = functools.partial(Extractor, job.shard, bucket, options, weights)
-    done, failures = work("extract_faces", job.manifest, make, job.workers)
+    done, failures = work(
+        "extract_faces", job.manifest, make, job.workers, options.max_seconds
+    )
     records(options, weights, job.shard).compact()
     write_table(job.failed, failures)
     write_table(job.table, done)

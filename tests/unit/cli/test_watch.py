@@ -128,3 +128,12 @@ def test_ctrl_c_before_it_is_started_reaches_it_then(dataset, tmp_path, monkeypa
     monkeypatch.setattr("dtst_flow.cli.watch.subprocess.Popen", interrupted)
     watched = watch(program("time.sleep(60)", dataset), Voice(), tmp_path)
     assert watched.interrupted and watched.code != 0
+
+
+def test_each_image_that_takes_long_is_told_once_and_few():
+    watched = Watched()
+    slow = [("extract_faces", "images/a.jpg"), ("embed", "images/b.jpg")]
+    said = [*watched.slow(slow), *watched.slow(slow)]
+    assert said[0] == "extract-faces is taking long at 'images/a.jpg'"
+    assert len(said) == 2
+    assert len(list(watched.slow([("embed", str(n)) for n in range(99)]))) < 20
