@@ -3,6 +3,8 @@
 import itertools
 import os
 import resource
+import subprocess
+from collections.abc import Iterator
 from contextlib import chdir, suppress
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from dtst_flow.cache.packs import Pack
 from dtst_flow.cli.main import main
 from dtst_flow.cli.yaml_config import read_config
 from dtst_flow.cluster import history, labels
-from dtst_flow.dataset import foreign, inventory, sidecars
+from dtst_flow.dataset import foreign, inventory, scan, sidecars, whereabouts
 from dtst_flow.dataset.entries import read_rows
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.models import contents, store
@@ -24,7 +26,8 @@ from dtst_flow.models.errors import ModelError
 from dtst_flow.report import thumbnails
 from dtst_flow.runtime import run_lock, verified_read
 from dtst_flow.utils import arrays, links, locks
-from dtst_flow.utils.files import is_table, read_bytes, read_json, read_table
+from dtst_flow.utils.files import is_table, read_bytes, read_json, read_table, sweep
+from dtst_flow.utils.folders import folders_below
 from helpers import nasty_files
 from helpers.dataset import Dataset
 from helpers.strange_files import KINDS, in_time, put
@@ -57,6 +60,44 @@ REFUSALS = (
     *(OSError, ValueError, MemoryError, ModelError, ClickException),
     *(sidecars.BrokenSidecar, verified_read.Changed),
 )
+
+
+@pytest.fixture(scope="module")
+def nested(tmp_path_factory) -> Iterator[Path]:
+    """A folder with so many below each other as no function may call itself."""
+    top = tmp_path_factory.mktemp("nested") / "deep"
+    top.mkdir()
+    here = os.open(top, os.O_RDONLY)
+    for _ in range(1100):  # more than Python calls
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    yield top
+    subprocess.run(["rm", "-rf", str(top)], check=True)
+
+
+@pytest.mark.parametrize("spec", ["deep/**", "**", "deep/*/*"])
+def test_folders_may_be_nested_as_deep_as_they_like(nested, spec):
+    (nested / "d/d/d").joinpath("a.jpg").touch()
+    with in_time():
+        found = scan.scan(nested.parent, [spec]).images
+        assert found == (["deep/d/d/d/a.jpg"] if "**" in spec else [])
+        said = whereabouts.explain_empty(nested.parent, ["deep"])
+        assert "1 image lies below deep: --from 'deep/**'" in said
+        sweep(nested, below=True)
+        assert sum(1 for _ in folders_below(nested)) > 1000
+
+
+def test_nested_json_is_refused(tmp_path):
+    deep = b"[" * 10**6
+    for path in (tmp_path / NAME, tmp_path / "x.json"):
+        path.write_bytes(deep)
+    with pytest.raises(sidecars.BrokenSidecar, match="nested more than 100 deep"):
+        sidecars.read(tmp_path / "photo.jpg")
+    with pytest.raises(ValueError, match="nested too deep"):
+        read_json(tmp_path / "x.json")
 
 
 @pytest.fixture

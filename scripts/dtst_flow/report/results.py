@@ -13,6 +13,7 @@ from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.state import STATE, state_of
 from dtst_flow.stages.cluster import gather
 from dtst_flow.utils.files import NotRegular, read_json, read_table
+from dtst_flow.utils.folders import folders_below
 
 
 class NoResult(Exception):
@@ -191,7 +192,7 @@ def _rows_of(
 def _stages(bucket: str) -> list[Stage]:
     """What the stages said; of those that cluster, only the one that made this bucket."""
     buckets = STATE / "buckets"
-    states = sorted(path.parent for path in buckets.rglob("summary.json"))
+    states = sorted(f for f in folders_below(buckets) if (f / "summary.json").exists())
     last = state_of(bucket)
     before = [p for p in states if p != last and not (p / "embeddings").exists()]
     return [_stage(path) for path in (*before, last) if path in states]

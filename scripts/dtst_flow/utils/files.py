@@ -10,13 +10,14 @@ import json
 import math
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
+
+from dtst_flow.utils.folders import folders_below
 
 TEMPORARY_PREFIX = ".dtst-"
 """How the names of unfinished files begin; a killed writer leaves such files."""
@@ -62,14 +63,6 @@ def temporary(path: str | Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
-def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def make_way(path: str | Path) -> None:
     """Remove a pipe or a socket where a file of the workflow's own is to be."""
     with suppress(FileNotFoundError, NotADirectoryError):
@@ -85,9 +78,9 @@ def sweep(folder: str | Path, below: bool = False) -> None:
         folder: Where they are.
         below: Whether to look in all folders below as well.
     """
-    pattern = f"{TEMPORARY_PREFIX}*.tmp"
-    for leftover in Path(folder).glob(f"**/{pattern}" if below else pattern):
-        leftover.unlink(missing_ok=True)
+    for here in folders_below(folder) if below else [Path(folder)]:
+        for leftover in here.glob(f"{TEMPORARY_PREFIX}*.tmp"):
+            leftover.unlink(missing_ok=True)
 
 
 def write_atomic(
@@ -195,7 +188,10 @@ def read_bytes(path: str | Path, most: int = LARGEST) -> bytes:
 
 def read_json(path: str | Path) -> Any:
     """Read the value in a JSON file. Raises as `read_bytes`, and ValueError."""
-    return json.loads(read_bytes(path))
+    try:
+        return json.loads(read_bytes(path))
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def write_table(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
