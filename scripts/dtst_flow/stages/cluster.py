@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dtst_flow.dataset.foreign import foreign_clusters
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import Part
-from dtst_flow.dataset.state import state_of
+from dtst_flow.dataset.state import log_of, state_of
 from dtst_flow.embed import embedders
 from dtst_flow.runtime.failures import fail_where_due
 from dtst_flow.stages import crops, embed, user_labels
@@ -125,7 +125,7 @@ def cluster(
     placed, left_out = _write(bucket, clustering, ids, handling)
     failures = sorted(not_embedded + left_out, key=lambda row: str(row["path"]))
     write_table(job.failures, failures)
-    said = sentences(clustering, len(not_embedded))
+    said = sentences(clustering, len(not_embedded), log_of("cluster", bucket))
     if left_out:
         said.append(f"{len(left_out)} images could not be laid out")
     log.info("\n".join(said))
