@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 
 from dtst_flow.annotations.crop_plan import Options, choose, passes, plan
@@ -29,6 +30,7 @@ from dtst_flow.stages.contract import (
 )
 from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import write_table
+from dtst_flow.utils.text import capped
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ def cut(job: ShardJob, bucket: str, options: Options) -> None:
     )
     sizes(job.shard).compact()
     for row in done:
-        for reason in row["unusable"]:
+        for reason in capped(row["unusable"], f"in {state_of(bucket)}/failed.jsonl"):
             log.warning("%s: %s", row["path"], reason)
     write_table(job.failed, failures)
     write_table(job.table, done)
@@ -173,11 +175,11 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
             continue
         before = planned - current
         row = ManifestRow(path, digest, stems[path])
-        for crop in plan(row, choice, (size[0], size[1]), options):
-            if isinstance(crop, str):
-                continue
-            planned += 1
-            current += ledgers.is_current(owned.get(crop.name), crop.key)
+        with suppress(sidecars.BrokenSidecar):
+            for crop in plan(row, choice, (size[0], size[1]), options):
+                if not isinstance(crop, str):
+                    planned += 1
+                    current += ledgers.is_current(owned.get(crop.name), crop.key)
         todo += [path] * (planned - current > before)
     to_write = f"{'at most ' if unsized else ''}{planned - current}"
     return Pending(todo, f"{to_write} crops to write, {current} there already")

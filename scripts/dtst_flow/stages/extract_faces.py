@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from dtst_flow.annotations import crop_bytes
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
@@ -153,6 +154,7 @@ class Extractor:
             target = STATE / "debug" / self.bucket / f"{row.stem}.jpg"
             write_atomic(target, draw.overlay(image(), [one.face for one in found]))
         own_keys = sidecars.travelling(sidecars.read(row.path))
+        crop_bytes.check(own_keys, len(found))
         entries, left_out = [], Counter[str]()
         for one in found:
             if setting := self._left_out_by(one, size):
