@@ -27,7 +27,7 @@ from dtst_flow.forecast import verdict
 from dtst_flow.report import summary
 from dtst_flow.runtime import events, run_lock
 from dtst_flow.runtime.meter import process_seconds
-from dtst_flow.utils.files import remove
+from dtst_flow.utils.folders import remove
 
 
 report: "workflow/report/workflow.rst"

@@ -195,6 +195,16 @@ def bombs() -> dict[str, bytes]:
     }
 
 
+def scans(side: int, count: int) -> bytes:
+    """A square grey JPEG that takes long: its last scan comes so many times.
+
+    Each scan of some bytes makes a decoder go through all of the picture.
+    """
+    grey = encode(Image.new("L", (side, side), 90), "JPEG", progressive=True)
+    start, end = grey.rindex(b"\xff\xda"), grey.rindex(b"\xff\xd9")
+    return grey[:start] + grey[start:end] * count + grey[end:]
+
+
 def chunk(kind: bytes, content: bytes) -> bytes:
     """A part of a PNG."""
     ends = (

@@ -2,7 +2,8 @@ from contextlib import closing
 
 import pytest
 
-from dtst_flow.runtime import job, pool
+from dtst_flow.runtime import job
+from dtst_flow.runtime.worker import answer
 
 
 @pytest.fixture
@@ -11,6 +12,6 @@ def in_this_process(monkeypatch) -> None:
 
     def each(make, rows, workers):
         with closing(make()) as worker:
-            return [(row, pool._answer(worker, row)) for row in rows]
+            return [(row, answer(worker, row)) for row in rows]
 
     monkeypatch.setattr(job, "each", each)

@@ -16,7 +16,7 @@ from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile, Part
 from dtst_flow.stages import detect
 from dtst_flow.utils.files import read_json, to_json, write_atomic, write_table
-from helpers import clustered
+from helpers import clustered, strange_files
 from helpers.dataset import DLIB
 
 MINE = b"mine"
@@ -160,10 +160,13 @@ STATE_FILES = [
 def test_damaged_state_is_made_again_from_the_records(finished, tmp_path, way):
     crowd = finished.copy(tmp_path)
     before = crowd.results()
-    for name in STATE_FILES:
+    for number, name in enumerate(STATE_FILES):
         path = crowd.folder / ".dtst/buckets" / name
         assert path.exists(), name
-        path.write_bytes(b"{garbage" if way == "dtst" else b'{"a": 1}\n')
+        if number % 2 == (way == "dtst"):
+            strange_files.put(("pipe", "link to a device")[number // 2 % 2], path)
+        else:
+            path.write_bytes(b"{garbage" if way == "dtst" else b'{"a": 1}\n')
     if way == "dtst":
         config = tmp_path / "crowd.yaml"
         config.write_bytes(to_json(DLIB))

@@ -3,7 +3,7 @@
 import math
 import reprlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Classes = dict[str, list[dict[str, Any]]]
@@ -14,6 +14,12 @@ Box = tuple[float, float, float, float]
 
 FARTHEST = 2**31
 """From here on positions in pixels are in no image, and too large to calculate with."""
+
+MOST = 10_000
+"""Most boxes of an image."""
+
+LONGEST = 100
+"""Most characters of a class's name in what is told of a box."""
 
 
 class BadEntry(Exception):
@@ -53,22 +59,32 @@ def read(classes: Any) -> tuple[list[Entry], list[tuple[str, str]]]:
         each that cannot.
 
     Raises:
-        ValueError: The value is no object.
+        ValueError: The value is no object, or holds too many entries.
     """
     if not isinstance(classes, dict):
         raise ValueError("'classes' is no object")
+    listed = sum(
+        len(boxes) if isinstance(boxes, list) else 1 for boxes in classes.values()
+    )
+    if listed > MOST:
+        raise ValueError(f"it has {listed} boxes, more than {MOST}")
     entries: list[Entry] = []
     bad: list[tuple[str, str]] = []
     for name, listed in sorted(classes.items()):
         if not isinstance(listed, list):
-            bad.append((name, f"class {name!r} holds no list of boxes"))
+            bad.append((name, f"class {spelled(name)} holds no list of boxes"))
             continue
         for place, content in enumerate(listed):
             try:
                 entries.append(_entry(name, place, len(listed), content))
             except BadEntry as error:
-                bad.append((name, f"class {name!r}, entry {place}: {error}"))
+                bad.append((name, f"class {spelled(name)}, entry {place}: {error}"))
     return entries, bad
+
+
+def spelled(name: str) -> str:
+    """Write the name of a class, as it is told of each of its boxes."""
+    return repr(name if len(name) <= LONGEST else f"{name[:LONGEST]}…")
 
 
 def _entry(name: str, place: int, of: int, content: Any) -> Entry:
@@ -156,15 +172,19 @@ def moved(entries: Iterable[Entry], crop: tuple[int, int, int, int]) -> Classes:
         box = _clipped(entry.box, crop)
         if box is None:
             continue
-        scored = {} if entry.score is None else {"score": entry.score}
-        content = {**scored, "box": box, **entry.more}
-        classes.setdefault(entry.name, []).append(content)
+        classes.setdefault(entry.name, []).append(content_of(replace(entry, box=box)))
     return classes
 
 
-def _clipped(box: Box, crop: tuple[int, int, int, int]) -> list[float] | None:
+def content_of(entry: Entry) -> dict[str, Any]:
+    """Return what a sidecar holds of an entry."""
+    scored = {} if entry.score is None else {"score": entry.score}
+    return {**scored, "box": list(entry.box), **entry.more}
+
+
+def _clipped(box: Box, crop: tuple[int, int, int, int]) -> Box | None:
     """Give a box in pixels of the crop; None if it is outside."""
     left, top, right, bottom = crop
     x0, x1 = (round(min(max(x, left), right) - left, 2) for x in box[::2])
     y0, y1 = (round(min(max(y, top), bottom) - top, 2) for y in box[1::2])
-    return [x0, y0, x1, y1] if x0 < x1 and y0 < y1 else None
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dtst_flow.annotations import boxes, crop_names, crop_window
-from dtst_flow.annotations.boxes import Entry, parse_classes
+from dtst_flow.annotations import boxes, crop_bytes, crop_names, crop_window
+from dtst_flow.annotations.boxes import Entry, parse_classes, spelled
+from dtst_flow.annotations.crop_bytes import Boxes
 from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.provenance import MARKS
 from dtst_flow.imaging import decode, encode
+from dtst_flow.utils import pace
 from dtst_flow.utils.files import digest_value
 
 
@@ -28,6 +30,8 @@ class Options:
         min_score: Drop boxes with a lower score or none, None to keep all.
         background: The colour that shows through transparent pixels, "#rrggbb".
         max_pixels: An image of more is refused; without effect on all others.
+        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
+            on all others.
     """
 
     classes: str | list[str] | None = None
@@ -37,6 +41,7 @@ class Options:
     min_score: float | None = None
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
+    max_seconds: float = pace.SECONDS
 
 
 @dataclass(frozen=True)
@@ -132,45 +137,57 @@ def plan(
         choice: What its sidecar holds.
         size: (width, height) of the upright image in pixels.
         options: The settings.
+
+    Raises:
+        BrokenSidecar: The crops' sidecars would have too many bytes.
     """
     names = crop_names.encoded(choice.classes)
-    for entry in choice.wanted:
-        if not passes(entry.score, options.min_score):
-            continue
-        where = f"class {entry.name!r}, entry {entry.place}"
-        if not crop_window.touches(entry.box, *size):
+    windows = list(_windows(choice, size, options))
+    shown = Boxes(choice.every)
+    own = sidecars.travelling(choice.sidecar)
+    real = [window for _, window in windows if window]
+    crop_bytes.check(own, len(real), shown.bytes_in(real))
+    for entry, window in windows:
+        where = f"class {spelled(entry.name)}, entry {entry.place}"
+        if not window:
             yield f"{where}: its box {list(entry.box)} lies outside the image"
             continue
-        window = crop_window.around(entry.box, options.square, options.margin)
-        if options.skip_partial and crop_window.reaches_outside(window, *size):
-            continue
-        window = crop_window.within(window, *size, options.square)
         name = crop_names.file_name(row.stem, names[entry.name], entry.place, entry.of)
         if len(os.fsencode(name)) > crop_names.LONGEST:
-            yield f"{where}: its crop's file name would be too long: {name}"
+            yield f"{where}: its crop's file name would be too long"
         elif max(window[2] - window[0], window[3] - window[1]) > encode.MAX_SIDE:
             yield f"{where}: a JPEG has at most {encode.MAX_SIDE} pixels a side"
         else:
-            sidecar = _sidecar(row, choice, entry, window)
+            ours = {"provenance": _provenance(row, entry, window)}
+            moved = boxes.moved(shown.within(window), window)
+            sidecar = own | ours | {"classes": moved}
             code = code_version(decode, encode)
             key = digest_value([sidecar, sorted(MARKS), options.background, code])
             yield Crop(name, key, window, sidecar)
 
 
-def _sidecar(
-    row: ManifestRow, choice: Choice, entry: Entry, window: Window
-) -> dict[str, Any]:
-    """Our keys of a crop's sidecar."""
-    provenance = {
+def _windows(
+    choice: Choice, size: tuple[int, int], options: Options
+) -> Iterator[tuple[Entry, Window | None]]:
+    """Yield the boxes to cut, each with its window; None outside the image."""
+    for entry in choice.wanted:
+        if not passes(entry.score, options.min_score):
+            continue
+        if not crop_window.touches(entry.box, *size):
+            yield entry, None
+            continue
+        window = crop_window.around(entry.box, options.square, options.margin)
+        if not (options.skip_partial and crop_window.reaches_outside(window, *size)):
+            yield entry, crop_window.within(window, *size, options.square)
+
+
+def _provenance(row: ManifestRow, entry: Entry, window: Window) -> dict[str, Any]:
+    """Where a crop is from."""
+    return {
         "image": row.path,
         "digest": row.digest,
         "class": entry.name,
         "box": list(entry.box),
         "score": entry.score,
         "crop": list(window),
-    }
-    return {
-        **sidecars.travelling(choice.sidecar),
-        "provenance": provenance,
-        "classes": boxes.moved(choice.every, window),
     }

@@ -3,7 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.utils.files import digest_value, read_json, to_json, write_atomic
+from dtst_flow.utils.files import (
+    NotRegular,
+    digest_value,
+    read_json,
+    to_json,
+    write_atomic,
+)
 
 
 class Notes:
@@ -28,7 +34,7 @@ class Notes:
         """
         try:
             return read_json(self._path(name))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, NotRegular, ValueError):
             return None
 
     def put(self, name: str, value: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from dtst_flow.utils.files import (
     BrokenTable,
     digest,
+    read_bytes,
     read_table,
     write_atomic,
     write_table,
@@ -37,7 +38,7 @@ class Visited:
         Args:
             manifest: The table of the images.
         """
-        rows = Path(manifest).read_bytes()
+        rows = read_bytes(manifest)
         write_atomic(self._begun / f"{digest(rows)}.jsonl", rows, durable=True)
 
     def rows(self) -> Iterator[dict[str, Any]]:

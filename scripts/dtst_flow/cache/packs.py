@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from dtst_flow.utils.files import write_atomic
+from dtst_flow.utils.files import open_regular, write_atomic
 
 TABLE = "CREATE TABLE record (key TEXT PRIMARY KEY, value BLOB)"
 
@@ -47,7 +47,7 @@ class Pack:
     """
 
     def __init__(self, path: Path) -> None:
-        open(path, "rb").close()  # its error says more than SQLite's
+        open_regular(path).close()  # its error says more than SQLite's
         address = f"file:{quote(str(path))}?immutable=1"  # so that it takes no locks
         self._database = sqlite3.connect(address, uri=True)
         self._usable = True

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.cache import packs
-from dtst_flow.utils.files import digest_value, sweep, to_json
+from dtst_flow.utils.files import digest_value, read_bytes, sweep, to_json
 
 
 class Records:
@@ -128,7 +128,7 @@ def _read(journals: Iterable[Path]) -> dict[str, bytes]:
     values = {}
     for journal in journals:
         with suppress(FileNotFoundError):  # just packed
-            for line in journal.read_bytes().split(b"\n")[:-1]:
+            for line in read_bytes(journal).split(b"\n")[:-1]:
                 key, _, value = line.partition(b" ")
                 if re.fullmatch(rb"[0-9a-f]{32}", key):
                     values[key.decode()] = value

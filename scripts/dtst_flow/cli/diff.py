@@ -60,7 +60,7 @@ def labels(clusters: Path) -> dict[str, str]:
         for cluster in read_json(clusters)["clusters"]:
             more = (cluster["folder"], cluster["name"])
             called[cluster["id"]] = " ".join([cluster["id"], *filter(None, more)])
-    except (FileNotFoundError, LookupError, RecursionError, TypeError, ValueError):
+    except (OSError, LookupError, RecursionError, TypeError, ValueError):
         return {}
     return called
 

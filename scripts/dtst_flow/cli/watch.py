@@ -20,10 +20,17 @@ from dtst_flow.cli.progress import Display, Lines
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.runtime import events
 from dtst_flow.runtime.events import Event
-from dtst_flow.runtime.progress import counts_of
+from dtst_flow.runtime.progress import counts_of, slow_of
+from dtst_flow.utils.files import open_regular
 
 TAIL = 12
 """Lines of a failed job's log that are shown."""
+
+LAST = 1 << 20
+"""Bytes at the end of a log that are read."""
+
+MAX_NAMED = 10
+"""Images named that take long, in a run."""
 
 POLL = 0.1
 """Seconds between two looks at a run."""
@@ -35,7 +42,7 @@ class Watched:
 
     Attributes:
         pid: Its process; 0 until it is started.
-        printed: All that it printed itself, unless on the terminal.
+        printed: What it printed itself at last, unless on the terminal.
         code: Its exit code.
         ended_by: The signal by which the user ended it, as by Ctrl-C; 0 for none.
         began: How many jobs were started.
@@ -43,6 +50,7 @@ class Watched:
         faults: Why it could not go on, in its words or ours.
         said: What the run had to say.
         progress: Rule -> counts of its images.
+        named: The images of which was told that they take long.
     """
 
     pid: int = 0
@@ -54,6 +62,7 @@ class Watched:
     faults: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     progress: dict[str, Counter[str]] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
 
     def take(self, event: Event) -> None:
         """Note an event."""
@@ -66,6 +75,13 @@ class Watched:
             self.faults.append(event["text"])
         elif kind == "said" and event["text"]:
             self.said.append(event["text"])
+
+    def slow(self, images: list[tuple[str, str]]) -> Iterator[str]:
+        """Yield sentences about rule and image that take long, of each only one."""
+        for rule, image in images:
+            if image not in self.named and len(self.named) < MAX_NAMED:
+                self.named.add(image)
+                yield f"{rule.replace('_', '-')} is taking long at {image!r}"
 
     def how_far(self) -> str:
         """Tell how many images of the stage at work were done, if it is known."""
@@ -91,10 +107,17 @@ class Watched:
 def _of_job(rule: str, logs: list[str], dataset: Path) -> str:
     """Tell of a failed job: what it said last, and where all of it is."""
     paths = [Path(os.path.relpath(dataset / log)) for log in logs]
-    texts = [path.read_text("utf-8", "replace") for path in paths if path.is_file()]
+    texts = [_end_of(path) for path in paths if path.is_file()]
     where = " ".join(shlex.quote(str(path)) for path in paths)
     log = f"{rule.replace('_', '-')} failed; its log: {where}"
     return "\n".join([*filter(None, map(_last_lines, texts)), log])
+
+
+def _end_of(path: Path) -> str:
+    """Read the end of a log, which may be long."""
+    with open_regular(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - LAST))
+        return file.read(LAST).decode("utf-8", "replace")
 
 
 def _last_lines(text: str, count: int = TAIL) -> str:
@@ -170,7 +193,7 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
                 process.wait()
         _look(start.dataset, watched, reader, display)
     watched.code = process.returncode
-    watched.printed = output.read_text("utf-8", "replace")
+    watched.printed = _end_of(output)
     return watched
 
 
@@ -188,6 +211,8 @@ def _look(
     if watched.began:  # what is there before is of the run before
         watched.progress = counts_of(dataset / PROGRESS)
         display.show(watched.progress)
+        for sentence in watched.slow(slow_of(dataset / PROGRESS)):
+            display.say(sentence)
 
 
 def _display(voice: Voice) -> Display:

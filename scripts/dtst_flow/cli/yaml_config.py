@@ -11,6 +11,7 @@ import yaml
 from dtst_flow.cli import peer
 from dtst_flow.cli.settings import Blocks, Prop, choices, schema, sections
 from dtst_flow.planning.schema import BadSettings, check, near
+from dtst_flow.utils.files import read_bytes
 from dtst_flow.utils.text import printable
 
 FOR_SNAKEMAKE = {
@@ -19,6 +20,9 @@ FOR_SNAKEMAKE = {
     "path": "the command says what to run, such as dtst run faces",
 }
 """Settings of the workflow that a config file has no use for -> what is instead."""
+
+LARGEST = 1 << 20
+"""Most bytes of a config file."""
 
 WORKING_DIR: Prop = {"type": "string", "minLength": 1}
 
@@ -98,7 +102,7 @@ def read_config(path: Path) -> ConfigFile:
         click.UsageError: The file cannot be used.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_bytes(path, LARGEST).decode("utf-8-sig")
         content, spelled = (
             yaml.load(text, loader) for loader in (yaml.SafeLoader, yaml.BaseLoader)
         )
@@ -160,6 +164,8 @@ def _fault(error: Exception) -> str:
     """What is wrong with a file, in one line."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: {printable(error.problem)}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return printable(str(error).partition("\n")[0])
 
 

@@ -4,6 +4,7 @@ The terms are those of constrained clustering (Wagstaff & Cardie, "Clustering wi
 Instance-level Constraints", 2000).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -104,14 +105,29 @@ def split(
         The rows of each part.
     """
     parts = list(clusters)
+    heads = range(len(parts))
+    after: dict[int, int | None] = {}  # a part -> the one that was last split off it
+    of = np.full(len(vectors), -1, np.intp)
+    for part, rows in enumerate(parts):
+        of[rows] = part
     for a, b in cannot:
-        for place, rows in enumerate(parts):
-            if a in rows and b in rows:
-                nearer_a = vectors[rows] @ vectors[a] >= vectors[rows] @ vectors[b]
-                nearer_a[rows == b] = False
-                parts[place : place + 1] = [rows[nearer_a], rows[~nearer_a]]
-                break
-    return parts
+        part = int(of[a])
+        if part < 0 or part != of[b]:
+            continue
+        rows = parts[part]
+        nearer_a = vectors[rows] @ vectors[a] >= vectors[rows] @ vectors[b]
+        nearer_a[rows == b] = False
+        parts[part] = rows[nearer_a]
+        of[rows[~nearer_a]] = len(parts)
+        after[part], after[len(parts)] = len(parts), after.get(part)
+        parts.append(rows[~nearer_a])
+    ordered = []
+    for head in heads:
+        at: int | None = head
+        while at is not None:
+            ordered.append(parts[at])
+            at = after.get(at)
+    return ordered
 
 
 def merge(
@@ -130,13 +146,69 @@ def merge(
         The rows of each cluster, and the pairs that stay apart because uniting them would
         bring two rows together that must not be.
     """
-    sets = [set(rows.tolist()) for rows in clusters]
-    refused = []
-    for a, b in must:
-        parts = [s for s in sets if a in s or b in s]
-        united = {a, b}.union(*parts)
-        if any(x in united and y in united for x, y in cannot):
-            refused.append((a, b))
-            continue
-        sets = [s for s in sets if s not in parts] + [united]
-    return [np.array(sorted(s)) for s in sets], refused
+    sets = _Sets(clusters, cannot)
+    refused = [pair for pair in must if not sets.unite(*pair)]
+    return sets.several(), refused
+
+
+class _Sets:
+    """Disjoint sets of rows, and which of them must stay apart.
+
+    Of two that are united the smaller is changed, so that a million pairs take seconds.
+
+    Args:
+        clusters: The sets to begin with.
+        cannot: Pairs of rows that must not be in one set.
+    """
+
+    def __init__(
+        self,
+        clusters: Iterable[NDArray[np.intp]],
+        cannot: Iterable[tuple[int, int]],
+    ) -> None:
+        self._rows = [set(rows.tolist()) for rows in clusters]
+        self._of = {row: i for i, rows in enumerate(self._rows) for row in rows}
+        self._last = dict.fromkeys(range(len(self._rows)), -1)
+        self._foes: defaultdict[int, set[int]] = defaultdict(set)
+        self._united = 0
+        for x, y in cannot:
+            a, b = self._set_of(x), self._set_of(y)
+            self._foes[a].add(b)
+            self._foes[b].add(a)
+
+    def _set_of(self, row: int) -> int:
+        """The number of a row's set; noise gets one of its own."""
+        if row not in self._of:
+            self._of[row] = len(self._rows)
+            self._rows.append({row})
+        return self._of[row]
+
+    def unite(self, x: int, y: int) -> bool:
+        """Unite the sets of two rows; returns whether that may be."""
+        a, b = self._set_of(x), self._set_of(y)
+        if a in self._foes[a] or b in self._foes[b] or b in self._foes[a]:
+            return False
+        weights = (len(self._rows[i]) + len(self._foes[i]) for i in (a, b))
+        if a != b and next(weights) < next(weights):
+            a, b = b, a
+        if a != b:
+            self._take(a, b)
+        self._united += 1
+        self._last[a] = self._united
+        return True
+
+    def _take(self, a: int, b: int) -> None:
+        """Bring all of set `b` into set `a`."""
+        self._rows[a] |= self._rows[b]
+        self._of.update(dict.fromkeys(self._rows[b], a))
+        for foe in self._foes.pop(b):
+            self._foes[foe].discard(b)
+            self._foes[foe].add(a)
+            self._foes[a].add(foe)
+        self._rows[b] = set()
+        self._last.pop(b, None)
+
+    def several(self) -> list[NDArray[np.intp]]:
+        """The sets that were there and those that were united, by when that was."""
+        order = sorted(self._last, key=lambda i: (self._last[i], i))
+        return [np.array(sorted(self._rows[i]), np.intp) for i in order]

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dtst_flow.utils.files import digest_value, read_json
+from dtst_flow.utils.files import NotRegular, digest_value, read_json
 
 Members = dict[str, str]
 """Image of a cluster -> digest of its content, by which a renamed image is known."""
@@ -27,7 +27,7 @@ def read(path: str | Path) -> dict[str, Members]:
     """The state of a bucket in a file, id -> members; {} where there is none."""
     try:
         state = read_json(path)
-    except (FileNotFoundError, RecursionError, ValueError):
+    except (FileNotFoundError, NotRegular, RecursionError, ValueError):
         return {}
     whole = isinstance(state, dict) and all(map(_is_members, state.values()))
     return state if whole else {}

@@ -12,16 +12,19 @@ stays with it when files are renamed, waits while it is away, and never passes t
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dtst_flow.cluster.duplicates import BITS
-from dtst_flow.utils.files import read_json
+from dtst_flow.utils.files import read_bytes, read_json
 
 FILE = "labels.csv"
 """Name of the file in the bucket of the clusters."""
+
+LARGEST = 256_000_000
+"""Most bytes of the file: some three million lines."""
 
 COLUMNS = ["relation", "image", "other"]
 RELATIONS = ("must-link", "cannot-link", "name")
@@ -30,7 +33,7 @@ SAME_BOX = 0.5
 """Intersection over union from which on two boxes in one photo are of the same face."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Label:
     """A line of the file.
 
@@ -58,7 +61,7 @@ class Label:
         return both[:1] if self.relation == "name" else both
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sight:
     """What an image shows, whatever its file is called.
 
@@ -137,22 +140,28 @@ def read(path: Path) -> tuple[list[Label], list[str]]:
     """
     if not path.exists():
         return [], []
-    try:
-        # Spreadsheets begin UTF-8 with a byte order mark.
-        text = path.read_text("utf-8-sig", errors="surrogateescape")
-        lines = list(csv.reader(io.StringIO(text, newline="")))
-    except (OSError, csv.Error) as error:
-        return [], [f"{path} cannot be read: {error}"]
     labels, faults = [], []
-    for number, cells in enumerate(lines, 1):
-        cells = [cell.strip() for cell in cells]
-        if not any(cells) or cells == COLUMNS or cells[0].startswith("#"):
-            continue
-        if fault := _fault(cells):
-            faults.append(f"{path}, line {number}: {fault}")
-        else:
-            labels.append(Label(number, *cells))
+    try:
+        for number, cells in enumerate(_lines(path), 1):
+            cells = [cell.strip() for cell in cells]
+            if not any(cells) or cells == COLUMNS or cells[0].startswith("#"):
+                continue
+            if fault := _fault(cells):
+                faults.append(f"{path}, line {number}: {fault}")
+            else:
+                labels.append(Label(number, *cells))
+    except (OSError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        return [], [f"{path} cannot be read: {reason}"]
     return labels, faults
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    """Yield the cells of each line, one after the other: there may be a million."""
+    content = io.BytesIO(read_bytes(path, LARGEST))
+    # Spreadsheets begin UTF-8 with a byte order mark.
+    text = io.TextIOWrapper(content, "utf-8-sig", "surrogateescape", newline="")
+    yield from csv.reader(text)
 
 
 def _fault(cells: list[str]) -> str:

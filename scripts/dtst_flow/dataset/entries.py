@@ -8,15 +8,18 @@ Ledgers may come with a dataset from anywhere, so rows whose path leads out of t
 are skipped.
 """
 
+import itertools
 import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dtst_flow.dataset.containment import is_relative
+from dtst_flow.utils.files import EndlessLine, NotRegular, pieces_of
 
 Stat = tuple[int, int]
 """Size in bytes and modification time in ns of a file."""
@@ -187,10 +190,9 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 
     A line that a kill cut short is skipped, and so are invalid rows.
     """
-    if not path.exists():
-        return
-    with open(path, "rb") as lines:
-        for line in lines:
+    # Of a strange or endless file as much counts as has lines.
+    with suppress(FileNotFoundError, NotADirectoryError, NotRegular, EndlessLine):
+        for line in itertools.chain.from_iterable(pieces_of(path)):
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):

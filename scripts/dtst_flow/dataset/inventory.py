@@ -27,9 +27,10 @@ reading it, and more memory than all that is known of it."""
 
 
 def digest_of(path: str | Path) -> str | None:
-    """Digest a file's content; None if it cannot be read."""
+    """Digest a file's content; None if it cannot be read, or is too large a sidecar."""
+    most = sidecars.LARGEST if str(path).endswith(".json") else math.inf
     try:
-        return digest_file(path)
+        return digest_file(path, most)
     except OSError:
         return None
 

@@ -11,7 +11,7 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.entries import Claim, Entry, Row, is_ours, stat_of, unchanged
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.provenance import same_photo
-from dtst_flow.utils.files import temporary, to_json
+from dtst_flow.utils.files import make_way, temporary, to_json
 
 Sidecar = dict[str, Any] | Callable[[], dict[str, Any]] | None
 """Our keys of a sidecar, as `Part.write` takes them."""
@@ -44,6 +44,7 @@ class Part:
     def __init__(self, ledgers: Ledgers, name: str) -> None:
         self.ledgers = ledgers
         self.journal = ledgers.journals / f"{name}.jsonl"
+        make_way(self.journal)
         self.known = ledgers.rows(name)
         self._owned: dict[str, Row] | None = None
 

@@ -111,12 +111,25 @@ def _matches(base: Path, spec: str) -> Iterator[Path]:
 
 
 def _walk(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-    if not parts:
-        yield base
-        return
+    # Not recursive, as a stranger's folders may be nested deeper than Python's calls.
+    at_hand = [iter([(base, parts)])]
+    while at_hand:
+        step = next(at_hand[-1], None)
+        if step is None:
+            at_hand.pop()
+        elif step[1]:
+            at_hand.append(_below(*step))
+        else:
+            yield step[0]
+
+
+def _below(
+    base: Path, parts: tuple[str, ...]
+) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield what the first part matches, with the parts that are left."""
     head, rest = parts[0], parts[1:]
     if head == "**":
-        yield from _walk(base, rest)
+        yield base, rest
     try:
         entries = sorted(os.scandir(base), key=lambda entry: entry.name)
     except OSError:
@@ -126,9 +139,9 @@ def _walk(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
             continue
         if head == "**":
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), parts)
+                yield Path(entry.path), parts
         elif _fits(entry.name, head):
-            yield from _walk(Path(entry.path), rest)
+            yield Path(entry.path), rest
 
 
 def _fits(name: str, pattern: str) -> bool:

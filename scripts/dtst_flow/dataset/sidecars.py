@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.utils.files import digest_value, to_json, write_atomic
+from dtst_flow.utils.files import digest_value, read_bytes, to_json, write_atomic
 from dtst_flow.utils.text import printable
 
 PIXEL_BOUND = frozenset({"classes", "metrics", "provenance"})
@@ -85,13 +85,11 @@ def _parse(path: Path) -> Any:
     """Parse a file.
 
     Raises:
-        OSError: It cannot be opened.
-        ValueError: It is no JSON, has a key twice, or is too large.
+        OSError: It cannot be read, is no regular file, or is too large.
+        ValueError: It is no JSON, or has a key twice.
         RecursionError: It has too many levels.
     """
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"it has more than {LARGEST} bytes")
-    raw = path.read_bytes()
+    raw = read_bytes(path, LARGEST)
     content = json.loads(raw, object_pairs_hook=_object)
     if raw.count(b"[") + raw.count(b"{") > DEEPEST:
         _check_depth(content, DEEPEST)

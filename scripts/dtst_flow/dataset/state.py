@@ -20,6 +20,11 @@ def state_of(bucket: str) -> Path:
     return STATE / "buckets" / bucket
 
 
+def log_of(rule: str, bucket: str, *shard: str) -> str:
+    """Give the log of a rule's job, for a bucket or one shard of it."""
+    return f"{'/'.join((str(STATE), 'logs', rule, bucket, *shard))}.log"
+
+
 class StateGone(Exception):
     """There can be no folder STATE; the message says why and what to do."""
 

@@ -89,12 +89,12 @@ def _counts(folder: Path) -> tuple[int, int, int]:
 
 def _below(folder: Path) -> Iterator[Path]:
     """Yield the folders below one, as ``**`` has it: links are not followed."""
-    if folder.is_symlink():
-        return
-    for name in _folders(folder):
-        if not (folder / name).is_symlink():
-            yield folder / name
-            yield from _below(folder / name)
+    at_hand = [] if folder.is_symlink() else [folder]
+    while at_hand:
+        here = at_hand.pop()
+        inner = [here / name for name in _folders(here)]
+        at_hand += [path for path in inner if not path.is_symlink()]
+        yield from (path for path in inner if not path.is_symlink())
 
 
 def _own(folder: Path) -> int:

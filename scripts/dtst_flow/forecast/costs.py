@@ -14,7 +14,7 @@ from statistics import fmean
 
 from dtst_flow.runtime.meter import Note
 from dtst_flow.stages.contract import Settings, Stage
-from dtst_flow.utils.files import to_json, write_table
+from dtst_flow.utils.files import read_bytes, to_json, write_table
 from dtst_flow.utils.folders import user_cache
 
 RUN = f"run on {platform.node()}"
@@ -77,7 +77,7 @@ def read() -> dict[str, Cost]:
     """Read what is kept by its keys; lines that hold no row are skipped."""
     kept = {}
     with suppress(OSError):
-        for line in file().read_bytes().splitlines():
+        for line in read_bytes(file()).splitlines():
             with suppress(ValueError, TypeError, RecursionError):
                 cost = Cost(**json.loads(line))
                 numbers = (cost.images, cost.begin, cost.image, cost.memory)

@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -41,7 +42,7 @@ def try_stage(
     if not images and not (folder / specs[0]).is_dir():
         return None
     for image in specs if images else ():
-        for name in filter(os.path.isfile, (image, sidecars.name_of(image))):
+        for name in filter(_can_be_copied, (image, sidecars.name_of(image))):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(name, folder / name)
     shutil.rmtree(folder / PROGRESS, ignore_errors=True)
@@ -66,6 +67,11 @@ def try_stage(
     known = f"calibrated on {sum(note['computed'] for note in notes)} images"
     table = folder / STATE / stage.name / "table"
     return replace(cost, note=known), CropStats.of_tables([table])
+
+
+def _can_be_copied(name: str) -> bool:
+    most = sidecars.LARGEST if name.endswith(".json") else math.inf
+    return os.path.isfile(name) and os.path.getsize(name) <= most
 
 
 def spread(images: Sequence[str], few: int) -> list[str]:

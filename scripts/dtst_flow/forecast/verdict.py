@@ -74,7 +74,9 @@ def _costs(run: Run, notes: dict[str, list[Note]]) -> Iterator[Cost]:
     for stage in run.plan.stages:
         settings = run.plan.settings[stage.name]
         manifests = Path(run.plan.inventory(stage.name)).glob("s*.jsonl")
-        images = sum(path.read_bytes().count(b"\n") for path in manifests)
+        images = sum(
+            len(lines) for path in manifests for lines in files.pieces_of(path)
+        )
         ran = stage.cost_keys.keys() & notes.keys()
         stages, most = stages + bool(ran), max(most, images * bool(ran))
         for rule in ran:

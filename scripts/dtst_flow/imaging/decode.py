@@ -1,7 +1,7 @@
 """Read images: any supported file becomes upright 8-bit RGB."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -61,6 +61,7 @@ def read(
     background: str = WHITE,
     least: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    begun: Callable[[int], object] = lambda pixels: None,
 ) -> NDArray[np.uint8]:
     """Decode an image and turn it upright.
 
@@ -74,6 +75,7 @@ def read(
         least: For speed, a JPEG may come at a half, a quarter or an eighth of its size,
             with neither side shorter than this many pixels.
         max_pixels: An image of more pixels is refused before it is decoded.
+        begun: Called before it is decoded with its number of pixels.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -82,6 +84,7 @@ def read(
         UnreadableImage: The file cannot be decoded, or has too many pixels.
     """
     with _opened(source, max_pixels) as image:
+        begun(image.width * image.height)
         if least:
             image.draft(None, (least, least))
         image.load()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dtst_flow.models.errors import ModelError
+from dtst_flow.utils.files import open_regular
 
 ONNX = "an ONNX model"
 SAFETENSORS = "a safetensors file"
@@ -119,7 +120,7 @@ def read(path: Path) -> Contents:
         ModelError: It cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(MAX_TEXT)
             for known, kind in HEADS.items():
                 if head.startswith(known):

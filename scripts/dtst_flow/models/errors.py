@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dtst_flow.utils import pace
+
 
 class ModelError(Exception):
     """A model cannot be found or used; the message says why and what to do."""
@@ -34,7 +36,8 @@ def loading(weights: Path, kind: str) -> Iterator[None]:
         ModelError: As raised within.
     """
     try:
-        yield
+        with pace.loading():
+            yield
     except ModelError:
         raise
     except Exception as error:  # for an unknown file, libraries raise any type

@@ -11,6 +11,7 @@ from pathlib import Path
 from dtst_flow.models import forms
 from dtst_flow.models.errors import ModelError, ModelMissing, WrongContent
 from dtst_flow.models.registry import MODELS, Model
+from dtst_flow.utils.files import open_regular
 from dtst_flow.utils.folders import user_cache
 
 
@@ -132,7 +133,7 @@ def sha256(path: Path) -> str:
 @functools.cache
 def _sha256(path: Path, *state: int) -> str:
     """Compute a file's digest, once while its state stays; models are up to gigabytes."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dtst_flow.models.errors import ModelError
+from dtst_flow.utils.files import open_regular
 
 Tensors = dict[str, NDArray[np.float32]]
 """Name of a tensor -> the tensor."""
@@ -73,7 +74,7 @@ def read_pth(path: Path) -> Tensors:
         BadWeights: The file is not such a state dict.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _state_dict(file)
     except (pickle.UnpicklingError, EOFError, TypeError, ValueError) as error:
         raise BadWeights(f"{path} holds no weights that can be read: {error}") from None

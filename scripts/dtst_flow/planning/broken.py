@@ -56,8 +56,8 @@ def _may_be(table: str, *columns: str) -> bool:
 
 
 def _is_array(path: Path) -> bool:
-    if not path.exists():
-        return True
+    if not path.is_file():
+        return not path.exists()
     try:
         return bool(np.load(path, mmap_mode="r").ndim == 2)
     except (OSError, ValueError, EOFError):

@@ -16,7 +16,7 @@ from dtst_flow.dataset.containment import (
     check_target,
     is_relative,
 )
-from dtst_flow.dataset.state import STATE, StateGone, check_state, state_of
+from dtst_flow.dataset.state import STATE, StateGone, check_state, log_of, state_of
 from dtst_flow.embed import embedders
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.stages.contract import Settings, Stage, options_of
@@ -89,7 +89,7 @@ class Plan:
 
     def log(self, rule: str, stage: str, *shard: str) -> str:
         """Return the log of a rule's job, for a stage or one shard of it."""
-        return f"{'/'.join((str(STATE), 'logs', rule, self.bucket(stage), *shard))}.log"
+        return log_of(rule, self.bucket(stage), *shard)
 
     def before(self, stage: str) -> list[str]:
         """Return the stages that run before one, in order; of the last, its source is made."""
@@ -128,7 +128,7 @@ class Plan:
     def labels(self) -> list[str]:
         """Return the file with what the user knows of the clusters, if it exists."""
         path = Path(self.bucket("cluster")) / labels.FILE
-        return [str(path)] if path.exists() else []
+        return [str(path)] if path.is_file() else []  # Snakemake waits for a pipe
 
     def summaries_with_clusters(self) -> list[str]:
         """Return the summaries of all stages. Raises PlanError if none clusters."""

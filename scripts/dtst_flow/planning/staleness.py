@@ -23,6 +23,7 @@ from dtst_flow.planning.plan import Plan, PlanError
 from dtst_flow.runtime import run_lock
 from dtst_flow.stages.contract import Stage
 from dtst_flow.stages.registry import STAGES
+from dtst_flow.utils.folders import folders_below
 
 METADATA = Path(".snakemake/metadata")
 """Where Snakemake keeps how each file was made."""
@@ -180,9 +181,10 @@ def forgotten_files(plan: Plan) -> list[Path]:
     ours = {plan.state(stage.name) for stage in plan.stages}
     buckets = state_of(".")
     vouching = [
-        *buckets.rglob("summary.json"),
-        *buckets.rglob("vocabulary.json"),
-        *(table.parent for table in buckets.rglob("inventory/skipped.table")),
+        folder if name == "skipped.table" else folder / name
+        for folder in folders_below(buckets)
+        for name in ("summary.json", "vocabulary.json", "skipped.table")
+        if (folder / name).exists()
     ]
     return [path for path in vouching if path.parent not in ours]
 

@@ -12,7 +12,8 @@ from dtst_flow.dataset import inventory
 from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.state import STATE, state_of
 from dtst_flow.stages.cluster import gather
-from dtst_flow.utils.files import read_json, read_table
+from dtst_flow.utils.files import NotRegular, read_json, read_table
+from dtst_flow.utils.folders import folders_below
 
 
 class NoResult(Exception):
@@ -105,7 +106,7 @@ def read(bucket: str) -> Results:
         ) from error
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise _unusable(path, state, error) from error
-    except (RecursionError, ValueError) as error:
+    except (NotRegular, RecursionError, ValueError) as error:
         raise _unusable(path, state, error) from error
 
 
@@ -201,7 +202,7 @@ def _rows_of(
 def _stages(bucket: str) -> list[Stage]:
     """What the stages said; of those that cluster, only the one that made this bucket."""
     buckets = STATE / "buckets"
-    states = sorted(path.parent for path in buckets.rglob("summary.json"))
+    states = sorted(f for f in folders_below(buckets) if (f / "summary.json").exists())
     last = state_of(bucket)
     before = [p for p in states if p != last and not (p / "embeddings").exists()]
     return [_stage(path) for path in (*before, last) if path in states]

@@ -13,7 +13,7 @@ from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset.state import RECORDS
 from dtst_flow.imaging import decode
-from dtst_flow.utils.files import digest_file
+from dtst_flow.utils.files import digest, read_bytes
 
 SMALL = 128
 """The longer side in pixels: sharp at 96 on most screens, and about 1.5 KB."""
@@ -55,19 +55,23 @@ def make(
 def _make(row: Mapping[str, Any], side: int) -> tuple[str | None, bool]:
     """A thumbnail, and whether the image is still the one that was listed."""
     try:
-        thumbnail = encode(row["path"], side)
-        return thumbnail, digest_file(row["path"]) == row["digest"]
+        content = read_bytes(row["path"])
+        return encode(content, side), digest(content) == row["digest"]
     except (decode.UnreadableImage, OSError):
         return None, False
 
 
-def encode(path: str, side: int) -> str:
+def encode(content: bytes, side: int) -> str:
     """A small picture of an image, as a data URI.
 
+    Args:
+        content: The image's file.
+        side: The longer side in pixels, at most.
+
     Raises:
-        UnreadableImage: The file is not an image that can be decoded.
+        UnreadableImage: It is not an image that can be decoded.
     """
-    image = Image.fromarray(decode.read(path, least=side))
+    image = Image.fromarray(decode.read(content, least=side))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = BytesIO()
     image.save(file, "WEBP", quality=QUALITY)

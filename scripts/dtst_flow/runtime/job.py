@@ -15,11 +15,13 @@ from dtst_flow.dataset.manifest import ManifestRow, read_manifest
 from dtst_flow.dataset.state import JOBS
 from dtst_flow.models.errors import ModelError
 from dtst_flow.runtime import verified_read, watchdog
-from dtst_flow.runtime.pool import Failed, Worker, each
+from dtst_flow.runtime.pool import each
 from dtst_flow.runtime.progress import Progress
+from dtst_flow.runtime.worker import Failed, Worker
 from dtst_flow.utils import gpu
-from dtst_flow.utils.files import DISK_ERRORS, BrokenTable
+from dtst_flow.utils.files import DISK_ERRORS, BrokenTable, make_way
 from dtst_flow.utils.folders import why_not_writable
+from dtst_flow.utils.pace import Patience
 from dtst_flow.utils.text import printable_lines
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ def logged(path: str | Path) -> Iterator[None]:
     used and of an error that is the disk's a sentence tells, not a traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    make_way(path)
     with open(path, "w") as log:
         sys.stdout.flush()
         terminal = os.dup(sys.stderr.fileno())
@@ -114,6 +117,10 @@ class Shard:
         self._failures: list[dict[str, Any]] = []
         self._changed: list[str] = []
 
+    def patience(self, seconds: float) -> Patience:
+        """Return how long a small image may take, and who names those that take long."""
+        return Patience(seconds, self._progress.slow)
+
     def note(
         self, path: str, answer: dict[str, Any] | Failed | verified_read.Changed
     ) -> None:
@@ -165,6 +172,7 @@ def work(
     manifest: str,
     make: Callable[[], Worker[ManifestRow, dict[str, Any]]],
     workers: int,
+    seconds: float,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Have a worker look at every image of a shard; what `Shard.end` returns.
 
@@ -174,8 +182,10 @@ def work(
         make: Builds the worker, which takes a row of the manifest and gives a row of the
             stage's table, and `computed`.
         workers: Processes that work on the images.
+        seconds: How long a small image may take, as `Patience` has it.
     """
     shard = Shard(rule, manifest, workers)
-    for row, answer in each(make, shard.rows, workers):
+    patience = shard.patience(seconds)
+    for row, answer in each(make, shard.rows, workers, patience=patience):
         shard.note(row.path, answer)
     return shard.end()

@@ -4,29 +4,29 @@ Each process has a pipe that nobody else holds. So its end, whatever the cause, 
 the end of the pipe, and the end of the job ends its processes.
 """
 
-import faulthandler
 import multiprocessing
-import os
 import signal
 import sys
-import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from threading import Thread
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
-from weakref import WeakSet
+from multiprocessing.connection import wait
+from time import monotonic
+from typing import Any, Generic
 
-from dtst_flow.dataset.part import ForeignFile
-from dtst_flow.dataset.sidecars import BrokenSidecar
-from dtst_flow.imaging.decode import UnreadableImage
-from dtst_flow.models.errors import ModelError
-from dtst_flow.runtime.failures import cause_of
 from dtst_flow.runtime.verified_read import Changed
-from dtst_flow.utils.files import DISK_ERRORS
+from dtst_flow.runtime.worker import (
+    ENDS,
+    Answer,
+    Failed,
+    Raised,
+    Task,
+    Worker,
+    WorkerError,
+    serve,
+)
+from dtst_flow.utils.pace import At, Loading, Patience
 
 CONTEXT = (
     multiprocessing.get_context("fork")
@@ -39,9 +39,6 @@ A job loads no model itself and has one thread, that of the watchdog, which hold
 nothing in it is harmed by a fork. On macOS its system libraries would be.
 """
 
-TASK_ERRORS = (UnreadableImage, BrokenSidecar, ForeignFile)
-"""Errors that make only their task fail; any other ends the job."""
-
 STARTS = 3
 """If so many processes in a row die before they are ready, it is not by chance."""
 
@@ -50,50 +47,23 @@ PATIENCE = 10
 
 MEMORY = "memory may have run out: use fewer workers or cores, or a smaller image"
 DAMAGE = "perhaps the file is damaged: save it anew, or take it out"
+HURRY = "so it was given up: save it anew, or raise --max-seconds"
 
+POLL = 0.5
+"""Seconds between two looks at how long processes have been at their tasks."""
 
-Task = TypeVar("Task")
-Answer = TypeVar("Answer")
-Task_contra = TypeVar("Task_contra", contravariant=True)
-Answer_co = TypeVar("Answer_co", covariant=True)
+SLOW = 10
+"""Seconds after which an image takes long enough to be named."""
 
-
-class Worker(Protocol[Task_contra, Answer_co]):
-    """Does the work of one task after another; holds the models it needs."""
-
-    def __call__(self, task: Task_contra, /) -> Answer_co:
-        """Do the work of a task and return its answer."""
-
-    def close(self) -> None:
-        """Free what the worker holds."""
-
-
-class WorkerError(Exception):
-    """A worker met an error that is not of a single task; the message is its traceback."""
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The answer for a task that could not be done.
-
-    Attributes:
-        reason: Why, in words.
-        cause: What `cause_of` returns.
-    """
-
-    reason: str
-    cause: dict[str, Any] = field(default_factory=dict)
+ENDLESS = Patience()
 
 
 class Died(Failed):
     """The process that worked on the task died."""
 
 
-@dataclass(frozen=True)
-class Raised:
-    """What a worker sends when it meets an error that ends the job."""
-
-    error: WorkerError | ModelError | OSError
+class TooLong(Failed):
+    """The task took longer than it may, and its process was ended."""
 
 
 def each(
@@ -101,6 +71,7 @@ def each(
     tasks: Sequence[Task],
     workers: int = 1,
     parts: Callable[[Task], Sequence[Task]] = lambda task: [task],
+    patience: Patience = ENDLESS,
 ) -> Iterator[tuple[Task, Answer | Failed | Changed]]:
     """Have workers do every task.
 
@@ -112,6 +83,8 @@ def each(
         tasks: The tasks; none of them is None.
         workers: How many processes to use, at most.
         parts: Splits a task whose process died into the tasks to try.
+        patience: How long a task may take; one that took longer is tried again only if it
+            has parts.
 
     Yields:
         Every task with the answer to it, Failed or Changed, as they come.
@@ -123,16 +96,20 @@ def each(
             started. All processes end.
     """
     again: list[Task] = []
-    for task, answer in _share(make, tasks, workers):
-        if isinstance(answer, Died):
-            again += parts(task)
+    for task, answer in _share(make, tasks, workers, patience):
+        alone = list(parts(task)) if isinstance(answer, Died | TooLong) else []
+        if isinstance(answer, Died) or (alone and alone != [task]):
+            again += alone
         else:
             yield task, answer
-    yield from _share(make, again, 1)
+    yield from _share(make, again, 1, patience)
 
 
 def _share(
-    make: Callable[[], Worker[Task, Answer]], tasks: Sequence[Task], workers: int
+    make: Callable[[], Worker[Task, Answer]],
+    tasks: Sequence[Task],
+    workers: int,
+    patience: Patience,
 ) -> Iterator[tuple[Task, Answer | Failed | Changed]]:
     """`each`, every task tried once."""
     waiting = deque(tasks)
@@ -140,10 +117,13 @@ def _share(
     deaths = 0  # in a row, of processes that were not ready yet
     try:
         while crew:
-            readable = wait([process.pipe for process in crew])
+            readable = wait([process.pipe for process in crew], POLL)
+            _watch(crew, patience)
             for process in [p for p in crew if p.pipe in readable]:
                 task, answer = process.task, process.receive()
-                dead = isinstance(answer, Died)
+                if process.takes_note(answer):
+                    continue
+                dead = isinstance(answer, Died | TooLong)
                 if task is None:
                     deaths = deaths + 1 if dead else 0
                     if deaths == STARTS:
@@ -166,23 +146,34 @@ def _share(
             process.kill()
 
 
+def _watch(crew: "Sequence[_Process[Any]]", patience: Patience) -> None:
+    """Tell what takes long, and end the processes that are at it too long."""
+    took = {p: p.took() for p in crew if p.task is not None}
+    patience.tell({p.at.name: s for p, s in took.items() if s > SLOW and p.at.name})
+    for process, seconds in took.items():
+        if seconds > (most := process.at.limit(patience.seconds)):
+            process.give_up(most)
+
+
 class _Process(Generic[Task]):
     """A process with a worker, seen from the job.
 
     Attributes:
         pipe: Leads to it; something can be read there when it is ready, answers, or dies.
         task: What it works on; None until it is ready.
+        at: The image that it is at.
     """
-
-    ends: ClassVar[WeakSet[Connection]] = WeakSet()
-    """The job's ends of all pipes, of which a fork has copies."""
 
     def __init__(self, make: Callable[[], Worker[Task, Any]]):
         self.pipe, other_end = CONTEXT.Pipe()
-        self.ends.add(self.pipe)
+        ENDS.add(self.pipe)
         self.task: Task | None = None
+        self.at = At()
+        self._since = monotonic()
+        self._is_loading = False
+        self._reason = ""
         self._process = CONTEXT.Process(
-            target=_serve, args=(other_end, make), daemon=True
+            target=serve, args=(other_end, make), daemon=True
         )
         with warnings.catch_warnings():  # Python's, of forks beside a thread
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -191,7 +182,8 @@ class _Process(Generic[Task]):
 
     def give(self, task: Task) -> None:
         """Let it begin with a task."""
-        self.task = task
+        self.task, self._reason = task, ""
+        self.takes_note(At())
         with suppress(OSError):  # it is dead, which `receive` will show
             self.pipe.send(task)
 
@@ -207,12 +199,35 @@ class _Process(Generic[Task]):
             answer = self.pipe.recv()
         except (EOFError, OSError):
             self._process.join()
+            if self._reason:
+                return TooLong(self._reason)
             hint = MEMORY if self.exitcode == -signal.SIGKILL else DAMAGE
             how = told(self.exitcode)
             return Died(f"the process that worked on it {how}; {hint}")
         if isinstance(answer, Raised):
             raise answer.error
         return answer
+
+    def takes_note(self, told: Any) -> bool:
+        """Note what it says of its work; returns whether that is what it said."""
+        if isinstance(told, At):
+            self.at = told
+        elif isinstance(told, Loading):
+            self._is_loading = told.begun
+        else:
+            return False
+        self._since = monotonic()
+        return True
+
+    def took(self) -> float:
+        """For how many seconds it is where it is; loading a model does not count."""
+        return 0.0 if self._is_loading else monotonic() - self._since
+
+    def give_up(self, most: float) -> None:
+        """End it because it took more seconds than it may; its pipe will show it."""
+        size = f" ({self.at.pixels / 1e6:.1f} megapixels)" if self.at.pixels else ""
+        self._reason = f"took more than {most:.3g} s{size}, {HURRY}"
+        self._process.kill()
 
     @property
     def exitcode(self) -> int:
@@ -239,50 +254,3 @@ def told(code: int) -> str:
         return f"ended with exit code {code}"
     names = {number.value: f" ({number.name})" for number in signal.Signals}
     return f"was killed by signal {-code}{names.get(-code, '')}"
-
-
-def _serve(pipe: Connection, make: Callable[[], Worker[Any, Any]]) -> None:
-    """Work in a separate process, until the job closes the pipe."""
-    for end in _Process.ends:
-        end.close()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the job ends its processes
-    faulthandler.enable()
-    Thread(target=_end_with_job, daemon=True).start()
-    try:
-        worker = make()
-        pipe.send(None)  # ready
-        for task in _tasks(pipe):
-            pipe.send(_answer(worker, task))
-        worker.close()
-    except MemoryError:
-        traceback.print_exc()
-        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does a moment later
-    except ModelError as error:
-        pipe.send(Raised(ModelError(str(error))))
-    except BaseException as error:
-        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-            return pipe.send(Raised(error))
-        pipe.send(Raised(WorkerError(traceback.format_exc())))
-
-
-def _tasks(pipe: Connection) -> Iterator[Any]:
-    with suppress(EOFError):
-        while True:
-            yield pipe.recv()
-
-
-def _answer(worker: Worker[Task, Answer], task: Task) -> Answer | Failed | Changed:
-    try:
-        return worker(task)
-    except TASK_ERRORS as error:
-        return Failed(str(error), cause_of(error))
-    except Changed as error:
-        return error
-
-
-def _end_with_job() -> None:
-    """End this process as soon as the job has ended, even in the middle of a task."""
-    job = multiprocessing.parent_process()
-    assert job is not None
-    job.join()
-    os._exit(1)

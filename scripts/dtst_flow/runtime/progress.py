@@ -1,12 +1,17 @@
 """How far one job is, kept in a file for whoever watches."""
 
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.runtime.meter import Meter
 from dtst_flow.utils.files import read_json, to_json, write_atomic
+
+SLOW = ".slow"
+"""The suffix of lists of images that are taking long, beside the progress."""
 
 
 class Progress:
@@ -33,6 +38,7 @@ class Progress:
         before = read_json(self.path)["computed"] if self.path.exists() else 0
         self.counts = {"total": total, "done": 0, "computed": before, "failed": 0}
         self._told = 0.0
+        self._slow: list[str] = []
         self.tell()
 
     def tick(self, computed: bool = False, failed: bool = False) -> None:
@@ -44,11 +50,27 @@ class Progress:
         if monotonic() - self._told > 0.5:
             self.tell()
 
+    def slow(self, images: Iterable[str]) -> None:
+        """Name the images that are taking long now."""
+        now = sorted(images)
+        if now != self._slow:
+            self._slow = now
+            write_atomic(self.path.with_suffix(SLOW), to_json(now))
+
     def tell(self) -> None:
         """Write the file, and beside it what the job has cost."""
         self._told = monotonic()
         write_atomic(self.path, to_json(self.counts))
         self.meter.note(self.path)
+
+
+def slow_of(folder: Path) -> list[tuple[str, str]]:
+    """List the rules that have been at an image for long, each with the image."""
+    found = []
+    for path in sorted(folder.glob(f"*{SLOW}")):
+        with suppress(OSError, ValueError):  # removed between listing and reading
+            found += [(path.name.partition(".")[0], name) for name in read_json(path)]
+    return found
 
 
 def counts_of(folder: Path) -> dict[str, Counter[str]]:

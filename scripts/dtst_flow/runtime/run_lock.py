@@ -19,7 +19,7 @@ from pathlib import Path
 from dtst_flow.dataset.state import JOBS, STATE
 from dtst_flow.runtime import watchdog
 from dtst_flow.utils import locks
-from dtst_flow.utils.files import read_json, to_json, write_atomic
+from dtst_flow.utils.files import NotRegular, read_json, to_json, write_atomic
 
 LOCK = STATE / "run.lock"
 NOTE = STATE / "run.json"
@@ -73,7 +73,7 @@ def current(dataset: str | Path) -> RunInfo | None:
     """The run that is at work, or was killed; None where none is known."""
     try:
         return RunInfo(**read_json(Path(dataset) / NOTE))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, NotRegular, ValueError, TypeError):
         return None
 
 

@@ -4,6 +4,8 @@ A record of other pixels, stored under the digest of the previous ones, would be
 forever once those come back.
 """
 
+import functools
+import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -12,9 +14,10 @@ from numpy.typing import NDArray
 
 from dtst_flow.dataset.inventory import DIGESTS
 from dtst_flow.imaging import decode
-from dtst_flow.utils.files import digest
+from dtst_flow.utils import pace
+from dtst_flow.utils.files import NotRegular, digest, read_bytes
 
-GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotRegular)
 """Errors that say that there is no file of this name any more."""
 
 
@@ -54,7 +57,7 @@ def content(row: Listed) -> bytes:
         UnreadableImage: The system cannot read it.
     """
     try:
-        data = Path(row.path).read_bytes()
+        data = read_bytes(row.path, sys.maxsize)  # as large as the inventory let in
     except GONE as error:
         raise Changed(row.path) from error
     except OSError as error:
@@ -71,7 +74,12 @@ def read(row: Listed, options: Reading) -> NDArray[np.uint8]:
         Changed: The image is gone, or its content is not the one that was noted.
         UnreadableImage: It cannot be read or decoded.
     """
-    return decode.read(content(row), options.background, max_pixels=options.max_pixels)
+    return decode.read(
+        content(row),
+        options.background,
+        max_pixels=options.max_pixels,
+        begun=functools.partial(pace.at, row.path),
+    )
 
 
 def refuse(changed: list[str], state: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dtst_flow.dataset.state import state_of
+from dtst_flow.utils.files import pieces_of
 
 
 def check_complete(inventory: str, tables: list[str], failed: list[str]) -> None:
@@ -47,5 +48,4 @@ def refuse_nothing(tables: Iterable[Sequence[object]], bucket: str) -> None:
 
 
 def _rows(table: str | Path) -> int:
-    with open(table, "rb") as file:
-        return sum(1 for _ in file)
+    return sum(map(len, pieces_of(table)))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dtst_flow.dataset.cluster_list import ClusterEvidence
 from dtst_flow.dataset.foreign import foreign_clusters
 from dtst_flow.dataset.ledger import Ledgers
-from dtst_flow.dataset.state import state_of
+from dtst_flow.dataset.state import log_of, state_of
 from dtst_flow.embed import embedders
 from dtst_flow.runtime.failures import fail_where_due
 from dtst_flow.stages import crops, embed, user_labels
@@ -28,6 +28,7 @@ from dtst_flow.stages.clustering import (
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
 from dtst_flow.stages.layout import Handling, write
 from dtst_flow.stages.people import NOBODY, KnownPeople, set_apart
+from dtst_flow.utils.arrays import load
 from dtst_flow.utils.files import read_table, to_json, write_atomic, write_table
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def cluster(
     laid = write(bucket, clustering, ids, handling)
     failures = sorted(not_embedded + laid.left_out, key=lambda row: str(row["path"]))
     write_table(job.failures, failures)
-    said = sentences(clustering, len(not_embedded)) + laid.said
+    listed = log_of("cluster", bucket)
+    said = sentences(clustering, len(not_embedded), listed) + laid.said
     log.info("\n".join(said))
     if failures:
         fail_where_due(said, failures, bucket, bool(laid.entries), handling.strict)
@@ -198,7 +200,7 @@ def gather(
         The rows and their (n, d) float32 vectors.
     """
     rows = [row for table in tables for row in read_table(table)]
-    loaded = [np.load(array) for array in arrays]
+    loaded = [load(array) for array in arrays]
     filled = [array for array in loaded if len(array)]
     if not filled:
         return [], np.empty((0, 0), np.float32)

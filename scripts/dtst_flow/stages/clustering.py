@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,13 @@ from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.embed.base import CLIP
 from dtst_flow.stages.contract import Row
 from dtst_flow.stages.people import NOBODY, KnownPeople
+from dtst_flow.utils.text import MOST, capped
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.duplicates import Sets
     from dtst_flow.cluster.groups import Group, Grouping
+
+log = logging.getLogger(__name__)
 
 LARGE = 0.3
 """The share of all images from which on a cluster looks suspicious."""
@@ -161,12 +165,13 @@ def _measures(row: Row) -> dict[str, float]:
     return {name: row[name] for name in names if row.get(name) is not None}
 
 
-def sentences(clustering: Clustering, failures: int) -> list[str]:
+def sentences(clustering: Clustering, failures: int, listed: str) -> list[str]:
     """Return what to tell the user of the result, in plain words.
 
     Args:
         clustering: The result.
         failures: How many images could not be embedded.
+        listed: The job's log, which lists all of what is told only in part.
     """
     rows, options = clustering.rows, clustering.options
     groups, noise = clustering.grouping.groups, clustering.grouping.noise
@@ -195,7 +200,10 @@ def sentences(clustering: Clustering, failures: int) -> list[str]:
         )
     said += clustering.people.sentences([g.name for g in groups if g.name])
     said += _of_sizes(clustering)
-    said += _of_trouble(clustering)
+    trouble = _of_trouble(clustering)
+    said += capped(trouble, f"in {listed}")
+    if len(trouble) > MOST:
+        log.warning("%s", "\n".join(trouble))
     left = groups[options.top :] if options.top is not None else []
     if left:
         said.append(

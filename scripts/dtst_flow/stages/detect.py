@@ -90,7 +90,7 @@ def run(job: ShardJob, settings: Settings) -> None:
 def clear(job: ShardJob, options: Options) -> None:
     """Take what detection wrote out of the sidecars of one shard's images."""
     make = functools.partial(Clearer, parse_classes(options.classes))
-    _write_tables(job, *_work(job, make))
+    _write_tables(job, *_work(job, make, options.max_seconds))
 
 
 def look(job: ShardJob, options: Options, weights: Weights) -> None:
@@ -114,19 +114,19 @@ def look(job: ShardJob, options: Options, weights: Weights) -> None:
         known = vocabulary.learn(weights, parse_classes(options.classes) or [])
     visited().begin(job.manifest)
     make = functools.partial(Finder, job.shard, options, weights, known)
-    done, failures = _work(job, make)
+    done, failures = _work(job, make, options.max_seconds)
     records(options, weights, known, job.shard).compact()
     _write_tables(job, done, failures)
 
 
 def _work(
-    job: ShardJob, make: Callable[[], "Clearer | Finder"]
+    job: ShardJob, make: Callable[[], "Clearer | Finder"], seconds: float
 ) -> tuple[list[Row], list[Row]]:
     """Have the images worked on, and withdraw what was found in those that failed."""
     images = read_manifest(job.manifest)
     # As it was before, so that one mended in the meantime shows.
     before = {image.path: sidecar_stat(image.path) for image in images}
-    done, failures = work("detect", job.manifest, make, job.workers)
+    done, failures = work("detect", job.manifest, make, job.workers, seconds)
     digests = {image.path: image.digest for image in images}
     ours = ownership()
     for row in failures:

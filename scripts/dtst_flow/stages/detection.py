@@ -21,6 +21,7 @@ from dtst_flow.runtime import verified_read
 from dtst_flow.stages.contract import (
     Row,
 )
+from dtst_flow.utils import pace
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class Options:
         max_instances: The most boxes of a class in one image; the best are kept.
         background: The colour that shows through transparent pixels, "#rrggbb".
         max_pixels: An image of more is refused; without effect on all others.
+        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
+            on all others.
         clear: Look for nothing; take out what was written of these classes, None for
             all.
     """
@@ -48,6 +51,7 @@ class Options:
     max_instances: int = 100
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
+    max_seconds: float = pace.SECONDS
     clear: bool = False
 
 

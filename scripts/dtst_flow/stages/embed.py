@@ -18,7 +18,8 @@ from dtst_flow.models import store
 from dtst_flow.models.store import Weights
 from dtst_flow.runtime.failures import cause_of
 from dtst_flow.runtime.job import Shard
-from dtst_flow.runtime.pool import Failed, each
+from dtst_flow.runtime.pool import each
+from dtst_flow.runtime.worker import Failed
 from dtst_flow.stages import crops
 from dtst_flow.stages.contract import Pending, Row, Settings, ShardJob, options_of
 from dtst_flow.stages.embedding import (
@@ -79,7 +80,8 @@ def embed(
     todo = _look_up(shard, options, weights, fresh)
     make = functools.partial(EmbedWorker, shard.name, options, weights)
     tasks = batched(todo, options.batch_size)
-    for (batch, _), answer in each(make, tasks, job.workers, one_by_one):
+    patience = shard.patience(options.max_seconds)
+    for (batch, _), answer in each(make, tasks, job.workers, one_by_one, patience):
         faults = answer if isinstance(answer, list) else [answer] * len(batch)
         for item, fault in zip(batch, faults, strict=True):
             shard.note(item.path, fault or {**_known(item), "computed": True})

@@ -23,7 +23,8 @@ from dtst_flow.models import store
 from dtst_flow.models.store import Weights
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import cause_of
-from dtst_flow.runtime.pool import Failed
+from dtst_flow.runtime.worker import Failed
+from dtst_flow.utils import pace
 from dtst_flow.utils.array_types import Pixels, Vectors
 from dtst_flow.utils.arrays import encode_vector
 
@@ -40,6 +41,8 @@ class Options:
         clip_model: Which of OpenCLIP's models clip is.
         background: The colour that shows through transparent pixels, "#rrggbb".
         max_pixels: An image of more is refused; without effect on all others.
+        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
+            on all others.
         batch_size: Images computed at once, at most; without effect on the results.
     """
 
@@ -47,6 +50,7 @@ class Options:
     clip_model: str = CLIP
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
+    max_seconds: float = pace.SECONDS
     batch_size: int = 32
 
 
@@ -197,7 +201,9 @@ class EmbedWorker:
             facts.append((item, more))
         if not inputs:
             return faults
-        vectors, lengths = self.loaded.embedder.compute(inputs)
+        embedder = self.loaded.embedder
+        pace.at("", images=len(inputs))
+        vectors, lengths = embedder.compute(inputs)
         for (item, more), vector, length in zip(facts, vectors, lengths, strict=True):
             record = {"embedding": encode_vector(vector), "length": float(length)}
             self.records.put(item.identity, record | more)

@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +16,7 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.provenance import sign
-from dtst_flow.dataset.state import RECORDS
+from dtst_flow.dataset.state import RECORDS, state_of
 from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.imaging import decode, encode
 from dtst_flow.runtime import verified_read
@@ -31,6 +32,7 @@ from dtst_flow.stages.contract import (
 )
 from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import write_table
+from dtst_flow.utils.text import capped
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +74,12 @@ def cut(job: ShardJob, bucket: str, options: Options) -> None:
         SystemExit: Images changed in the meantime; no table is written.
     """
     make = functools.partial(Cutter, job.shard, bucket, options)
-    done, failures = work("extract_classes", job.manifest, make, job.workers)
+    done, failures = work(
+        "extract_classes", job.manifest, make, job.workers, options.max_seconds
+    )
     sizes(job.shard).compact()
     for row in done:
-        for reason in row["unusable"]:
+        for reason in capped(row["unusable"], f"in {state_of(bucket)}/failed.jsonl"):
             log.warning("%s: %s", row["path"], reason)
     write_table(job.failed, failures)
     write_table(job.table, done)
@@ -178,11 +182,11 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
             continue
         before = planned - current
         row = ManifestRow(path, digest, stems[path])
-        for crop in plan(row, choice, (size[0], size[1]), options):
-            if isinstance(crop, str):
-                continue
-            planned += 1
-            current += made.is_current(owned.get(crop.name), crop.key)
+        with suppress(sidecars.BrokenSidecar):
+            for crop in plan(row, choice, (size[0], size[1]), options):
+                if not isinstance(crop, str):
+                    planned += 1
+                    current += made.is_current(owned.get(crop.name), crop.key)
         todo += [path] * (planned - current > before)
     to_write = f"{'at most ' if unsized else ''}{planned - current}"
     return Pending(todo, f"{to_write} crops to write, {current} there already")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from dtst_flow.annotations import crop_bytes
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset import sidecars
@@ -42,6 +43,7 @@ from dtst_flow.stages.contract import (
     Stage,
     options_of,
 )
+from dtst_flow.utils import pace
 from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import digest_value, write_atomic, write_table
 
@@ -63,6 +65,8 @@ class Options:
         debug: Draw the faces into a copy of each image under .dtst/debug.
         background: The colour that shows through transparent pixels, "#rrggbb".
         max_pixels: An image of more is refused; without effect on all others.
+        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
+            on all others.
     """
 
     engine: str = "mediapipe"
@@ -77,6 +81,7 @@ class Options:
     debug: bool = False
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
+    max_seconds: float = pace.SECONDS
 
 
 def records(
@@ -122,7 +127,9 @@ def extract(
         SystemExit: Images changed in the meantime; no table is written.
     """
     make = functools.partial(Extractor, job.shard, bucket, options, weights)
-    done, failures = work("extract_faces", job.manifest, make, job.workers)
+    done, failures = work(
+        "extract_faces", job.manifest, make, job.workers, options.max_seconds
+    )
     records(options, weights, job.shard).compact()
     write_table(job.failed, failures)
     write_table(job.table, done)
@@ -156,6 +163,7 @@ class Extractor:
             target = STATE / "debug" / self.bucket / f"{row.stem}.jpg"
             write_atomic(target, draw.overlay(image(), [one.face for one in found]))
         own_keys = sidecars.travelling(sidecars.read(row.path))
+        crop_bytes.check(own_keys, len(found))
         entries, left_out = [], Counter[str]()
         for one in found:
             face = choice.facts(one, size)

@@ -1,15 +1,23 @@
-"""Write files so that no reader ever sees half of one, and name their content."""
+"""Write files so that no reader ever sees half of one, and name their content.
+
+Any file may be a stranger's. So all are opened by `open_regular` and read up to a limit: a
+pipe would be waited for without end, and a device or a hole fill the memory.
+"""
 
 import errno
 import hashlib
 import json
+import math
 import os
 import secrets
-import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
+
+from dtst_flow.utils.folders import folders_below
 
 TEMPORARY_PREFIX = ".dtst-"
 """How the names of unfinished files begin; a killed writer leaves such files."""
@@ -20,8 +28,11 @@ DISK_ERRORS = frozenset(
 """Errors of the disk or of its permissions; a sentence about one says all, without a
 traceback."""
 
-LONGEST_ROW = 1 << 24
+LONGEST_ROW = 1 << 26
 """Most bytes of a table's row."""
+
+LARGEST = 1 << 30
+"""Most bytes of a file that is read whole, where nothing smaller is said."""
 
 PIECE = 1 << 18
 """Bytes of a table that are read at once, about."""
@@ -52,12 +63,12 @@ def temporary(path: str | Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
-def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def make_way(path: str | Path) -> None:
+    """Remove a pipe or a socket where a file of the workflow's own is to be."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        mode = os.lstat(path).st_mode  # of a link nobody knows whose it is
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            os.unlink(path)
 
 
 def sweep(folder: str | Path, below: bool = False) -> None:
@@ -67,9 +78,9 @@ def sweep(folder: str | Path, below: bool = False) -> None:
         folder: Where they are.
         below: Whether to look in all folders below as well.
     """
-    pattern = f"{TEMPORARY_PREFIX}*.tmp"
-    for leftover in Path(folder).glob(f"**/{pattern}" if below else pattern):
-        leftover.unlink(missing_ok=True)
+    for here in folders_below(folder) if below else [Path(folder)]:
+        for leftover in here.glob(f"{TEMPORARY_PREFIX}*.tmp"):
+            leftover.unlink(missing_ok=True)
 
 
 def write_atomic(
@@ -116,9 +127,71 @@ def to_json(value: Any, indent: int | None = None) -> bytes:
     return json.dumps(value, indent=indent).encode()
 
 
+class NotRegular(OSError):
+    """What is no file to be read: a pipe, a device or a socket."""
+
+
+def open_regular(path: str | Path) -> BufferedReader:
+    """Open a file to read it, without waiting for anybody.
+
+    Args:
+        path: The file, or a link to it.
+
+    Raises:
+        NotRegular: What has the name is a pipe, a device or a socket.
+        OSError: It cannot be opened, or is a folder.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket, which no program can open
+            raise _not_regular(path) from error
+        raise
+    mode = os.fstat(file).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(file, "rb")
+    os.close(file)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise _not_regular(path)
+
+
+def _not_regular(path: str | Path) -> NotRegular:
+    return NotRegular(errno.EINVAL, "it is not a regular file", str(path))
+
+
+def _too_large(path: str | Path, most: float) -> OSError:
+    return OSError(errno.EFBIG, f"it has more than {most:.0f} bytes", str(path))
+
+
+def read_bytes(path: str | Path, most: int = LARGEST) -> bytes:
+    """Read all of a file.
+
+    Args:
+        path: The file.
+        most: Most bytes that it may have.
+
+    Raises:
+        NotRegular: What has the name is a pipe, a device or a socket.
+        OSError: It cannot be read, or has more bytes.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        content = (file.read(size + 1) or b"") if size <= most else b""
+        # Some files of the system have a size of 0 and content nevertheless.
+        while size < len(content) <= most and (more := file.read(PIECE)):
+            content += more
+    if max(size, len(content)) > most:
+        raise _too_large(path, most)
+    return content
+
+
 def read_json(path: str | Path) -> Any:
-    """Read the value in a JSON file."""
-    return json.loads(Path(path).read_bytes())
+    """Read the value in a JSON file. Raises as `read_bytes`, and ValueError."""
+    try:
+        return json.loads(read_bytes(path))
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def write_table(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -136,16 +209,39 @@ class BrokenTable(ValueError):
 
 def read_table(path: str | Path) -> Iterator[dict[str, Any]]:
     """Yield the rows that `write_table` wrote. Raises BrokenTable."""
-    with open(path, "rb") as file:
+    try:
         # Rows that are parsed together share their keys in memory.
-        while lines := file.readlines(PIECE):
-            try:
-                rows = json.loads(b"[" + b",".join(lines) + b"]")
-            except (ValueError, RecursionError) as error:
-                raise BrokenTable(
-                    f"{path} is not as dtst writes it; delete it and run the same again"
-                ) from error
-            yield from rows
+        for lines in pieces_of(path):
+            yield from json.loads(b"[" + b",".join(lines) + b"]")
+    except (ValueError, RecursionError, NotRegular) as error:
+        raise BrokenTable(
+            f"{path} is not as dtst writes it; delete it and run the same again"
+        ) from error
+
+
+class EndlessLine(ValueError):
+    """A line of more bytes than any table has."""
+
+
+def pieces_of(path: str | Path) -> Iterator[list[bytes]]:
+    """Yield the lines of a file, some at once.
+
+    Raises:
+        EndlessLine: A line has more than LONGEST_ROW bytes.
+        OSError: The file cannot be read; as NotRegular it is none.
+    """
+    with open_regular(path) as file:
+        rest = bytearray()
+        while piece := file.read(PIECE):
+            first, *more = piece.split(b"\n")
+            rest += first
+            if len(rest) > LONGEST_ROW:
+                raise EndlessLine(f"a line has more than {LONGEST_ROW} bytes")
+            if more:
+                yield [bytes(rest), *more[:-1]]
+                rest[:] = more[-1]
+        if rest:
+            yield [bytes(rest)]
 
 
 def is_table(path: str | Path, *columns: str) -> bool:
@@ -158,7 +254,7 @@ def is_table(path: str | Path, *columns: str) -> bool:
         columns: What its first row must have.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             first = file.readline(LONGEST_ROW)
             if not first:
                 return True
@@ -174,12 +270,25 @@ def digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def digest_file(path: str | Path) -> str:
-    """Give the `digest` of a file's content, which is read in pieces."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(
-            file, lambda: hashlib.blake2b(digest_size=16)
-        ).hexdigest()
+def digest_file(path: str | Path, most: float = math.inf) -> str:
+    """Give the `digest` of a file's content, which is read in pieces.
+
+    Args:
+        path: The file.
+        most: Most bytes that it may have.
+
+    Raises:
+        NotRegular: What has the name is a pipe, a device or a socket.
+        OSError: It cannot be read, or has more bytes.
+    """
+    total, size = hashlib.blake2b(digest_size=16), 0
+    with open_regular(path) as file:
+        while (piece := file.read(PIECE)) and size <= most:
+            total.update(piece)
+            size += len(piece)
+    if size > most:
+        raise _too_large(path, most)
+    return total.hexdigest()
 
 
 def digest_value(value: Any) -> str:

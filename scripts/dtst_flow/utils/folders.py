@@ -1,6 +1,8 @@
 """The user's own folders, after the XDG Base Directory Specification, and others'."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -35,3 +37,31 @@ def why_not_writable(folder: Path) -> str | None:
 
 def _folder(variable: str, default: str) -> Path:
     return Path(os.environ.get(variable) or default).expanduser() / "dtst-flow"
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def folders_below(folder: str | Path) -> Iterator[Path]:
+    """Yield a folder and all below it that can be opened; links are not followed.
+
+    They may be nested deeper than Python's calls, which `Path.glob` would run out of.
+    """
+    at_hand = [Path(folder)]
+    while at_hand:
+        here = at_hand.pop()
+        try:
+            with os.scandir(here) as entries:
+                at_hand += [
+                    Path(entry.path)
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False)
+                ]
+        except OSError:
+            continue
+        yield here

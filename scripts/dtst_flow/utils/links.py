@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from dtst_flow.utils.files import PIECE, open_regular
+
 FICLONE = 0x40049409
 """Linux' request to share a file's blocks with another file; elsewhere it is refused."""
 
@@ -27,13 +29,11 @@ def copy(source: str | Path, new: Path) -> None:
         source: The file to copy.
         new: The name of the copy.
     """
-    with open(source, "rb") as content, open(new, "wb") as file:
+    with open_regular(source) as content, open(new, "wb") as file:
         try:
             fcntl.ioctl(file, FICLONE, content.fileno())
-            return
-        except OSError:
-            pass  # all or nothing: the file is still empty
-    shutil.copyfile(source, new)
+        except OSError:  # all or nothing: the file is still empty
+            shutil.copyfileobj(content, file, PIECE)
 
 
 def hard(source: str | Path, new: Path) -> None:

@@ -11,6 +11,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from dtst_flow.utils.files import make_way
+
 UNKNOWN = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 """Errors by which a file system says that it has no such locks."""
 
@@ -30,6 +32,7 @@ def take(path: str | Path, shared: bool = False) -> int | None:
         BlockingIOError: Somebody else holds the lock.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    make_way(path)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -1,7 +1,12 @@
 """Make text that others wrote safe to show."""
 
+from collections.abc import Sequence
+
 LONGEST = 2000
 """Most characters of a line that are shown."""
+
+MOST = 20
+"""Most sentences of one kind that are shown."""
 
 
 def printable(text: object, longest: int = LONGEST) -> str:
@@ -23,3 +28,16 @@ def printable(text: object, longest: int = LONGEST) -> str:
 def printable_lines(text: object) -> str:
     """Apply `printable` to each line of a text."""
     return "\n".join(map(printable, str(text).split("\n")))
+
+
+def capped(sentences: Sequence[str], where: str, most: int = MOST) -> list[str]:
+    """Cut many sentences of one kind short.
+
+    Args:
+        sentences: All of them.
+        where: Where all of them are, in words.
+        most: Most of them that are shown.
+    """
+    more = len(sentences) - most
+    end = [f"and {more:,} more, all {where}"] if more > 0 else []
+    return [*sentences[:most], *end]

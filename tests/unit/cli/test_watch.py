@@ -207,3 +207,12 @@ def test_nothing_goes_on_unseen(dataset, tmp_path, monkeypatch):
         watch(replace(start, begun=pids.append), Voice(), tmp_path)
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
+
+
+def test_each_image_that_takes_long_is_told_once_and_few():
+    watched = Watched()
+    slow = [("extract_faces", "images/a.jpg"), ("embed", "images/b.jpg")]
+    said = [*watched.slow(slow), *watched.slow(slow)]
+    assert said[0] == "extract-faces is taking long at 'images/a.jpg'"
+    assert len(said) == 2
+    assert len(list(watched.slow([("embed", str(n)) for n in range(99)]))) < 20

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -139,3 +141,60 @@ def test_a_part_that_is_too_small_is_no_cluster(size):
     members = [sorted(g.members.tolist()) for g in found.groups]
     assert (list(range(5)) in members) == (size == 3)
     assert all(len(rows) >= size for rows in members)
+
+
+def plainly(clusters, must, cannot):
+    """Merge as it is meant, pair by pair."""
+    sets = [set(rows.tolist()) for rows in clusters]
+    refused = []
+    for a, b in must:
+        parts = [s for s in sets if a in s or b in s]
+        united = {a, b}.union(*parts)
+        if any(x in united and y in united for x, y in cannot):
+            refused.append((a, b))
+            continue
+        sets = [s for s in sets if s not in parts] + [united]
+    return [sorted(s) for s in sets], refused
+
+
+def plainly_split(vectors, clusters, cannot):
+    """Split as it is meant, pair by pair."""
+    parts = list(clusters)
+    for a, b in cannot:
+        for place, rows in enumerate(parts):
+            if a in rows and b in rows:
+                nearer_a = vectors[rows] @ vectors[a] >= vectors[rows] @ vectors[b]
+                nearer_a[rows == b] = False
+                parts[place : place + 1] = [rows[nearer_a], rows[~nearer_a]]
+                break
+    return [rows.tolist() for rows in parts]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_pairs_give_what_they_give_one_by_one(seed):
+    chance = np.random.default_rng(seed)
+    rows = chance.permutation(24)
+    cuts = np.sort(chance.choice(np.arange(1, 20), 4, replace=False))
+    clusters = [np.sort(part) for part in np.split(rows[:20], cuts)]  # 4 rows are noise
+    must, cannot = (
+        [tuple(chance.choice(24, 2, replace=False).tolist()) for _ in range(count)]
+        for count in chance.integers(0, 14, 2)
+    )
+    found, refused = merge(clusters, must, cannot)
+    assert ([part.tolist() for part in found], refused) == plainly(
+        clusters, must, cannot
+    )
+    vectors = chance.normal(size=(24, 5)).astype(np.float32)
+    expected = plainly_split(vectors, clusters, cannot)
+    assert [part.tolist() for part in split(vectors, clusters, cannot)] == expected
+
+
+def test_many_pairs_take_seconds():
+    rows = np.arange(20_000)
+    clusters = np.split(rows, 1000)
+    chance = np.random.default_rng(0)
+    pairs = [tuple(pair) for pair in chance.integers(0, 20_000, (50_000, 2)).tolist()]
+    begun = time.monotonic()
+    apart = split(np.ones((20_000, 2), np.float32), clusters, pairs)
+    merge(apart, pairs, pairs)
+    assert time.monotonic() - begun < 20

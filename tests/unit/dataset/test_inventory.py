@@ -335,9 +335,9 @@ class TestDigests:
         asked = []
         digest_file = inventory.digest_file
 
-        def watched(path):
+        def watched(path, most):
             asked.append(path.relative_to(dataset).as_posix())
-            return digest_file(path)
+            return digest_file(path, most)
 
         monkeypatch.setattr(inventory, "digest_file", watched)
 
@@ -486,7 +486,7 @@ class TestWrite:
     def test_a_file_that_cannot_be_read_is_passed_over(
         self, dataset, tmp_path, monkeypatch
     ):
-        def unreadable(path):
+        def unreadable(path, most):
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(inventory, "digest_file", unreadable)

@@ -234,7 +234,7 @@ def test_images_that_are_gone_get_a_placeholder(dataset):
 
 def test_thumbnails_are_upright_small_and_as_transparent_pixels_show(tmp_path):
     def decoded(path: Path) -> Image.Image:
-        content = thumbnails.encode(str(path), 128).partition(",")[2]
+        content = thumbnails.encode(path.read_bytes(), 128).partition(",")[2]
         (tmp_path / "small.webp").write_bytes(thumbnails.base64.b64decode(content))
         return Image.open(tmp_path / "small.webp").convert("RGB")
 

@@ -10,7 +10,7 @@ import pytest
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.imaging.decode import UnreadableImage
 from dtst_flow.runtime import job, progress
-from dtst_flow.runtime.job import work
+from dtst_flow.runtime.job import Shard, work
 from dtst_flow.runtime.progress import Progress
 
 
@@ -33,7 +33,7 @@ def test_work_tells_what_became_of_every_image(tmp_path, monkeypatch, caplog, wo
     monkeypatch.chdir(tmp_path)
     write_manifest("s01.jsonl", (ManifestRow(f"{n}.png", "", f"{n}") for n in range(7)))
     with caplog.at_level("INFO"):
-        done, failures = work("halve", "s01.jsonl", Halver, workers)
+        done, failures = work("halve", "s01.jsonl", Halver, workers, 60)
     assert done == [{"path": f"{2 * half}.png", "half": half} for half in range(4)]
     assert failures == [
         {"path": f"{n}.png", "reason": f"{n} is odd"} for n in (1, 3, 5)
@@ -42,6 +42,19 @@ def test_work_tells_what_became_of_every_image(tmp_path, monkeypatch, caplog, wo
     assert caplog.messages[-1] == "s01: 7 images, 2 computed, 3 failed"
     told = json.loads(Path(".dtst/progress/halve.s01.json").read_text())
     assert told == {"total": 7, "done": 7, "computed": 2, "failed": 3}
+
+
+class TestSlow:
+    def test_what_takes_long_is_listed_while_it_does(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write_manifest("s01.jsonl", [])
+        tell = Shard("embed", "s01.jsonl", 1).patience(60).tell
+        folder = Path(".dtst/progress")
+        assert progress.slow_of(folder) == []
+        tell({"b.png": 30.0, "a.png": 12.0})
+        assert progress.slow_of(folder) == [("embed", "a.png"), ("embed", "b.png")]
+        tell({})
+        assert progress.slow_of(folder) == []
 
 
 class TestProgress:

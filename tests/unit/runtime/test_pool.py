@@ -15,8 +15,10 @@ import pytest
 from dtst_flow.imaging.decode import UnreadableImage
 from dtst_flow.models.errors import BadModel, ModelError
 from dtst_flow.runtime import pool
-from dtst_flow.runtime.pool import Failed, WorkerError, each, told
+from dtst_flow.runtime.pool import each, told
 from dtst_flow.runtime.verified_read import Changed
+from dtst_flow.runtime.worker import Failed, WorkerError
+from dtst_flow.utils import pace
 
 SCRIPTS = Path(pool.__file__).parents[2]
 
@@ -194,6 +196,62 @@ class TestDeaths:
 
     def test_signals_without_a_name_have_their_number(self):
         assert told(-40) == "was killed by signal 40"
+
+
+class Lingerer(Squarer):
+    """A worker for tasks (name, pixels, seconds): it tells of the image and stays at it."""
+
+    def __call__(self, task: tuple) -> int:
+        name, pixels, seconds = task
+        self._note(name)
+        if name == "model":
+            with pace.loading():
+                time.sleep(seconds)
+            return 1
+        pace.at(name, pixels)
+        time.sleep(seconds)
+        return 1
+
+
+class TestTime:
+    def test_an_image_that_takes_too_long_costs_itself(self, tmp_path, survived):
+        survived["faults injected"] += 1
+        slow, quick = ("slow", 5_000_000, 60), [(f"{n}", 0, 0) for n in range(5)]
+        tasks, patience = [*quick[:2], slow, *quick[2:]], pace.Patience(1)
+        begun = time.monotonic()
+        make = partial(Lingerer, tmp_path)
+        answers = dict(each(make, tasks, patience=patience))
+        assert time.monotonic() - begun < 40
+        reason = answers.pop(slow).reason
+        assert reason.startswith("took more than 1.5 s (5.0 megapixels), ")
+        assert answers == dict.fromkeys(quick, 1)
+        words = [word for life in lives(tmp_path) for word in life]
+        assert words.count("slow") == 1 and none_left()
+        survived["faults survived"] += 1
+
+    def test_large_images_and_models_have_more_time(self, tmp_path):
+        tasks = [("large", 10 * pace.STEP, 2), ("model", 0, 2)]
+        patience = pace.Patience(0.7)
+        answers = dict(each(partial(Lingerer, tmp_path), tasks, patience=patience))
+        assert answers == dict.fromkeys(tasks, 1)
+
+    def test_of_many_images_each_is_tried_by_itself(self, tmp_path):
+        tasks = [(1, 2), (3, "sleep")]
+        parts = lambda task: [(n,) for n in task]  # noqa: E731
+        make, patience = partial(Sums, tmp_path), pace.Patience(1)
+        answers = dict(each(make, tasks, 1, parts, patience))
+        assert "took more than 1 s, " in answers.pop(("sleep",)).reason
+        assert answers == {(1, 2): 5, (3,): 9}
+
+    def test_what_takes_long_is_named(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(pool, "SLOW", 0.5)
+        monkeypatch.setattr(pool, "POLL", 0.1)
+        told: list[dict[str, float]] = []
+        patience = pace.Patience(60, told.append)
+        tasks = [("quick", 0, 0), ("slow", 0, 1)]
+        list(each(partial(Lingerer, tmp_path), tasks, patience=patience))
+        assert {name for names in told for name in names} == {"slow"}
+        assert told[0] == {}
 
 
 class Sums(Squarer):

@@ -34,7 +34,9 @@ def told(sizes: list[int], noise: int = 0, unusable: int = 0, **values) -> str:
     sets = values.pop("sets", Sets(every, every))
     known = Constraints(faults=values.pop("faults", []))
     options = Options("arcface", **values)
-    return "\n".join(sentences(Clustering(rows, found, sets, known, options), 0))
+    return "\n".join(
+        sentences(Clustering(rows, found, sets, known, options), 0, "x.log")
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,14 @@ def test_a_cluster_with_much_of_everything_is_suspicious(sizes, noise, warned):
 
 def test_nothing_is_said_of_what_did_not_happen():
     assert told([5, 5, 5, 5], 3).count("\n") == 0
+
+
+def test_many_faults_are_told_in_part_and_all_in_the_log(caplog):
+    faults = [f"labels.csv, line {n}: no image is called 'x'" for n in range(100_000)]
+    printed = told([5, 5, 5, 5], 3, faults=faults)
+    assert printed.count("no image is called") == 20
+    assert "and 99,980 more, all in x.log" in printed
+    assert caplog.text.count("no image is called") == 100_000
 
 
 def test_what_cannot_be_compared_is_told():
@@ -95,7 +105,7 @@ def test_faces_that_cannot_be_recognised_are_found_told_and_marked():
     ]
     members = content["clusters"][0]["members"]
     assert [m.get("recognisability") for m in members] == [None, 0.5, 1.0]
-    said = "\n".join(sentences(clustering, 0))
+    said = "\n".join(sentences(clustering, 0, "x.log"))
     assert "2 faces are too blurred" in said
     assert "--min-recognisability 0" in said
 
@@ -161,7 +171,9 @@ def test_the_hint_where_bursts_are_noise_helps_who_follows_it(tmp_path, monkeypa
     ]
     found = find_clusters(rows, vectors, "cluster", Options("efficientnet"))
     assert not found.grouping.groups
-    assert "also 2 sets of 5 and more that are alike" in "\n".join(sentences(found, 0))
+    assert "also 2 sets of 5 and more that are alike" in "\n".join(
+        sentences(found, 0, "x.log")
+    )
     followed = Options("efficientnet", count_duplicates=True)
     groups = find_clusters(rows, vectors, "cluster", followed).grouping.groups
     assert all(

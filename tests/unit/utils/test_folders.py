@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
-from dtst_flow.utils.folders import can_be_made, nearest, why_not_writable
+from dtst_flow.utils.folders import (
+    can_be_made,
+    folders_below,
+    nearest,
+    why_not_writable,
+)
 
 
 def test_a_file_above_is_in_the_way(tmp_path):
@@ -24,3 +29,15 @@ def test_it_is_said_to_whom_a_folder_belongs(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "owner", owner)
     assert why_not_writable(tmp_path) == f"it belongs to user {tmp_path.stat().st_uid}"
+
+
+def test_folders_below_leave_links_out(tmp_path):
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/link").symlink_to(tmp_path)
+    (tmp_path / "file").touch()
+    assert sorted(folders_below(tmp_path)) == [
+        tmp_path,
+        tmp_path / "a",
+        tmp_path / "a/b",
+    ]
+    assert list(folders_below(tmp_path / "nothing")) == []

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from dtst_flow.cli.console import Voice
+from dtst_flow.cli.console import Ending, Voice
 from dtst_flow.report.summary import outcome, sentences
 from dtst_flow.utils.files import to_json, write_atomic, write_table
-from dtst_flow.utils.text import LONGEST, printable, printable_lines
+from dtst_flow.utils.text import LONGEST, capped, printable, printable_lines
 from helpers.dataset import environment
 
 STEERING = "\x1b[2J\x1b]0;title\a \r\b\x9b1m \u202e \u2028 \udce9"
@@ -66,6 +66,12 @@ def test_a_log_can_be_shown(tmp_path, end):
 
 def test_an_error_is_shown_as_text(capsys):
     with pytest.raises(SystemExit):
-        Voice().end(1, [f"[bold]{STEERING}"])
+        Voice().end(Ending(1, [f"[bold]{STEERING}"]))
     shown = capsys.readouterr().err
     assert r"[bold]" in shown and r"\x1b[2J" in shown and "\x1b[2J" not in shown
+
+
+def test_many_sentences_are_cut_short():
+    assert capped(["a", "b"], "in x", 2) == ["a", "b"]
+    assert capped(list("abcd"), "in x", 2) == ["a", "b", "and 2 more, all in x"]
+    assert capped(["a"] * 100_000, "in x")[-1] == "and 99,980 more, all in x"
