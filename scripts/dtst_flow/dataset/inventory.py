@@ -87,6 +87,18 @@ def known_digests(
     return known, cached
 
 
+def were_below(folders: Iterable[str], cache: str | Path) -> list[str]:
+    """Return those of some folders in which images were listed before, sorted."""
+    starts = tuple(f"{folder}/" for folder in folders)
+    if not starts or not Path(cache).exists():
+        return []
+    try:
+        listed = {row["path"] for row in read_table(cache)}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []
+    return sorted(s[:-1] for s in starts if any(path.startswith(s) for path in listed))
+
+
 def _digests_of(dataset: str | Path, paths: list[str]) -> dict[str, str]:
     names = ((path, digest_of(Path(dataset) / path)) for path in paths)
     return {path: name for path, name in names if name}

@@ -27,6 +27,10 @@ class PlanError(Exception):
     """A config that cannot be carried out; the message says why and what would do."""
 
 
+class NoImages(PlanError):
+    """A source without images, or one that cannot be opened: nothing to be done now."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a config asks for. Paths are relative to the dataset folder.

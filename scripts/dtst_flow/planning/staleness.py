@@ -11,6 +11,7 @@ from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
+from dtst_flow.dataset.unopened import CLOSED, Unopened
 from dtst_flow.dataset.whereabouts import explain_empty
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
@@ -19,7 +20,7 @@ from dtst_flow.planning.broken import (
     broken_vocabulary,
     is_summed_up,
 )
-from dtst_flow.planning.plan import Plan, PlanError
+from dtst_flow.planning.plan import NoImages, Plan, PlanError
 from dtst_flow.runtime import run_lock
 from dtst_flow.stages.contract import Stage
 from dtst_flow.stages.registry import STAGES
@@ -75,19 +76,35 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
     """List the source of a stage, in the dataset's folder.
 
     Raises:
-        PlanError: There is no such source, or it has no image and no stage is to make
-            them.
+        PlanError: There is no such source.
+        NoImages: It has none and no stage is to make them, or cannot be opened.
     """
     settings = plan.settings[stage]
     specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
     try:
         listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
+    except Unopened as error:
+        raise NoImages(str(error)) from error
     except BadBucket as error:
         raise PlanError(str(error)) from error
+    # Told before any job runs: results of photos that there were stay as they are.
+    _refuse_closed(listing, plan.state(stage) / inventory.DIGESTS)
     if not plan.before(stage) and not listing.images:
-        # Told before any job runs: results of photos that there were stay as they are.
-        raise PlanError(explain_empty(".", specs, listing.skipped))
+        raise NoImages(explain_empty(".", specs, listing.skipped))
     return listing
+
+
+def _refuse_closed(listing: scan.Listing, cache: Path) -> None:
+    """Refuse a source where links lead nowhere now that led to images. Raises NoImages."""
+    closed = {
+        path: reason
+        for path, reason in listing.skipped.items()
+        if reason.startswith(CLOSED)
+    }
+    for folder in inventory.were_below(closed, cache):
+        leads = f"it leads to {os.path.realpath(folder)}"
+        why = closed[folder].removeprefix(f"{CLOSED}: ")
+        raise NoImages(str(Unopened(folder, f"{leads}: {why}")))
 
 
 def _can_be_scanned(plan: Plan, stage: str, spec: str) -> bool:

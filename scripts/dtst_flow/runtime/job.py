@@ -11,6 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.manifest import ManifestRow, read_manifest
 from dtst_flow.dataset.state import JOBS
 from dtst_flow.models.errors import ModelError
@@ -41,8 +42,8 @@ def running(snakemake: Any) -> Iterator[None]:
 def logged(path: str | Path) -> Iterator[None]:
     """Send all output of this process, C libraries' too, to a job's log file.
 
-    The process ends when the Snakemake that started it does. Of a model that cannot be
-    used and of an error that is the disk's a sentence tells, not a traceback.
+    The process ends when the Snakemake that started it does. Of a model or a source that
+    cannot be used and of an error that is the disk's a sentence tells, not a traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as log:
@@ -56,7 +57,7 @@ def logged(path: str | Path) -> Iterator[None]:
         watchdog.watch(JOBS)
         try:
             yield
-        except (ModelError, BrokenTable, SystemExit) as error:
+        except (ModelError, BadBucket, BrokenTable, SystemExit) as error:
             raise SystemExit(printable_lines(error)) from None
         except OSError as error:
             if error.errno not in DISK_ERRORS:

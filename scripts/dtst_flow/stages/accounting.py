@@ -1,8 +1,10 @@
 """Whether the jobs of a stage account for every image, before anything is removed."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.state import state_of
 
 
@@ -43,6 +45,26 @@ def refuse_nothing(tables: Iterable[Sequence[object]], bucket: str) -> None:
             f"the source holds no image, so nothing was made and nothing in {bucket} "
             f"was removed; files that were skipped are listed in {skipped}. To remove "
             f"the results, delete {bucket}."
+        )
+
+
+def refuse_missing(bucket: str, entries: Iterable[Entry]) -> None:
+    """Refuse to sum up files that are not there.
+
+    Args:
+        bucket: The bucket, with a ledger by which the next run restores them.
+        entries: All files that jobs made in it.
+
+    Raises:
+        SystemExit: One of them is gone.
+    """
+    gone = [
+        e.path for e in entries if not os.path.lexists(os.path.join(bucket, e.path))
+    ]
+    if gone:
+        raise SystemExit(
+            f"{len(gone)} of the files made in {bucket} are gone since, first "
+            f"{min(gone)!r}; run the same again, which restores them"
         )
 
 

@@ -19,7 +19,7 @@ from dtst_flow.dataset.state import state_of
 from dtst_flow.embed import embedders
 from dtst_flow.runtime.failures import fail_where_due
 from dtst_flow.stages import crops, embed
-from dtst_flow.stages.accounting import check_complete, refuse_nothing
+from dtst_flow.stages.accounting import check_complete, refuse_missing, refuse_nothing
 from dtst_flow.stages.clustering import (
     Clustering,
     Options,
@@ -117,8 +117,7 @@ def cluster(
     embedded = gather(job.tables, job.arrays)
     rows, vectors, people = set_apart(*embedded, options.people, _reach(options))
     not_embedded = [row for table in job.failed for row in read_table(table)]
-    if Ledgers(bucket, state_of(bucket)).paths():
-        refuse_nothing((rows, not_embedded), bucket)
+    refuse_nothing((rows, not_embedded), bucket)
     clustering = find_clusters(rows, vectors, bucket, options, people)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
     placed, left_out = _write(bucket, clustering, ids, handling)
@@ -230,6 +229,7 @@ def _write(
         "clusters.json", digest_value(content.decode()), lambda: content, reserved=True
     )
     ledgers.commit({"all": [*placed, entry]})
+    refuse_missing(bucket, [*placed, entry])
     return placed, left_out
 
 

@@ -9,6 +9,7 @@ from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import healed_parts
+from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.contract import Committed, Row
 from dtst_flow.utils.files import read_table
 
@@ -73,6 +74,9 @@ def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> Co
 
     Returns:
         What names all others, and those that were removed.
+
+    Raises:
+        SystemExit: A crop that is wanted is not there.
     """
     entries = {
         shard: [entry for row in rows for entry in row["crops"]]
@@ -80,6 +84,7 @@ def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> Co
     }
     Path(bucket).mkdir(parents=True, exist_ok=True)  # also when nothing was found
     removed = Ledgers(bucket, state_of(bucket)).commit(entries)
+    refuse_missing(bucket, (entry for part in entries.values() for entry in part))
     for path in removed:
         log.info(
             "removed %s/%s: no image, box or setting asks for it now", bucket, path

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset import inventory
-from dtst_flow.planning.plan import PlanError, make_plan
+from dtst_flow.dataset import inventory, scan
+from dtst_flow.planning.plan import NoImages, PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
 from dtst_flow.stages.contract import Row
 from dtst_flow.utils.files import write_table
@@ -146,3 +146,20 @@ def test_a_stage_that_writes_sidecars_removes_nothing():
 def test_a_source_without_images_is_refused(source, sentence):
     with pytest.raises(PlanError, match=sentence):
         look(**{"from": source})
+
+
+def test_a_link_that_led_to_images_and_leads_nowhere_is_refused():
+    """A drive that is not mounted; one that never led to images costs only itself."""
+    Path("images/drive").symlink_to("../../drive")
+    assert look(**{"from": "images/*"}).images == 5
+    drive = Path("../drive")
+    drive.mkdir()
+    (drive / "c.jpg").write_bytes(b"c")
+    state = make_plan(complete(Path().resolve().parent, "extract-faces"))
+    digests = state.state("extract_faces") / inventory.DIGESTS
+    listing = scan.scan(".", ["images/*"])
+    inventory.digests(".", listing.files, digests)
+    drive.rename("../elsewhere")
+    with pytest.raises(NoImages, match="'images/drive' cannot be opened: it leads to"):
+        look(**{"from": "images/*"})
+    assert look(**{"from": "images/a"}).images == 4
