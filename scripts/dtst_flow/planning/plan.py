@@ -19,6 +19,7 @@ from dtst_flow.dataset.containment import (
 from dtst_flow.dataset.state import STATE, StateGone, check_state, state_of
 from dtst_flow.embed import embedders
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
+from dtst_flow.planning.targets import check_free
 from dtst_flow.stages.contract import Settings, Stage, options_of
 from dtst_flow.stages.registry import STAGES
 
@@ -197,6 +198,7 @@ def _check(plan: Plan) -> None:
                 check_target(bucket)
                 check_no_escape(plan.dataset, bucket)
                 check_is_folder(plan.dataset, bucket)
+                check_free(plan.dataset, bucket, STAGES[stage])
             # The state itself may be a link of the user's, to another disk.
             below = plan.state(stage).relative_to(STATE)
             check_no_escape(plan.dataset / STATE, str(below))
