@@ -130,10 +130,13 @@ class Plan:
             "max_file_size": self.settings[stage]["max_file_size"],
         }
 
-    def labels(self) -> list[str]:
-        """Return the file with what the user knows of the clusters, if it exists."""
+    def labels(self) -> str | None:
+        """Return the digest of what the user says of the clusters, None where nothing is.
+
+        The file is no input of a rule: it may be dated ahead of the clock.
+        """
         path = Path(self.bucket("cluster")) / constraints.FILE
-        return [str(path)] if path.exists() else []
+        return inventory.digest_of(path) if path.is_file() else None
 
     def summaries_with_clusters(self) -> list[str]:
         """Return the summaries of all stages. Raises PlanError if none clusters."""

@@ -1,5 +1,6 @@
 """What a plan makes of a config; no Snakemake runs."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -73,10 +74,18 @@ def test_weights_are_named_from_anywhere(tmp_path, monkeypatch):
 def test_labels_count_where_they_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = make_plan(complete(tmp_path, "faces"))
-    assert plan.labels() == []
+    assert plan.labels() is None
     Path("cluster").mkdir()
-    Path("cluster/labels.csv").touch()
-    assert plan.labels() == ["cluster/labels.csv"]
+    labels = Path("cluster/labels.csv")
+    labels.touch()
+    empty = plan.labels()
+    os.utime(labels, (4e9, 4e9))
+    assert plan.labels() == empty
+    labels.write_text("name,faces/a.jpg,Ann\n")
+    assert plan.labels() not in (None, empty)
+    labels.unlink()
+    os.mkfifo(labels)
+    assert plan.labels() is None
 
 
 @pytest.mark.parametrize(
