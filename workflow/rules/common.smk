@@ -39,9 +39,8 @@ def fingerprint(stage):
 def adjust_dag():
     """Tell Snakemake, before it decides what to run, of what it cannot see."""
     if workflow.is_main_process:
-        restored = planned(HINTS.give, workflow.dag)
-        if workflow.dryrun and restored:
-            print(*restored, sep="\n", file=sys.stderr)
+        for sentence in planned(HINTS.give, workflow.dag):
+            events.note(sentence)
 
 
 def sources(stage):

@@ -28,7 +28,7 @@ class Notes:
         """
         try:
             return read_json(self._path(name))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
 
     def put(self, name: str, value: Any) -> None:

@@ -11,10 +11,20 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
-from dtst_flow.utils.files import digest, digest_file, is_table, read_table, write_table
+from dtst_flow.utils.files import (
+    BrokenTable,
+    digest,
+    digest_file,
+    is_table,
+    read_table,
+    write_table,
+)
 
 DIGESTS = "digests.jsonl"
 """Name of the table in a bucket's state that holds the digests of its files."""
+
+SHARDS = "shards.table"
+"""Name of the list of all manifests, among them."""
 
 UNREADABLE = "cannot be read"
 """Why a file is skipped that the next run may be able to read, though it did not change."""
@@ -145,7 +155,8 @@ def write(
 
     A manifest is a table of `path` (relative to the dataset), `digest` of the content,
     `stem` (unique in the bucket) and `sidecar` (its digest, None without one or without
-    `with_sidecars`). The other table is one of `path` and `reason`.
+    `with_sidecars`). The other table is one of `path` and `reason`; ``shards.table`` lists
+    the manifests.
 
     Args:
         dataset: The dataset folder.
@@ -182,7 +193,10 @@ def _write_manifests(
     images: list[str], content: dict[str, str], folder: Path, shard_size: int
 ) -> None:
     stems = unique_stems(images)
-    for shard, paths in split(images, shard_size).items():
+    parts = split(images, shard_size)
+    # A manifest that is lost would be missed by nobody, and its images would be gone.
+    write_table(folder / SHARDS, ({"shard": shard} for shard in parts))
+    for shard, paths in parts.items():
         rows = (
             ManifestRow(
                 path, content[path], stems[path], content.get(sidecars.name_of(path))
@@ -200,19 +214,33 @@ def is_mended(folder: str | Path) -> bool:
     Args:
         folder: The folder of the manifests.
     """
-    skipped = Path(folder) / "skipped.table"
-    return is_table(skipped, *SKIPPED_COLUMNS) and any(
-        row["reason"] == UNREADABLE and digest_of(row["path"])
-        for row in read_table(skipped)
-    )
+    try:
+        return any(
+            row["reason"] == UNREADABLE and digest_of(row["path"])
+            for row in read_table(Path(folder) / "skipped.table")
+        )
+    except (OSError, BrokenTable, LookupError, TypeError):
+        return False  # made anew in any case
 
 
-def is_whole(folder: str | Path) -> bool:
-    """Tell whether what is in the folder of the manifests is as `write` left it."""
-    tables = (Path(folder) / f"{shard}.jsonl" for shard in shards(folder))
-    return is_table(Path(folder) / "skipped.table", *SKIPPED_COLUMNS) and all(
-        is_table(table, "path", "digest", "stem") for table in tables
-    )
+def broken(folder: str | Path, wholly: bool = False) -> list[str]:
+    """Return what in the folder of the manifests is not as `write` left it.
+
+    Args:
+        folder: The folder.
+        wholly: Look at all rows of each table.
+    """
+    skipped, listed = Path(folder) / "skipped.table", Path(folder) / SHARDS
+    if not is_table(listed, "shard", wholly=True):
+        return [str(listed)]
+    tables = [Path(folder) / f"{row['shard']}.jsonl" for row in read_table(listed)]
+    columns: dict[Path, tuple[str, ...]] = {skipped: SKIPPED_COLUMNS}
+    columns |= dict.fromkeys(tables, ("path", "digest", "stem"))
+    return [
+        str(table)
+        for table, names in columns.items()
+        if not is_table(table, *names, wholly=wholly)
+    ]
 
 
 def shards(folder: str | Path) -> list[str]:

@@ -72,9 +72,11 @@ def begin(dataset: str | Path, program: str, pid: int) -> None:
 def current(dataset: str | Path) -> RunInfo | None:
     """The run that is at work, or was killed; None where none is known."""
     try:
-        return RunInfo(**read_json(Path(dataset) / NOTE))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        run = RunInfo(**read_json(Path(dataset) / NOTE))
+        datetime.fromisoformat(run.since)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    return run
 
 
 def end(dataset: str | Path, pid: int) -> None:

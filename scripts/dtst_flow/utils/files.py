@@ -148,7 +148,7 @@ def read_table(path: str | Path) -> Iterator[dict[str, Any]]:
             yield from rows
 
 
-def is_table(path: str | Path, *columns: str) -> bool:
+def is_table(path: str | Path, *columns: str, wholly: bool = False) -> bool:
     """Tell by its beginning and its end whether a file is a table.
 
     Whoever makes such a file anew need not read all rows, of which there may be a million.
@@ -156,6 +156,7 @@ def is_table(path: str | Path, *columns: str) -> bool:
     Args:
         path: The file; one that is not there is no table.
         columns: What its first row must have.
+        wholly: Look at all rows nevertheless.
     """
     try:
         with open(path, "rb") as file:
@@ -164,9 +165,14 @@ def is_table(path: str | Path, *columns: str) -> bool:
                 return True
             file.seek(-2, os.SEEK_END)
             row, end = json.loads(first), file.read()
+        rows = read_table(path) if wholly else [row]
+        return end == b"}\n" and all(_has(row, columns) for row in rows)
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(row, dict) and row.keys() >= set(columns) and end == b"}\n"
+
+
+def _has(row: Any, columns: tuple[str, ...]) -> bool:
+    return isinstance(row, dict) and row.keys() >= set(columns)
 
 
 def digest(content: bytes) -> str:

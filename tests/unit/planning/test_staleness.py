@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,68 @@ def test_a_missing_model_is_told(plan, monkeypatch, tmp_path):
     plan.settings["cluster"]["model"] = "arcface"
     with pytest.raises(PlanError, match="dtst models fetch arcface_r50"):
         stage_version(plan, "cluster")
+
+
+TABLES = [
+    *("inventory/s.jsonl", "inventory/skipped.table", "inventory/shards.table"),
+    *("digests.jsonl", "faces/s.jsonl", "failed/s.jsonl", "ledger/s.jsonl"),
+    *("failed.jsonl", "summary.json"),
+]
+GARBAGE = [b"\0\xffgarbage", b'{"a": 1}\n', b"[1, 2]\n", b"5\n", b"[" * 10**5, None]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_state_that_is_not_ours_is_named_and_made_again(plan, name):
+    path = STATE / "faces" / name
+    content = path.read_bytes() or b'{"path": "a", "reason": "b"}\n{}\n'
+    again = {
+        "inventory": STATE / "faces/inventory",
+        "digests.jsonl": STATE / "faces/inventory",
+        "failed.jsonl": STATE / "faces/summary.json",
+        "summary.json": STATE / "faces/summary.json",
+    }.get(name.partition("/")[0], STATE / "faces/faces/s.jsonl")
+    for garbage in GARBAGE:
+        path.write_bytes(content[: len(content) // 2] if garbage is None else garbage)
+        stale = stale_files(plan)
+        assert any(f"{path} is not as dtst writes it" in said for said in stale.said)
+        assert str(again) in stale.files
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_lost_ledger_is_missed(plan, content):
+    """Nobody else would miss the crops of its shard."""
+    for path in (STATE / "faces/ledger/s.jsonl", STATE / "cluster/ledger/all.jsonl"):
+        path.write_bytes(b"") if content == b"" else path.unlink()
+        assert any(str(path) in said for said in stale_files(plan).said)
+    table = str(STATE / "faces/faces/s.jsonl")
+    assert {table, *SUMMARY.values()} <= set(stale_files(plan).files)
+
+
+def test_a_lost_manifest_is_missed(plan):
+    """Else its images would be gone, and so their crops."""
+    (STATE / "faces/inventory/s.jsonl").unlink()
+    assert str(STATE / "faces/inventory") in stale_files(plan).files
+
+
+def test_garbage_amid_a_table_is_found_where_the_run_before_failed(plan):
+    table = STATE / "faces/faces/s.jsonl"
+    rows = table.read_bytes().splitlines(keepends=True)
+    table.write_bytes(b"".join([rows[0], b"garbage\n", *rows[2:]]))
+    assert stale_files(plan).files == []
+    (STATE / "faces/summary.json").unlink()
+    assert str(table) in stale_files(plan).files
+
+
+@pytest.mark.parametrize("name", ["faces/s.jsonl", "inventory", "summary.json"])
+def test_what_is_dated_ahead_of_the_clock_is_made_again(plan, name):
+    path = STATE / "faces" / name
+    soon = time.time() + 3600
+    os.utime(path, (soon, soon))
+    stale = stale_files(plan)
+    made = {"faces/s.jsonl", "inventory", "summary.json"}
+    assert {str(STATE / "faces" / each) for each in made} <= set(stale.files)
+    assert set(SUMMARY.values()) <= set(stale.files)
+    assert "are dated ahead of the clock" in stale.said[0]
 
 
 class Dag:
