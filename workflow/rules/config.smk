@@ -23,6 +23,7 @@ from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.runtime import events
+from dtst_flow.utils.yaml_keys import told_twice
 
 if not home().samefile(HOME):
     raise WorkflowError(
@@ -43,6 +44,11 @@ def planned(function, *values):
         return function(*values)
     except PlanError as error:
         raise refused(str(error)) from error
+
+
+for path in workflow.overwrite_configfiles if workflow.is_main_process else ():
+    if fault := told_twice(Path(path).read_text("utf-8-sig", "replace")):
+        raise refused(f"config file {path}: {fault}")
 
 
 try:
