@@ -6,7 +6,7 @@ from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import inventory
 from dtst_flow.planning import staleness
 from dtst_flow.planning.dag_hints import DagHints
-from dtst_flow.runtime import watchdog
+from dtst_flow.runtime import run_lock, watchdog
 
 watchdog.announce()
 
@@ -39,6 +39,8 @@ def fingerprint(stage):
 def adjust_dag():
     """Tell Snakemake, before it decides what to run, of what it cannot see."""
     if workflow.is_main_process:
+        if workflow.executor_plugin and not (workflow.dryrun or workflow.touch):
+            run_lock.clear_plainly(PLAN.dataset, events.note)
         for sentence in planned(HINTS.give, workflow.dag):
             events.note(sentence)
 

@@ -8,7 +8,6 @@ import atexit
 import os
 import platform
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -97,6 +96,29 @@ def begin_plainly(dataset: str | Path) -> None:
     atexit.register(end, dataset, os.getpid())
 
 
+def clear_plainly(dataset: Path, tell: Callable[[str], None]) -> None:
+    """Remove the lock of a run that was killed, for a Snakemake that no ``dtst`` started.
+
+    Args:
+        dataset: The dataset folder.
+        tell: Called with a sentence about what was cleared.
+    """
+    run = current(dataset)
+    if run is None or not run.is_here or not is_locked(dataset):
+        return
+    try:
+        lock = acquire(dataset)
+    except BlockingIOError:
+        return
+    if lock is None:
+        return
+    # Snakemake locks before its run is noted: a newer lock is of one that just begins.
+    taken = [path.stat().st_mtime_ns for path in (dataset / SNAKEMAKES).iterdir()]
+    if max(taken, default=0) <= (dataset / NOTE).stat().st_mtime_ns:
+        _remove(dataset, run, tell)
+    os.close(lock)
+
+
 def is_locked(dataset: str | Path) -> bool:
     """Whether Snakemake's lock is there, of a run that is at work or was killed."""
     folder = Path(dataset) / SNAKEMAKES
@@ -104,8 +126,9 @@ def is_locked(dataset: str | Path) -> bool:
 
 
 def unlock(dataset: str | Path) -> None:
-    """Remove Snakemake's lock."""
-    shutil.rmtree(Path(dataset) / SNAKEMAKES, ignore_errors=True)
+    """Remove Snakemake's lock; not its folder, in which a Snakemake may be about to lock."""
+    for lock in (Path(dataset) / SNAKEMAKES).iterdir():
+        lock.unlink(missing_ok=True)
 
 
 class DatasetBusy(Exception):
@@ -166,6 +189,11 @@ def _clear(
             f"{dataset} is locked by {run}; whether that is still at work cannot be "
             "told from here. If it is not, run this again with --unlock."
         )
+    _remove(dataset, run, tell)
+
+
+def _remove(dataset: Path, run: RunInfo | None, tell: Callable[[str], None]) -> None:
+    """Remove Snakemake's lock, and wait for the jobs that its run left."""
     unlock(dataset)
     tell(f"removed the lock of {run or 'an unknown run'}")
     if not watchdog.wait(dataset / JOBS):
