@@ -63,6 +63,17 @@ def test_a_drive_that_is_not_mounted_takes_no_result_along(dataset):
     assert dataset.results() == before
 
 
+def test_what_cannot_be_read_before_a_run_is_no_reason_to_do_nothing(dataset):
+    """Snakemake takes what is there for current where an input function fails."""
+    ledger = dataset.folder / ".dtst/buckets/faces/ledger/s.jsonl"
+    ledger.unlink()
+    ledger.mkdir()
+    photos_of(dataset)[0].unlink()
+    before = dataset.results()
+    assert "faces/ledger/s.jsonl: Is a directory" in dataset.run(ok=False)
+    assert dataset.results() == before
+
+
 @pytest.mark.skipif(gpu.count() > 0, reason="there is a GPU")
 def test_missing_gpu_is_named(dataset):
     printed = dataset.run(settings=DLIB | {"gpu": True, "shard_size": 10}, ok=False)

@@ -44,6 +44,8 @@ def planned(function, *values):
         return function(*values)
     except PlanError as error:
         raise refused(str(error)) from error
+    except OSError as error:
+        raise refused(f"{error.filename or PLAN.dataset}: {error.strerror}") from error
 
 
 for path in workflow.overwrite_configfiles if workflow.is_main_process else ():

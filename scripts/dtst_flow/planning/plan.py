@@ -19,7 +19,7 @@ from dtst_flow.dataset.containment import (
 from dtst_flow.dataset.state import STATE, StateGone, check_state, state_of
 from dtst_flow.embed import embedders
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
-from dtst_flow.planning.targets import check_free
+from dtst_flow.planning.targets import check_folders, check_free
 from dtst_flow.stages.contract import Settings, Stage, options_of
 from dtst_flow.stages.registry import STAGES
 
@@ -205,6 +205,7 @@ def _check(plan: Plan) -> None:
             # The state itself may be a link of the user's, to another disk.
             below = plan.state(stage).relative_to(STATE)
             check_no_escape(plan.dataset / STATE, str(below))
+            check_folders(plan.dataset, bucket)
     except (BadBucket, StateGone) as error:
         raise PlanError(str(error)) from error
 

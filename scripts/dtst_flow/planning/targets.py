@@ -1,9 +1,10 @@
-"""Whether a target's state is free for a stage: one bucket, one stage."""
+"""Whether the state of a target can be kept: one bucket, one stage, nothing in the way."""
 
+import os
 from pathlib import Path, PurePosixPath
 
 from dtst_flow.dataset.containment import BadBucket
-from dtst_flow.dataset.state import state_of
+from dtst_flow.dataset.state import PROGRESS, RECORDS, STATE, state_of
 from dtst_flow.stages.contract import Stage
 from dtst_flow.stages.registry import STAGES
 
@@ -12,6 +13,39 @@ INNER = frozenset(
     | {stage.table for stage in STAGES.values()}
 )
 """Folders in the state of a bucket; that of a bucket in another may not be one of them."""
+
+
+def check_folders(dataset: Path, bucket: str) -> None:
+    """Refuse a dataset in which a file has the name of a folder of its state.
+
+    Args:
+        dataset: The dataset folder.
+        bucket: A bucket, of whose state as well.
+
+    Raises:
+        BadBucket: There is one.
+    """
+    state = state_of(bucket)
+    above = [folder for folder in state.parents if STATE in folder.parents]
+    shared = [
+        RECORDS,
+        PROGRESS,
+        *(STATE / name for name in ("logs", "config", "detected")),
+    ]
+    rooms = [state / name for name in (*sorted(INNER), "begun")]
+    for folder in (
+        *above[::-1],
+        state,
+        *rooms,
+        *shared,
+        *(dataset / RECORDS).glob("*"),
+    ):
+        path = dataset / folder
+        if os.path.lexists(path) and not path.is_dir():
+            raise BadBucket(
+                f"{path} is no folder, and dtst keeps its state in a folder of that name; "
+                "move it away"
+            )
 
 
 def check_free(dataset: Path, bucket: str, stage: Stage) -> None:

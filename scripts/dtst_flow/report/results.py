@@ -101,7 +101,7 @@ def read(bucket: str) -> Results:
         ) from error
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise _unusable(path, state, error) from error
-    except (RecursionError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise _unusable(path, state, error) from error
 
 

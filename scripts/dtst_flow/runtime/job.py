@@ -13,7 +13,7 @@ from typing import Any
 
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.manifest import ManifestRow, read_manifest
-from dtst_flow.dataset.state import JOBS
+from dtst_flow.dataset.state import JOBS, STATE
 from dtst_flow.models.errors import ModelError
 from dtst_flow.runtime import verified_read, watchdog
 from dtst_flow.runtime.pool import Failed, Worker, each
@@ -24,6 +24,9 @@ from dtst_flow.utils.folders import why_not_writable
 from dtst_flow.utils.text import printable_lines
 
 log = logging.getLogger(__name__)
+
+IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST})
+"""Errors that tell of a folder in place of a file, or the other way round."""
 
 
 @contextmanager
@@ -54,16 +57,24 @@ def logged(path: str | Path) -> Iterator[None]:
         handler = logging.StreamHandler()
         handler.setFormatter(_Printable("%(message)s"))
         logging.basicConfig(handlers=[handler], level=logging.INFO)
-        watchdog.watch(JOBS)
         try:
+            watchdog.watch(JOBS)
             yield
         except (ModelError, BadBucket, BrokenTable, SystemExit) as error:
             raise SystemExit(printable_lines(error)) from None
         except OSError as error:
+            if error.errno in IN_THE_WAY and _is_in_state(error):
+                where = error.filename2 or error.filename
+                raise SystemExit(f"{where}: {error.strerror}; move it away") from None
             if error.errno not in DISK_ERRORS:
                 raise
             _tell_of_disk(error, terminal)
             raise SystemExit(1) from error
+
+
+def _is_in_state(error: OSError) -> bool:
+    """Whether an error is about something that has a name in the state."""
+    return str(error.filename).startswith(f"{STATE}/")
 
 
 def _tell_of_disk(error: OSError, terminal: int) -> None:

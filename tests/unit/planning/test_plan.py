@@ -177,3 +177,19 @@ def test_two_targets_do_not_share_a_folder_of_state(tmp_path, name):
     made(tmp_path, f"other/{name}", "extract_faces")
     with pytest.raises(PlanError, match=f"'other' and 'other/{name}' cannot both"):
         plan("other")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("buckets", "buckets/faces", "buckets/faces/failed", "buckets/cluster/ledger"),
+        *("records", "records/embed", "progress", "logs", "config"),
+    ],
+)
+def test_a_file_in_place_of_a_folder_of_state_is_told(tmp_path, name):
+    path = tmp_path / "crowd/.dtst" / name
+    path.parent.mkdir(parents=True)
+    make_plan(complete(tmp_path, "faces"))
+    path.touch()
+    with pytest.raises(PlanError, match=f"{name} is no folder, and dtst keeps"):
+        make_plan(complete(tmp_path, "faces"))
