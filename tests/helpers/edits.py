@@ -142,7 +142,7 @@ class Edits(RuleBasedStateMachine):
     @rule(folder=st.sampled_from(FOLDERS[1:]))
     def unmount_a_folder_for_a_run(self, folder):
         place, aside = self.dataset.folder / folder, self.folder / "aside"
-        photos = [p for p in self.photos() if p.startswith(f"{folder}/")]
+        photos = {f"{folder}/{name}" for name in NAMES} & self.user.files.keys()
         self.dataset.run(settings=self.settings(), ok=None)
         source = self.settings()[PIPELINES[self.settings()["path"]][0]]
         if not photos or source.get("from") == "images":

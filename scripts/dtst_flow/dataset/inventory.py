@@ -13,6 +13,7 @@ from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.utils.files import (
     BrokenTable,
+    count_rows,
     digest,
     digest_file,
     is_table,
@@ -195,7 +196,10 @@ def _write_manifests(
     stems = unique_stems(images)
     parts = split(images, shard_size)
     # A manifest that is lost would be missed by nobody, and its images would be gone.
-    write_table(folder / SHARDS, ({"shard": shard} for shard in parts))
+    write_table(
+        folder / SHARDS,
+        ({"shard": shard, "images": len(paths)} for shard, paths in parts.items()),
+    )
     for shard, paths in parts.items():
         rows = (
             ManifestRow(
@@ -231,16 +235,18 @@ def broken(folder: str | Path, wholly: bool = False) -> list[str]:
         wholly: Look at all rows of each table.
     """
     skipped, listed = Path(folder) / "skipped.table", Path(folder) / SHARDS
-    if not is_table(listed, "shard", wholly=True):
-        return [str(listed)]
-    tables = [Path(folder) / f"{row['shard']}.jsonl" for row in read_table(listed)]
-    columns: dict[Path, tuple[str, ...]] = {skipped: SKIPPED_COLUMNS}
-    columns |= dict.fromkeys(tables, ("path", "digest", "stem"))
-    return [
-        str(table)
-        for table, names in columns.items()
-        if not is_table(table, *names, wholly=wholly)
-    ]
+    found = [] if is_table(skipped, *SKIPPED_COLUMNS, wholly=wholly) else [str(skipped)]
+    if not is_table(listed, "shard", "images", wholly=True):
+        return [*found, str(listed)]
+    images = {row["shard"]: row["images"] for row in read_table(listed)}
+    if set(shards(folder)) - images.keys():
+        found.append(str(listed))
+    for shard, count in images.items():
+        manifest = Path(folder) / f"{shard}.jsonl"
+        whole = is_table(manifest, "path", "digest", "stem", wholly=wholly)
+        if not whole or count_rows(manifest) != count:
+            found.append(str(manifest))
+    return found
 
 
 def shards(folder: str | Path) -> list[str]:

@@ -20,7 +20,13 @@ from dtst_flow.dataset import inventory
 from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Stage
-from dtst_flow.utils.files import BrokenTable, is_table, read_json, read_table
+from dtst_flow.utils.files import (
+    BrokenTable,
+    count_rows,
+    is_table,
+    read_json,
+    read_table,
+)
 
 AHEAD = 5
 """Seconds that the clocks of machines which share a file system may differ by."""
@@ -85,7 +91,8 @@ def broken(plan: Plan, stage: Stage) -> Broken:
 def _of_shard(plan: Plan, stage: Stage, shard: str, wholly: bool) -> Iterator[str]:
     table, failed = plan.table(stage.name, shard), plan.failed(stage.name, shard)
     array = plan.table(stage.name, shard, "npy")
-    if not _may_be(table, "path", wholly=wholly):
+    manifest = f"{plan.inventory(stage.name)}/{shard}.jsonl"
+    if not _may_be(table, "path", wholly=wholly) or _is_short(manifest, table, failed):
         yield table
     if not _may_be(failed, "path", "reason", wholly=wholly):
         yield failed
@@ -97,6 +104,13 @@ def _of_shard(plan: Plan, stage: Stage, shard: str, wholly: bool) -> Iterator[st
     settled = stage.makes_crops and os.path.exists(table) and not journal.exists()
     if settled and not _is_ledger(ledger, empty=not _has_crops(table, ledger)):
         yield str(ledger)
+
+
+def _is_short(manifest: str, table: str, failed: str) -> bool:
+    """Tell whether tables tell of fewer images than are listed; missing ones are missed."""
+    if not all(map(os.path.isfile, (manifest, table, failed))):
+        return False
+    return count_rows(table) + count_rows(failed) < count_rows(manifest)
 
 
 def _has_crops(table: str, ledger: Path) -> bool:
@@ -116,7 +130,10 @@ def _is_ledger(path: Path, empty: bool) -> bool:
 def _of_source(plan: Plan, stage: Stage, wholly: bool) -> list[str]:
     state, folder = plan.state(stage.name), plan.inventory(stage.name)
     digests = state / inventory.DIGESTS
-    found = [] if _may_be(digests, "path", "digest") else [str(digests)]
+    whole = _may_be(digests, "path", "digest")
+    if whole and digests.exists() and not digests.stat().st_size:
+        whole = not all_shards(plan, stage)  # of images there are digests
+    found = [] if whole else [str(digests)]
     if os.path.isdir(folder):
         found += inventory.broken(folder, wholly)
     return found
@@ -130,6 +147,7 @@ def _of_sums(plan: Plan, stage: Stage) -> list[str]:
     summary = plan.summary(stage.name)
     if not os.path.exists(summary):
         return found
+    found += [str(path) for path in (state / "history").glob("*.json") if _is_cut(path)]
     ledger = state / "ledger" / "all.jsonl"
     if stage.commit is None and not _is_ledger(ledger, empty=False):
         found.append(str(ledger))
@@ -147,6 +165,14 @@ def broken_vocabulary(plan: Plan) -> list[str]:
     except (LookupError, TypeError, ValueError, AttributeError):
         whole = False
     return [] if whole and not _is_ahead(path) else [str(path)]
+
+
+def _is_cut(path: Path) -> bool:
+    """Tell by its ends that a file, which may be large, is no JSON object."""
+    with open(path, "rb") as file:
+        first = file.read(1)
+        file.seek(-min(1, path.stat().st_size), os.SEEK_END)
+        return first + file.read() != b"{}"
 
 
 def _is_summary(value: Any) -> bool:

@@ -76,11 +76,15 @@ def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[Row]]]:
     """
     for table in sorted((plan.state(stage.name) / stage.table).glob("*.jsonl")):
         try:
-            for row in read_table(table):
+            for row in filter(_is_row, read_table(table)):
                 made = row.get("crops", [row])
                 yield row["path"], [crop | {"path": str(crop["path"])} for crop in made]
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _left_out(stage: str, settings: Settings, crops: list[Row]) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.state import state_of
+from dtst_flow.utils.files import count_rows
 
 
 def check_complete(inventory: str, tables: list[str], failed: list[str]) -> None:
@@ -21,7 +22,7 @@ def check_complete(inventory: str, tables: list[str], failed: list[str]) -> None
     """
     for table, failures in zip(tables, failed, strict=True):
         manifest = Path(inventory, Path(table).name)
-        listed, told = _rows(manifest), _rows(table) + _rows(failures)
+        listed, told = count_rows(manifest), count_rows(table) + count_rows(failures)
         if told < listed:
             raise SystemExit(
                 f"shard {Path(table).stem}: its job tells of {told} images of {listed}; "
@@ -66,8 +67,3 @@ def refuse_missing(bucket: str, entries: Iterable[Entry]) -> None:
             f"{len(gone)} of the files made in {bucket} are gone since, first "
             f"{min(gone)!r}; run the same again, which restores them"
         )
-
-
-def _rows(table: str | Path) -> int:
-    with open(table, "rb") as file:
-        return sum(1 for _ in file)

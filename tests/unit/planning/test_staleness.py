@@ -204,10 +204,33 @@ def test_a_lost_ledger_is_missed(plan, content):
     assert {table, *SUMMARY.values()} <= set(stale_files(plan).files)
 
 
-def test_a_lost_manifest_is_missed(plan):
+@pytest.mark.parametrize("rows", [None, 0, 1])
+def test_a_manifest_that_lost_rows_is_missed(plan, rows):
     """Else its images would be gone, and so their crops."""
-    (STATE / "faces/inventory/s.jsonl").unlink()
-    assert str(STATE / "faces/inventory") in stale_files(plan).files
+    manifest = STATE / "faces/inventory/s.jsonl"
+    lines = manifest.read_bytes().splitlines(keepends=True)
+    manifest.unlink() if rows is None else manifest.write_bytes(b"".join(lines[:rows]))
+    stale = stale_files(plan)
+    assert str(STATE / "faces/inventory") in stale.files
+    assert f"{manifest} is not as dtst writes it, and is made again" in stale.said
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_table_that_lost_rows_is_missed(plan, rows):
+    table = STATE / "faces/faces/s.jsonl"
+    lines = table.read_bytes().splitlines(keepends=True)
+    table.write_bytes(b"".join(lines[:rows]))
+    assert str(table) in stale_files(plan).files
+
+
+def test_digests_and_history_that_are_none_are_named(plan):
+    digests, history = STATE / "faces/digests.jsonl", STATE / "cluster/history/now.json"
+    digests.write_bytes(b"")
+    history.write_bytes(b'{"half": ')
+    stale = stale_files(plan)
+    assert any(str(digests) in said for said in stale.said)
+    assert any(str(history) in said for said in stale.said)
+    assert str(STATE / "faces/inventory") in stale.files
 
 
 def test_garbage_amid_a_table_is_found_where_the_run_before_failed(plan):
