@@ -107,8 +107,10 @@ def _of_shard(plan: Plan, stage: Stage, shard: str, wholly: bool) -> Iterator[st
 
 
 def _is_short(manifest: str, table: str, failed: str) -> bool:
-    """Tell whether tables tell of fewer images than are listed; missing ones are missed."""
+    """Tell whether tables tell of fewer images than were listed when they were made."""
     if not all(map(os.path.isfile, (manifest, table, failed))):
+        return False  # what is missing is missed by others
+    if os.stat(table).st_mtime_ns < os.stat(manifest).st_mtime_ns:
         return False
     return count_rows(table) + count_rows(failed) < count_rows(manifest)
 
@@ -123,8 +125,9 @@ def _has_crops(table: str, ledger: Path) -> bool:
 
 
 def _is_ledger(path: Path, empty: bool) -> bool:
-    whole = is_table(path, "path", "written")
-    return whole and (empty or path.stat().st_size > 0)
+    if not path.exists():
+        return empty
+    return is_table(path, "path", "written") and (empty or path.stat().st_size > 0)
 
 
 def _of_source(plan: Plan, stage: Stage, wholly: bool) -> list[str]:

@@ -9,9 +9,12 @@ import pytest
 
 from dtst_flow.dataset import inventory
 from dtst_flow.planning import staleness
+from dtst_flow.planning.broken import broken
 from dtst_flow.planning.dag_hints import DagHints
 from dtst_flow.planning.plan import Plan, PlanError, make_plan
 from dtst_flow.planning.staleness import source_fingerprint, stage_version, stale_files
+from dtst_flow.stages.registry import STAGES
+from dtst_flow.utils.files import read_table, write_table
 from helpers.plans import complete
 
 STATE = Path(".dtst/buckets")
@@ -221,6 +224,21 @@ def test_a_table_that_lost_rows_is_missed(plan, rows):
     lines = table.read_bytes().splitlines(keepends=True)
     table.write_bytes(b"".join(lines[:rows]))
     assert str(table) in stale_files(plan).files
+
+
+def test_a_run_that_was_killed_before_it_summed_up_left_nothing_damaged(plan):
+    """Images are listed again, or none of a shard shows a face."""
+    manifest, table = STATE / "faces/inventory/s.jsonl", STATE / "faces/faces/s.jsonl"
+    rows = list(read_table(table))
+    write_table(table, [row | {"crops": []} for row in rows])
+    for path in (STATE / "faces/ledger/s.jsonl", STATE / "faces/summary.json"):
+        path.unlink()
+    assert broken(plan, STAGES["extract_faces"]).files == []
+    write_table(table, [row | {"crops": []} for row in rows[1:]])
+    assert broken(plan, STAGES["extract_faces"]).files == [str(table)]
+    soon = time.time() + 2
+    os.utime(manifest, (soon, soon))
+    assert broken(plan, STAGES["extract_faces"]).files == []
 
 
 def test_digests_and_history_that_are_none_are_named(plan):
