@@ -130,6 +130,7 @@ def test_a_run_ends_at_the_rule_that_it_is_to_end_at(dataset, tmp_path):
 
 def test_the_lock_of_a_killed_run_goes_with_the_next(dataset):
     lock = dataset.folder / ".snakemake/locks/0.input.lock"
+    lock.parent.mkdir(exist_ok=True)
     lock.touch()
     run_lock.begin(dataset.folder, "snakemake", 1)
     dataset.run("-n")
