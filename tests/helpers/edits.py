@@ -13,6 +13,7 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.entries import Entry, stat_of, unchanged
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
+from dtst_flow.planning.pipelines import PIPELINES
 from helpers.dataset import Dataset
 from helpers.user import User
 
@@ -182,6 +183,23 @@ class Edits(RuleBasedStateMachine):
         (self.dataset.folder / "images").rename(aside)
         self.dataset.run(settings=self.settings(), ok=False)
         aside.rename(self.dataset.folder / "images")
+
+    @rule(folder=st.sampled_from(FOLDERS[1:]))
+    def unmount_a_folder_for_a_run(self, folder):
+        place, aside = self.dataset.folder / folder, self.folder / "aside"
+        photos = {f"{folder}/{name}" for name in NAMES} & self.user.files.keys()
+        self.dataset.run(settings=self.settings(), ok=None)
+        source = self.settings()[PIPELINES[self.settings()["path"]][0]]
+        if not photos or source.get("from") == "images":
+            return
+        before = self.dataset.results()
+        place.rename(aside)
+        place.symlink_to("nowhere")
+        printed = self.dataset.run(settings=self.settings(), ok=False)
+        place.unlink()
+        aside.rename(place)
+        assert f"{folder!r} cannot be opened" in printed
+        assert self.dataset.results() == before
 
     # Sidecars, of photos and of what is made
 

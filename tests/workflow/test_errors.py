@@ -5,6 +5,8 @@ import pytest
 from dtst_flow.utils import gpu
 from helpers.dataset import DLIB, photos_of
 
+FACES = DLIB | {"path": "extract-faces"}
+
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
@@ -44,6 +46,31 @@ def test_photos_that_are_gone_take_no_result_along(dataset):
     assert "there is no image in 'images/*'" in dataset.run(ok=False)
     words = ("extract-faces", "-d", "crowd", "--engine", "dlib")
     assert "there is no image in 'images/*'" in dataset.dtst(*words, ok=False)
+    assert dataset.results() == before
+
+
+def test_a_drive_that_is_not_mounted_takes_no_result_along(dataset):
+    folder, drive = dataset.folder / "images/roll2", dataset.folder.parent / "drive"
+    folder.rename(drive)
+    folder.symlink_to(drive)
+    dataset.run(settings=FACES)
+    drive.rename(dataset.folder.parent / "elsewhere")
+    before = dataset.results()
+    sentence = "'images/roll2' cannot be opened: it leads to"
+    assert sentence in dataset.run(settings=FACES, ok=False)
+    words = ("extract-faces", "-d", "crowd", "--engine", "dlib")
+    assert sentence in dataset.dtst(*words, ok=False)
+    assert dataset.results() == before
+
+
+def test_what_cannot_be_read_before_a_run_is_no_reason_to_do_nothing(dataset):
+    """Snakemake takes what is there for current where an input function fails."""
+    ledger = dataset.folder / ".dtst/buckets/faces/ledger/s.jsonl"
+    ledger.unlink()
+    ledger.mkdir()
+    photos_of(dataset)[0].unlink()
+    before = dataset.results()
+    assert "faces/ledger/s.jsonl: Is a directory" in dataset.run(ok=False)
     assert dataset.results() == before
 
 

@@ -315,13 +315,13 @@ def test_no_cache_computes_anew_once(dataset):
     assert dataset.results() == before
 
 
-def test_photos_without_a_face_end_in_a_sentence(tmp_path):
+def test_nothing_to_cluster_is_an_error_each_time(tmp_path):
     dataset = Dataset(tmp_path / "plain")
     (dataset.folder / "images").mkdir(parents=True)
     Image.new("RGB", (200, 200), "teal").save(dataset.folder / "images/a.png")
-    printed = dataset.run()
-    assert "1 images: 0 crops; 1 images show no face" in printed
-    assert dataset.clusters()["clusters"] == dataset.clusters()["noise"] == []
+    for _ in range(2):
+        assert "the source holds no image" in dataset.run(ok=False)
+        assert not (dataset.folder / "cluster").exists()
 
 
 def test_lost_state_is_computed_anew(dataset):

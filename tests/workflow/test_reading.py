@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dtst_flow.runtime import run_lock
 from helpers.dataset import NOTHING
 
 LOOKS = [
@@ -125,3 +126,14 @@ def test_a_run_ends_at_the_rule_that_it_is_to_end_at(dataset, tmp_path):
     assert (anew.folder / ".dtst/buckets/faces/summary.json").exists()
     assert not (anew.folder / "cluster").exists()
     assert NOTHING in anew.run("--until", "collect_faces")
+
+
+def test_the_lock_of_a_killed_run_goes_with_the_next(dataset):
+    lock = dataset.folder / ".snakemake/locks/0.input.lock"
+    lock.parent.mkdir(exist_ok=True)
+    lock.touch()
+    run_lock.begin(dataset.folder, "snakemake", 1)
+    dataset.run("-n")
+    assert lock.exists()
+    assert "removed the lock of process 1 on this machine" in dataset.run()
+    assert not lock.exists()

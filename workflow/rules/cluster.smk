@@ -13,7 +13,6 @@ rule cluster:
         tables=per_shard("cluster", rules.embed.output.table),
         arrays=per_shard("cluster", rules.embed.output.array),
         failed=per_shard("cluster", rules.embed.output.failed),
-        labels=lambda w: PLAN.labels(),
     output:
         summary=report(
             PLAN.summary("cluster"),
@@ -36,6 +35,7 @@ rule cluster:
         runtime=lambda w, attempt: 120 * attempt,
     params:
         inventory=PLAN.inventory("cluster"),
+        labels=param(PLAN.labels),
         bucket=PLAN.bucket("cluster"),
         options=PLAN.options("cluster"),
         model=param(PLAN.cluster_model),

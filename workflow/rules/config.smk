@@ -24,6 +24,7 @@ from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.runtime import events
 from dtst_flow.utils.folders import can_be_made
+from dtst_flow.utils.yaml_keys import told_twice
 
 if not home().samefile(HOME):
     raise WorkflowError(
@@ -44,6 +45,13 @@ def planned(function, *values):
         return function(*values)
     except PlanError as error:
         raise refused(str(error)) from error
+    except OSError as error:
+        raise refused(f"{error.filename or PLAN.dataset}: {error.strerror}") from error
+
+
+for path in workflow.overwrite_configfiles if workflow.is_main_process else ():
+    if fault := told_twice(Path(path).read_text("utf-8-sig", "replace")):
+        raise refused(f"config file {path}: {fault}")
 
 
 try:

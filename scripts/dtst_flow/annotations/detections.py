@@ -106,7 +106,7 @@ def _is_damaged(table: Path) -> bool:
             or not unchanged(sidecar_stat(row["path"]), row["sidecar"])
             for row in read_table(table)
         )
-    except (LookupError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         return True
 
 

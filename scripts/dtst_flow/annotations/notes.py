@@ -34,7 +34,7 @@ class Notes:
         """
         try:
             return read_json(self._path(name))
-        except (FileNotFoundError, NotRegular, ValueError):
+        except (FileNotFoundError, NotRegular, RecursionError, ValueError):
             return None
 
     def put(self, name: str, value: Any) -> None:

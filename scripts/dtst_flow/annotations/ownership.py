@@ -100,7 +100,7 @@ class Ownership:
         return sorted(self._note(path)["classes"])
 
     def _note(self, path: str, image: str | None = None) -> Note:
-        note: Note | None = self._notes.get(path)
+        note = self._noted(path)
         if note is None and image and "classes" in sidecars.read(path):
             note = self._note_elsewhere(image)
         # Whatever path a note gives, it is about the image that it was kept for.
@@ -110,8 +110,13 @@ class Ownership:
 
     def _note_elsewhere(self, image: str) -> Note | None:
         """Find the note of the same content under another path."""
-        notes = map(self._notes.get, self._paths.get(image, ()))
+        notes = map(self._noted, self._paths.get(image, ()))
         return next((n for n in notes if n and n["image"] == image), None)
+
+    def _noted(self, path: str) -> Note | None:
+        """The note of a path; one that is not as we write it is none."""
+        note: Note | None = self._notes.get(path)
+        return note if _is_note(note) else None
 
     @functools.cached_property
     def _paths(self) -> dict[str, list[str]]:
@@ -158,6 +163,16 @@ class Ownership:
         if done != note:
             self._notes.put(path, done)
         return sorted(name for name in entries if name in users and name not in same)
+
+
+def _is_note(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("image"), str | None)
+        and isinstance(value.get("made"), list)
+        and isinstance(value.get("classes"), dict)
+        and all(isinstance(signed, list) for signed in value["classes"].values())
+    )
 
 
 def _write(path: str, content: dict[str, Any], remove_empty: bool) -> None:

@@ -60,4 +60,6 @@ class Visited:
 
 
 def _is_row(row: Any) -> bool:
-    return isinstance(row, dict) and row.keys() >= {"path", "digest"}
+    return isinstance(row, dict) and all(
+        isinstance(row.get(name), str) for name in ("path", "digest")
+    )

@@ -17,7 +17,7 @@ from dtst_flow.dataset.state import StateGone
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
 from dtst_flow.planning.config import complete_config
-from dtst_flow.planning.plan import Plan, PlanError, make_plan
+from dtst_flow.planning.plan import NoImages, Plan, PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.planning.staleness import source_listing, stage_version
@@ -38,6 +38,8 @@ def refusing(dataset: Path) -> Iterator[None]:
     """Turn the errors of what was asked for into a sentence, before anything begins."""
     try:
         yield
+    except NoImages as error:
+        raise click.ClickException(str(error)) from error
     except (BadSettings, PlanError, ModelError, StateGone) as error:
         raise Refused(str(error)) from error
     except run_lock.DatasetBusy as error:

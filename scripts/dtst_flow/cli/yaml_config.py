@@ -13,6 +13,7 @@ from dtst_flow.cli.settings import Blocks, Prop, choices, schema, sections
 from dtst_flow.planning.schema import BadSettings, check, near
 from dtst_flow.utils.files import read_bytes
 from dtst_flow.utils.text import printable
+from dtst_flow.utils.yaml_keys import told_twice
 
 FOR_SNAKEMAKE = {
     "dataset": "working_dir names the dataset folder",
@@ -103,11 +104,14 @@ def read_config(path: Path) -> ConfigFile:
     """
     try:
         text = read_bytes(path, LARGEST).decode("utf-8-sig")
+        fault = told_twice(text)
         content, spelled = (
             yaml.load(text, loader) for loader in (yaml.SafeLoader, yaml.BaseLoader)
         )
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise _unusable(path, f"cannot be read: {_fault(error)}") from error
+    if fault:
+        raise _unusable(path, fault)
     if content is None or content == {}:
         raise _unusable(path, "is empty")
     if not isinstance(content, dict):

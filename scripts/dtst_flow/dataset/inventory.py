@@ -11,10 +11,21 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
-from dtst_flow.utils.files import digest, digest_file, is_table, read_table, write_table
+from dtst_flow.utils.files import (
+    BrokenTable,
+    count_rows,
+    digest,
+    digest_file,
+    is_table,
+    read_table,
+    write_table,
+)
 
 DIGESTS = "digests.jsonl"
 """Name of the table in a bucket's state that holds the digests of its files."""
+
+SHARDS = "shards.table"
+"""Name of the list of all manifests, among them."""
 
 UNREADABLE = "cannot be read"
 """Why a file is skipped that the next run may be able to read, though it did not change."""
@@ -88,6 +99,18 @@ def known_digests(
     return known, cached
 
 
+def were_below(folders: Iterable[str], cache: str | Path) -> list[str]:
+    """Return those of some folders in which images were listed before, sorted."""
+    starts = tuple(f"{folder}/" for folder in folders)
+    if not starts or not Path(cache).exists():
+        return []
+    try:
+        listed = {row["path"] for row in read_table(cache)}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []
+    return sorted(s[:-1] for s in starts if any(path.startswith(s) for path in listed))
+
+
 def _digests_of(dataset: str | Path, paths: list[str]) -> dict[str, str]:
     names = ((path, digest_of(Path(dataset) / path)) for path in paths)
     return {path: name for path, name in names if name}
@@ -134,7 +157,8 @@ def write(
 
     A manifest is a table of `path` (relative to the dataset), `digest` of the content,
     `stem` (unique in the bucket) and `sidecar` (its digest, None without one or without
-    `with_sidecars`). The other table is one of `path` and `reason`.
+    `with_sidecars`). The other table is one of `path` and `reason`; ``shards.table`` lists
+    the manifests.
 
     Args:
         dataset: The dataset folder.
@@ -171,7 +195,13 @@ def _write_manifests(
     images: list[str], content: dict[str, str], folder: Path, shard_size: int
 ) -> None:
     stems = unique_stems(images)
-    for shard, paths in split(images, shard_size).items():
+    parts = split(images, shard_size)
+    # A manifest that is lost would be missed by nobody, and its images would be gone.
+    write_table(
+        folder / SHARDS,
+        ({"shard": shard, "images": len(paths)} for shard, paths in parts.items()),
+    )
+    for shard, paths in parts.items():
         rows = (
             ManifestRow(
                 path, content[path], stems[path], content.get(sidecars.name_of(path))
@@ -189,19 +219,35 @@ def is_mended(folder: str | Path) -> bool:
     Args:
         folder: The folder of the manifests.
     """
-    skipped = Path(folder) / "skipped.table"
-    return is_table(skipped, *SKIPPED_COLUMNS) and any(
-        row["reason"] == UNREADABLE and digest_of(row["path"])
-        for row in read_table(skipped)
-    )
+    try:
+        return any(
+            row["reason"] == UNREADABLE and digest_of(row["path"])
+            for row in read_table(Path(folder) / "skipped.table")
+        )
+    except (OSError, BrokenTable, LookupError, TypeError):
+        return False  # made anew in any case
 
 
-def is_whole(folder: str | Path) -> bool:
-    """Tell whether what is in the folder of the manifests is as `write` left it."""
-    tables = (Path(folder) / f"{shard}.jsonl" for shard in shards(folder))
-    return is_table(Path(folder) / "skipped.table", *SKIPPED_COLUMNS) and all(
-        is_table(table, "path", "digest", "stem") for table in tables
-    )
+def broken(folder: str | Path, wholly: bool = False) -> list[str]:
+    """Return what in the folder of the manifests is not as `write` left it.
+
+    Args:
+        folder: The folder.
+        wholly: Look at all rows of each table.
+    """
+    skipped, listed = Path(folder) / "skipped.table", Path(folder) / SHARDS
+    found = [] if is_table(skipped, *SKIPPED_COLUMNS, wholly=wholly) else [str(skipped)]
+    if not is_table(listed, "shard", "images", wholly=True):
+        return [*found, str(listed)]
+    images = {row["shard"]: row["images"] for row in read_table(listed)}
+    if set(shards(folder)) - images.keys():
+        found.append(str(listed))
+    for shard, count in images.items():
+        manifest = Path(folder) / f"{shard}.jsonl"
+        whole = is_table(manifest, "path", "digest", "stem", wholly=wholly)
+        if not whole or count_rows(manifest) != count:
+            found.append(str(manifest))
+    return found
 
 
 def shards(folder: str | Path) -> list[str]:

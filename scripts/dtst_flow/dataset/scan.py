@@ -9,12 +9,12 @@ import hashlib
 import math
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import sidecars, unopened
 from dtst_flow.dataset.containment import BadBucket, check_target, is_relative
 from dtst_flow.dataset.image_names import is_image, suffix
 from dtst_flow.dataset.whereabouts import what_is_there
@@ -65,6 +65,7 @@ def scan(
 
     Raises:
         BadBucket: A spec leaves the dataset, matches nothing, or leads to `to`.
+        unopened.Unopened: A folder cannot be opened.
     """
     dataset = Path(dataset)
     target = Path(os.path.realpath(dataset / to)) if to else None
@@ -74,7 +75,7 @@ def scan(
         matched = False
         for path in _matches(dataset, spec):
             matched = True
-            if path.is_dir():
+            if os.path.isdir(path):
                 if to and target and _is_below(path, target):
                     raise _overlap_of(spec, to, path.relative_to(dataset).as_posix())
                 _take_all(dataset, path, listing)
@@ -132,7 +133,9 @@ def _below(
         yield base, rest
     try:
         entries = sorted(os.scandir(base), key=lambda entry: entry.name)
-    except OSError:
+    except OSError as error:
+        if error.errno not in unopened.ABSENT:
+            yield base, ()  # whoever opens it tells why it cannot be
         return
     for entry in entries:
         if entry.name.startswith("."):
@@ -151,28 +154,26 @@ def _fits(name: str, pattern: str) -> bool:
 
 def _take_all(dataset: Path, folder: Path, listing: Listing) -> None:
     name = folder.relative_to(dataset).as_posix()
-    try:
-        entries = os.scandir(folder)
-    except OSError as error:
-        listing.skipped[name] = f"cannot be opened: {error.strerror}"
-        return
     start = "" if name == "." else f"{name}/"
-    with entries:
-        for entry in entries:
-            if not entry.name.startswith("."):
-                _add(entry.stat, start + entry.name, listing)
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    _add(entry, start + entry.name, listing)
+    except OSError as error:
+        listing.skipped[name] = unopened.reason(folder, name, error)
 
 
 def _take(dataset: Path, path: Path, listing: Listing) -> None:
-    _add(path.stat, path.relative_to(dataset).as_posix(), listing)
+    _add(path, path.relative_to(dataset).as_posix(), listing)
 
 
-def _add(stat_file: Callable[[], os.stat_result], name: str, listing: Listing) -> None:
+def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
     """Add a file to a listing by its path relative to the dataset."""
     try:
-        status = stat_file()
+        status = file.stat()
     except OSError as error:
-        listing.skipped[name] = f"cannot be opened: {error.strerror}"
+        listing.skipped[name] = unopened.reason(file, name, error)
         return
     if stat.S_ISDIR(status.st_mode):
         return

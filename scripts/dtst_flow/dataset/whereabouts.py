@@ -99,7 +99,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _own(folder: Path) -> int:
     return sum(
-        is_image(entry.name) and entry.is_file()
+        is_image(entry.name) and os.path.isfile(entry)
         for entry in _entries(folder)
         if not entry.name.startswith(".")
     )
@@ -110,7 +110,7 @@ def _folders(folder: Path) -> list[str]:
     return sorted(
         entry.name
         for entry in _entries(folder)
-        if entry.is_dir() and not entry.name.startswith(".")
+        if os.path.isdir(entry) and not entry.name.startswith(".")
     )
 
 

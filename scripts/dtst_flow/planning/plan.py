@@ -19,12 +19,17 @@ from dtst_flow.dataset.containment import (
 from dtst_flow.dataset.state import STATE, StateGone, check_state, log_of, state_of
 from dtst_flow.embed import embedders
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
+from dtst_flow.planning.targets import check_folders, check_free
 from dtst_flow.stages.contract import Settings, Stage, options_of
 from dtst_flow.stages.registry import STAGES
 
 
 class PlanError(Exception):
     """A config that cannot be carried out; the message says why and what would do."""
+
+
+class NoImages(PlanError):
+    """A source without images, or one that cannot be opened: nothing to be done now."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +130,12 @@ class Plan:
             "max_file_size": self.settings[stage]["max_file_size"],
         }
 
-    def labels(self) -> list[str]:
-        """Return the file with what the user knows of the clusters, if it exists."""
-        path = Path(self.bucket("cluster")) / labels.FILE
-        return [str(path)] if path.is_file() else []  # Snakemake waits for a pipe
+    def labels(self) -> str | None:
+        """Return the digest of what the user says of the clusters, None where nothing is.
+
+        The file is no input of a rule: it may be dated ahead of the clock.
+        """
+        return inventory.digest_of(Path(self.bucket("cluster")) / labels.FILE)
 
     def summaries_with_clusters(self) -> list[str]:
         """Return the summaries of all stages. Raises PlanError if none clusters."""
@@ -193,9 +200,11 @@ def _check(plan: Plan) -> None:
                 check_target(bucket)
                 check_no_escape(plan.dataset, bucket)
                 check_is_folder(plan.dataset, bucket)
+                check_free(plan.dataset, bucket, STAGES[stage])
             # The state itself may be a link of the user's, to another disk.
             below = plan.state(stage).relative_to(STATE)
             check_no_escape(plan.dataset / STATE, str(below))
+            check_folders(plan.dataset, bucket)
     except (BadBucket, StateGone) as error:
         raise PlanError(str(error)) from error
 

@@ -75,7 +75,7 @@ def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[Row]]]:
     tables = sorted((plan.state(stage.name) / stage.table).glob("*.jsonl"))
     for table in tables:
         try:
-            for row in read_table(table):
+            for row in filter(_is_row, read_table(table)):
                 made = row.get("crops", [row])
                 yield row["path"], [crop | {"path": str(crop["path"])} for crop in made]
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
@@ -85,6 +85,10 @@ def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[Row]]]:
         ledgers = Ledgers(bucket, state_of(bucket), stage.evidence(bucket))
         for one in ledgers.found():
             yield one.image, [one.row.to_row()]
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _is_left_out(stage: Stage, crop: Row, settings: Settings) -> bool:

@@ -11,15 +11,17 @@ from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
+from dtst_flow.dataset.unopened import CLOSED, Unopened
 from dtst_flow.dataset.whereabouts import explain_empty
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
 from dtst_flow.planning.broken import (
-    broken_shards,
+    all_shards,
+    broken,
     broken_vocabulary,
-    is_summed_up,
+    is_dated_ahead,
 )
-from dtst_flow.planning.plan import Plan, PlanError
+from dtst_flow.planning.plan import NoImages, Plan, PlanError
 from dtst_flow.runtime import run_lock
 from dtst_flow.stages.contract import Stage
 from dtst_flow.stages.registry import STAGES
@@ -76,23 +78,40 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
     """List the source of a stage, in the dataset's folder.
 
     Raises:
-        PlanError: There is no such source, or it has no image, or nothing of what is
-            asked for, and no stage is to make them.
+        PlanError: There is no such source, or it has nothing of what is asked for, and no
+            stage is to make it.
+        NoImages: It has none and no stage is to make them, or cannot be opened.
     """
     settings = plan.settings[stage]
     specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
     try:
         listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
+    except Unopened as error:
+        raise NoImages(str(error)) from error
     except BadBucket as error:
         raise PlanError(str(error)) from error
+    # Told before any job runs: results of photos that there were stay as they are.
+    _refuse_closed(listing, plan.state(stage) / inventory.DIGESTS)
     if plan.before(stage):
         return listing
-    # Told before any job runs: results of photos that there were stay as they are.
     if not listing.images:
-        raise PlanError(explain_empty(".", specs, listing.skipped))
+        raise NoImages(explain_empty(".", specs, listing.skipped))
     if fault := STAGES[stage].unfit(settings, listing.files):
         raise PlanError(f"{fault}. Nothing was removed.")
     return listing
+
+
+def _refuse_closed(listing: scan.Listing, cache: Path) -> None:
+    """Refuse a source where links lead nowhere now that led to images. Raises NoImages."""
+    closed = {
+        path: reason
+        for path, reason in listing.skipped.items()
+        if reason.startswith(CLOSED)
+    }
+    for folder in inventory.were_below(closed, cache):
+        leads = f"it leads to {os.path.realpath(folder)}"
+        why = closed[folder].removeprefix(f"{CLOSED}: ")
+        raise NoImages(str(Unopened(folder, f"{leads}: {why}")))
 
 
 def _can_be_scanned(plan: Plan, stage: str, spec: str) -> bool:
@@ -136,31 +155,38 @@ def stale_files(plan: Plan) -> Stale:
     """
     if not plan.dataset.is_dir() or run_lock.is_locked("."):
         return Stale([], [])
-    if is_forgotten():
-        return Stale(_all_outputs(plan), _known_no_more(plan))
-    files: list[str] = []
-    said: list[str] = []
+    vocabulary = broken_vocabulary(plan)
+    files, said = list(vocabulary), _name_broken(vocabulary)
     for stage in plan.stages:
-        broken = broken_shards(plan, stage)
-        damaged = stage.damaged_shards(plan.bucket(stage.name))
-        shards = sorted({*broken, *damaged})
-        listed = _is_listed(plan, stage)
-        if not shards and listed and _is_whole(plan, stage):
-            continue
-        files += [plan.table(stage.name, shard) for shard in shards]
-        after = plan.stages[plan.stages.index(stage) + 1 :]
-        files += [plan.summary(other.name) for other in (stage, *after)]
-        files += [
-            plan.inventory(other.name)
-            for other in (after if listed else (stage, *after))
-        ]
-        said += _damage(stage, plan.bucket(stage.name), damaged)
-        if broken:
-            state = plan.state(stage.name)
-            said.append(
-                f"{stage.command}: files in {state} are damaged; to be made again"
-            )
-    return Stale(_existing([*files, *broken_vocabulary(plan)]), said)
+        stale = _stale_of(plan, stage)
+        files += stale.files
+        said += stale.said
+    if is_forgotten():
+        return Stale(_existing([*files, *_all_outputs(plan)]), _known_no_more(plan))
+    return Stale(_existing(files), said)
+
+
+def _stale_of(plan: Plan, stage: Stage) -> Stale:
+    """What of a stage is stale, and so of those after it."""
+    unusable, bucket = broken(plan, stage), plan.bucket(stage.name)
+    damaged, ahead = stage.damaged_shards(bucket), is_dated_ahead(plan, stage)
+    shards = all_shards(plan, stage) if ahead else sorted({*unusable.tables, *damaged})
+    listed = _is_listed(plan, stage) and not unusable.lists and not ahead
+    if not shards and listed and not unusable.sums and _is_whole(plan, stage):
+        return Stale([], [])
+    after = plan.stages[plan.stages.index(stage) + 1 :]
+    files = [plan.table(stage.name, shard) for shard in shards]
+    files += [plan.summary(other.name) for other in (stage, *after)]
+    files += [
+        plan.inventory(other.name) for other in (after if listed else (stage, *after))
+    ]
+    said = _damage(stage, bucket, damaged)
+    if ahead:
+        said.append(
+            f"{stage.command}: files in {plan.state(stage.name)} are dated ahead of the "
+            "clock, so that all of its results are checked"
+        )
+    return Stale(files, said + _name_broken(unusable.files))
 
 
 def is_forgotten() -> bool:
@@ -208,10 +234,8 @@ def _is_listed(plan: Plan, stage: Stage) -> bool:
     """Whether a stage's inventory knows the images' contents, and no file of it is mended."""
     digests = plan.state(stage.name) / inventory.DIGESTS
     folder = plan.inventory(stage.name)
-    return digests.exists() and not (
-        os.path.isdir(folder)
-        and (not inventory.is_whole(folder) or inventory.is_mended(folder))
-    )
+    mended = os.path.isdir(folder) and inventory.is_mended(folder)
+    return digests.exists() and not mended
 
 
 def _is_whole(plan: Plan, stage: Stage) -> bool:
@@ -222,7 +246,7 @@ def _is_whole(plan: Plan, stage: Stage) -> bool:
     """
     folder = plan.inventory(stage.name)
     return (
-        is_summed_up(plan, stage)
+        os.path.exists(plan.summary(stage.name))
         and os.path.isdir(folder)
         and all(
             os.path.exists(plan.table(stage.name, shard))
@@ -234,6 +258,16 @@ def _is_whole(plan: Plan, stage: Stage) -> bool:
 def _existing(files: list[str]) -> list[str]:
     """Those of the files that exist: what does not is missed anyway."""
     return sorted({file for file in files if os.path.exists(file)})
+
+
+def _name_broken(files: list[str]) -> list[str]:
+    """Name state that cannot be used, in a sentence."""
+    if not files:
+        return []
+    if len(files) == 1:
+        return [f"{files[0]} is not as dtst writes it, and is made again"]
+    more = f"{len(files) - 1} more"
+    return [f"{files[0]} and {more} are not as dtst writes them, and are made again"]
 
 
 def _damage(stage: Stage, bucket: str, shards: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from dtst_flow.dataset import inventory
 from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.state import STATE, state_of
 from dtst_flow.stages.cluster import gather
-from dtst_flow.utils.files import NotRegular, read_json, read_table
+from dtst_flow.utils.files import read_json, read_table
 from dtst_flow.utils.folders import folders_below
 
 
@@ -106,7 +106,7 @@ def read(bucket: str) -> Results:
         ) from error
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise _unusable(path, state, error) from error
-    except (NotRegular, RecursionError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise _unusable(path, state, error) from error
 
 

@@ -11,8 +11,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.manifest import ManifestRow, read_manifest
-from dtst_flow.dataset.state import JOBS
+from dtst_flow.dataset.state import JOBS, STATE
 from dtst_flow.models.errors import ModelError
 from dtst_flow.runtime import verified_read, watchdog
 from dtst_flow.runtime.pool import each
@@ -25,6 +26,9 @@ from dtst_flow.utils.pace import Patience
 from dtst_flow.utils.text import printable_lines
 
 log = logging.getLogger(__name__)
+
+IN_THE_WAY = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST})
+"""Errors that tell of a folder in place of a file, or the other way round."""
 
 
 @contextmanager
@@ -43,8 +47,8 @@ def running(snakemake: Any) -> Iterator[None]:
 def logged(path: str | Path) -> Iterator[None]:
     """Send all output of this process, C libraries' too, to a job's log file.
 
-    The process ends when the Snakemake that started it does. Of a model that cannot be
-    used and of an error that is the disk's a sentence tells, not a traceback.
+    The process ends when the Snakemake that started it does. Of a model or a source that
+    cannot be used and of an error that is the disk's a sentence tells, not a traceback.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     make_way(path)
@@ -56,16 +60,24 @@ def logged(path: str | Path) -> Iterator[None]:
         handler = logging.StreamHandler()
         handler.setFormatter(_Printable("%(message)s"))
         logging.basicConfig(handlers=[handler], level=logging.INFO)
-        watchdog.watch(JOBS)
         try:
+            watchdog.watch(JOBS)
             yield
-        except (ModelError, BrokenTable, SystemExit) as error:
+        except (ModelError, BadBucket, BrokenTable, SystemExit) as error:
             raise SystemExit(printable_lines(error)) from None
         except OSError as error:
+            if error.errno in IN_THE_WAY and _is_in_state(error):
+                where = error.filename2 or error.filename
+                raise SystemExit(f"{where}: {error.strerror}; move it away") from None
             if error.errno not in DISK_ERRORS:
                 raise
             _tell_of_disk(error, terminal)
             raise SystemExit(1) from error
+
+
+def _is_in_state(error: OSError) -> bool:
+    """Whether an error is about something that has a name in the state."""
+    return str(error.filename).startswith(f"{STATE}/")
 
 
 def _tell_of_disk(error: OSError, terminal: int) -> None:

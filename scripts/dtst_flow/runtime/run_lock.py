@@ -8,7 +8,6 @@ import atexit
 import os
 import platform
 import shlex
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from pathlib import Path
 from dtst_flow.dataset.state import JOBS, STATE
 from dtst_flow.runtime import watchdog
 from dtst_flow.utils import locks
-from dtst_flow.utils.files import NotRegular, read_json, to_json, write_atomic
+from dtst_flow.utils.files import read_json, to_json, write_atomic
 
 LOCK = STATE / "run.lock"
 NOTE = STATE / "run.json"
@@ -72,9 +71,11 @@ def begin(dataset: str | Path, program: str, pid: int) -> None:
 def current(dataset: str | Path) -> RunInfo | None:
     """The run that is at work, or was killed; None where none is known."""
     try:
-        return RunInfo(**read_json(Path(dataset) / NOTE))
-    except (FileNotFoundError, NotADirectoryError, NotRegular, ValueError, TypeError):
+        run = RunInfo(**read_json(Path(dataset) / NOTE))
+        datetime.fromisoformat(run.since)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    return run
 
 
 def end(dataset: str | Path, pid: int) -> None:
@@ -95,6 +96,29 @@ def begin_plainly(dataset: str | Path) -> None:
     atexit.register(end, dataset, os.getpid())
 
 
+def clear_plainly(dataset: Path, tell: Callable[[str], None]) -> None:
+    """Remove the lock of a run that was killed, for a Snakemake that no ``dtst`` started.
+
+    Args:
+        dataset: The dataset folder.
+        tell: Called with a sentence about what was cleared.
+    """
+    run = current(dataset)
+    if run is None or not run.is_here or not is_locked(dataset):
+        return
+    try:
+        lock = acquire(dataset)
+    except BlockingIOError:
+        return
+    if lock is None:
+        return
+    # Snakemake locks before its run is noted: a newer lock is of one that just begins.
+    taken = [path.stat().st_mtime_ns for path in (dataset / SNAKEMAKES).iterdir()]
+    if max(taken, default=0) <= (dataset / NOTE).stat().st_mtime_ns:
+        _remove(dataset, run, tell)
+    os.close(lock)
+
+
 def is_locked(dataset: str | Path) -> bool:
     """Whether Snakemake's lock is there, of a run that is at work or was killed."""
     folder = Path(dataset) / SNAKEMAKES
@@ -102,8 +126,9 @@ def is_locked(dataset: str | Path) -> bool:
 
 
 def unlock(dataset: str | Path) -> None:
-    """Remove Snakemake's lock."""
-    shutil.rmtree(Path(dataset) / SNAKEMAKES, ignore_errors=True)
+    """Remove Snakemake's lock; not its folder, in which a Snakemake may be about to lock."""
+    for lock in (Path(dataset) / SNAKEMAKES).iterdir():
+        lock.unlink(missing_ok=True)
 
 
 class DatasetBusy(Exception):
@@ -164,6 +189,11 @@ def _clear(
             f"{dataset} is locked by {run}; whether that is still at work cannot be "
             "told from here. If it is not, run this again with --unlock."
         )
+    _remove(dataset, run, tell)
+
+
+def _remove(dataset: Path, run: RunInfo | None, tell: Callable[[str], None]) -> None:
+    """Remove Snakemake's lock, and wait for the jobs that its run left."""
     unlock(dataset)
     tell(f"removed the lock of {run or 'an unknown run'}")
     if not watchdog.wait(dataset / JOBS):

@@ -1,10 +1,12 @@
 """Whether the jobs of a stage account for every image, before anything is removed."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.state import state_of
-from dtst_flow.utils.files import pieces_of
+from dtst_flow.utils.files import count_rows
 
 
 def check_complete(inventory: str, tables: list[str], failed: list[str]) -> None:
@@ -20,7 +22,7 @@ def check_complete(inventory: str, tables: list[str], failed: list[str]) -> None
     """
     for table, failures in zip(tables, failed, strict=True):
         manifest = Path(inventory, Path(table).name)
-        listed, told = _rows(manifest), _rows(table) + _rows(failures)
+        listed, told = count_rows(manifest), count_rows(table) + count_rows(failures)
         if told < listed:
             raise SystemExit(
                 f"shard {Path(table).stem}: its job tells of {told} images of {listed}; "
@@ -47,5 +49,21 @@ def refuse_nothing(tables: Iterable[Sequence[object]], bucket: str) -> None:
         )
 
 
-def _rows(table: str | Path) -> int:
-    return sum(map(len, pieces_of(table)))
+def refuse_missing(bucket: str, entries: Iterable[Entry]) -> None:
+    """Refuse to sum up files that are not there.
+
+    Args:
+        bucket: The bucket, with a ledger by which the next run restores them.
+        entries: All files that jobs made in it.
+
+    Raises:
+        SystemExit: One of them is gone.
+    """
+    gone = [
+        e.path for e in entries if not os.path.lexists(os.path.join(bucket, e.path))
+    ]
+    if gone:
+        raise SystemExit(
+            f"{len(gone)} of the files made in {bucket} are gone since, first "
+            f"{min(gone)!r}; run the same again, which restores them"
+        )

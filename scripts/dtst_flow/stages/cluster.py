@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from dtst_flow.dataset.cluster_list import ClusterEvidence
 from dtst_flow.dataset.foreign import foreign_clusters
-from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import log_of, state_of
 from dtst_flow.embed import embedders
 from dtst_flow.runtime.failures import fail_where_due
@@ -95,8 +94,7 @@ def cluster(
     embedded = gather(job.tables, job.arrays)
     rows, vectors, people = set_apart(*embedded, options.people, _reach(options))
     not_embedded = [row for table in job.failed for row in read_table(table)]
-    if Ledgers(bucket, state_of(bucket)).paths():
-        refuse_nothing((rows, not_embedded), bucket)
+    refuse_nothing((rows, not_embedded), bucket)
     clustering = find_clusters(rows, vectors, bucket, options, people)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
     user_labels.keep(clustering.known, bucket)

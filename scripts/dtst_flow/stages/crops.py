@@ -11,6 +11,7 @@ from dtst_flow.dataset.evidence import CropEvidence
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import healed_parts
+from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.contract import Committed, Row
 from dtst_flow.utils.files import read_table
 
@@ -111,6 +112,9 @@ def commit(
 
     Returns:
         What names all others, those that were removed, and those that were put back.
+
+    Raises:
+        SystemExit: A crop that is wanted is not there.
     """
     entries = {
         shard: [entry for row in rows for entry in row["crops"]]
@@ -120,6 +124,7 @@ def commit(
     ledgers = ledgers_of(evidence_of(bucket))
     restored = ledgers.restored()
     removed = ledgers.commit(entries)
+    refuse_missing(bucket, (entry for part in entries.values() for entry in part))
     content = sorted(
         [entry.path, entry.key, entry.sidecar]
         for part in entries.values()

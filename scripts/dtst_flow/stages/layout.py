@@ -19,6 +19,7 @@ from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import failure
 from dtst_flow.runtime.progress import Progress
 from dtst_flow.stages import moves
+from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.clustering import Clustering, describe
 from dtst_flow.stages.contract import Row
 from dtst_flow.stages.telling import of_files
@@ -90,6 +91,7 @@ def write(
     )
     restored = ledgers.restored()
     removed += ledgers.commit({PART: [*laid.entries, entry]})
+    refuse_missing(bucket, [*laid.entries, entry])
     names = {path.rpartition("/")[2] for path in (e.path for e in laid.entries)}
     gone = sorted({p for p in removed if p.rpartition("/")[2] not in names})
     if laid.left_out:

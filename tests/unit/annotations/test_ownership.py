@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -241,3 +242,18 @@ def test_a_folder_that_is_not_to_be_written_into_costs_its_photos(
     with pytest.raises(sidecars.BrokenSidecar, match="must be writable") as caught:
         ours.put("a.jpg", "v1", {"red": []})
     assert cause_of(caught.value) == {"cause": None, "found": None}  # tried again
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        *(b"", b"5", b"[1]", b'{"a": 1}', b"[" * 10**5),
+        b'{"image": [], "made": 3, "classes": {"red": 5}}',
+    ],
+)
+def test_a_note_that_is_none_is_as_good_as_lost(ours, garbage):
+    ours.put("a.jpg", "v1", {"red": RED})
+    (note,) = (path for path in Path("notes").rglob("*") if path.is_file())
+    note.write_bytes(garbage)
+    assert ours.put("a.jpg", "v1", {"red": RED}) == []
+    assert ours.clear("a.jpg", everything, "v1") == ["red"]

@@ -41,3 +41,10 @@ def test_what_a_job_begins_while_others_are_summed_up_is_kept():
     assert [row["path"] for row in looked.rows()] == ["a.jpg"]
     looked.commit([("a.jpg", "v1")])
     assert known() == {"a.jpg", "b.jpg"}
+
+
+def test_rows_that_are_none_are_passed_over():
+    begin("a.jpg")
+    rows = [5, [1], {"path": 5, "digest": "x"}, {"path": "b.jpg", "digest": []}]
+    write_table("state/images.jsonl", rows)
+    assert known() == {"a.jpg"}

@@ -6,6 +6,7 @@ import click
 import pytest
 
 from dtst_flow.cli.yaml_config import read_config
+from dtst_flow.utils.yaml_keys import told_twice
 
 
 @pytest.fixture
@@ -97,3 +98,25 @@ def test_what_nobody_knows_is_refused(read, text, hint):
         read(text).block("cluster")
     assert error.value.message.startswith("config file sub/c.yaml: ")
     assert hint in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("cluster: {top: 3}\ndetect:\ncluster: {top: 4}\n", "'cluster'.*lines 1 and 3"),
+        ("cluster: {top: 3, top: 4}", "'top' is there twice, in line 1"),
+        (
+            "workflows:\n  w: [detect: {a: 1, 'a': 2}]\n",
+            "'a' is there twice, in line 2",
+        ),
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused(read, text, told):
+    with pytest.raises(click.UsageError, match=told):
+        read(text)
+
+
+def test_keys_of_several_mappings_may_be_alike(read):
+    text = "x-mine: &mine {top: 3}\ncluster: {<<: *mine, top: 4}\ndetect: {top: 5}\n"
+    assert read(text).content["cluster"] == {"top": 4}
+    assert told_twice("a: &a [*a]\nb: *a\n") is None

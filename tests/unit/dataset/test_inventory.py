@@ -1,3 +1,5 @@
+import contextlib
+import errno
 import json
 import os
 import random
@@ -13,6 +15,7 @@ from dtst_flow.dataset import inventory
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.inventory import split
 from dtst_flow.dataset.scan import check_apart, fingerprint, parse_specs, scan
+from dtst_flow.dataset.unopened import Unopened
 from dtst_flow.utils.files import digest, read_table
 
 DEEP = ["glob[1]/g.jpg", "images/a.jpg", "images/s1/b.PNG", "images/s1/deep/c.webp"]
@@ -115,18 +118,57 @@ class TestScan:
         reason = listing.skipped["images/a.jpg"]
         assert reason == "has 2.000 MB, more than --max-file-size 2"
 
-    def test_a_folder_that_may_not_be_opened(self, dataset, monkeypatch):
+    @pytest.mark.parametrize("code", [errno.EACCES, errno.ESTALE, errno.EIO])
+    @pytest.mark.parametrize(
+        "spec", ["images/*", "images/s1", "images/**", "images/s*/*"]
+    )
+    def test_a_folder_that_cannot_be_opened_is_refused(
+        self, dataset, monkeypatch, code, spec
+    ):
+        close(monkeypatch, "s1", code)
+        with pytest.raises(Unopened, match="'images/s1' cannot be opened: "):
+            scan(dataset, ["images", spec])
+
+    @pytest.mark.parametrize("spec", ["images/s1", "images/*", "images/**"])
+    def test_a_folder_whose_files_cannot_be_looked_at_is_refused(
+        self, dataset, monkeypatch, spec
+    ):
+        class Hidden:
+            def __init__(self, entry):
+                self.name, self.path = entry.name, entry.path
+                self.is_dir = entry.is_dir
+
+            def __fspath__(self):
+                return self.path
+
+            def stat(self):
+                raise PermissionError(errno.EACCES, "Permission denied")
+
+        class Listed(contextlib.AbstractContextManager):
+            def __init__(self, path):
+                self.entries = map(Hidden, scandir(path))
+
+            def __iter__(self):
+                return self.entries
+
+            def __exit__(self, *_):
+                pass
+
         scandir = os.scandir
+        guarded = {str(dataset / "images/s1"): Listed}
+        monkeypatch.setattr(os, "scandir", lambda p: guarded.get(str(p), scandir)(p))
+        with pytest.raises(Unopened, match=r"'images/s1/b\.PNG' cannot be opened"):
+            scan(dataset, ["images", spec])
 
-        def guarded(path):
-            if Path(path).name == "s1":
-                raise PermissionError(13, "Permission denied")
-            return scandir(path)
-
-        monkeypatch.setattr(os, "scandir", guarded)
+    def test_what_only_root_may_open_is_passed_over(self, dataset, monkeypatch):
+        (dataset / "images/lost+found").mkdir()
+        (dataset / "images/link").symlink_to("../other")
+        for name in ("lost+found", "link"):
+            close(monkeypatch, name, errno.EACCES)
         listing = scan(dataset, ["images/*"])
-        assert listing.images == ["images/a.jpg"]
-        assert listing.skipped["images/s1"] == "cannot be opened: Permission denied"
+        assert "images/s1/b.PNG" in listing.images
+        assert listing.skipped["images/lost+found"] == "cannot be opened: closed"
+        assert listing.skipped["images/link"] == "cannot be opened: closed"
 
     def test_a_folder_named_like_an_image_is_a_folder(self, dataset):
         make(dataset, "images/x.jpg/inner.jpg")
@@ -199,6 +241,18 @@ def test_commas_part_specs_save_in_the_name_of_a_folder(tmp_path, text, specs):
 def test_no_spec_at_all_is_refused():
     with pytest.raises(BadBucket, match="no source is named"):
         parse_specs(" , ")
+
+
+def close(monkeypatch, name: str, code: int) -> None:
+    """Let a folder be one that cannot be opened."""
+    scandir = os.scandir
+
+    def guarded(path):
+        if Path(path).name == name:
+            raise OSError(code, "closed")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
 
 
 class TestLinksToTheTarget:
@@ -468,8 +522,9 @@ class TestWrite:
         one, two = map(contents, folders)
         assert one == two and len(one) > 6
         assert {f"{name}.jsonl" for name in inventory.shards(folders[0])} == {
-            name for name in one if name != "skipped.table"
+            name for name in one if name.endswith(".jsonl")
         }
+        assert inventory.broken(folders[0], wholly=True) == []
 
     def test_a_touch_leaves_no_trace(self, dataset, tmp_path):
         before, after = tmp_path / "before", tmp_path / "after"

@@ -1,11 +1,13 @@
 """What a plan makes of a config; no Snakemake runs."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.stages.registry import STAGES
+from dtst_flow.utils.files import write_table
 from helpers.plans import complete
 
 
@@ -72,10 +74,18 @@ def test_weights_are_named_from_anywhere(tmp_path, monkeypatch):
 def test_labels_count_where_they_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = make_plan(complete(tmp_path, "faces"))
-    assert plan.labels() == []
+    assert plan.labels() is None
     Path("cluster").mkdir()
-    Path("cluster/labels.csv").touch()
-    assert plan.labels() == ["cluster/labels.csv"]
+    labels = Path("cluster/labels.csv")
+    labels.touch()
+    empty = plan.labels()
+    os.utime(labels, (4e9, 4e9))
+    assert plan.labels() == empty
+    labels.write_text("name,faces/a.jpg,Ann\n")
+    assert plan.labels() not in (None, empty)
+    labels.unlink()
+    os.mkfifo(labels)
+    assert plan.labels() is None
 
 
 @pytest.mark.parametrize(
@@ -135,3 +145,51 @@ def test_a_stage_keeps_its_contract(stage, tmp_path):
         assert set(keys) <= config[stage.name].keys()
     assert stage.makes_bucket is ("to" in config[stage.name])
     assert (stage.describe is None) is (stage.commit is None)
+
+
+def made(tmp_path, bucket: str, stage: str) -> None:
+    """What a run of a stage leaves of its state."""
+    state = tmp_path / "crowd/.dtst/buckets" / bucket
+    for table in ("inventory/skipped.table", f"{STAGES[stage].table}/s01.jsonl"):
+        write_table(state / table, [])
+
+
+def test_a_target_of_another_stage_is_refused(tmp_path):
+    made(tmp_path, "out", "extract_faces")
+    make_plan(complete(tmp_path, "extract-faces", extract_faces={"to": "out"}))
+    for path in ("cluster", "extract-classes"):
+        stage = path.replace("-", "_")
+        config = complete(tmp_path, path, **{stage: {"to": "out", "from": "images"}})
+        with pytest.raises(PlanError, match="'out' has the results of extract-faces"):
+            make_plan(config)
+
+
+@pytest.mark.parametrize("name", ["inventory", "ledger", "faces", "embeddings"])
+def test_two_targets_do_not_share_a_folder_of_state(tmp_path, name):
+    def plan(to: str):
+        return make_plan(complete(tmp_path, "extract-faces", extract_faces={"to": to}))
+
+    plan(f"out/{name}")
+    made(tmp_path, "out", "extract_faces")
+    plan("out/inner")
+    with pytest.raises(PlanError, match=f"'out' and 'out/{name}' cannot both"):
+        plan(f"out/{name}")
+    made(tmp_path, f"other/{name}", "extract_faces")
+    with pytest.raises(PlanError, match=f"'other' and 'other/{name}' cannot both"):
+        plan("other")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("buckets", "buckets/faces", "buckets/faces/failed", "buckets/cluster/ledger"),
+        *("records", "records/embed", "progress", "logs", "config"),
+    ],
+)
+def test_a_file_in_place_of_a_folder_of_state_is_told(tmp_path, name):
+    path = tmp_path / "crowd/.dtst" / name
+    path.parent.mkdir(parents=True)
+    make_plan(complete(tmp_path, "faces"))
+    path.touch()
+    with pytest.raises(PlanError, match=f"{name} is no folder, and dtst keeps"):
+        make_plan(complete(tmp_path, "faces"))

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset import inventory
-from dtst_flow.planning.plan import PlanError, make_plan
+from dtst_flow.dataset import inventory, scan
+from dtst_flow.planning.plan import NoImages, PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
 from dtst_flow.planning.staleness import source_listing
 from dtst_flow.stages.contract import Row
@@ -173,3 +173,20 @@ def test_a_class_is_in_no_sidecar_where_there_is_none():
     assert look("extract-classes", **spec).images == 5
     Path("images/a/1.jpg.json").touch()
     assert look("extract-classes", **spec, classes="flower").images == 5
+
+
+def test_a_link_that_led_to_images_and_leads_nowhere_is_refused():
+    """A drive that is not mounted; one that never led to images costs only itself."""
+    Path("images/drive").symlink_to("../../drive")
+    assert look(**{"from": "images/*"}).images == 5
+    drive = Path("../drive")
+    drive.mkdir()
+    (drive / "c.jpg").write_bytes(b"c")
+    state = make_plan(complete(Path().resolve().parent, "extract-faces"))
+    digests = state.state("extract_faces") / inventory.DIGESTS
+    listing = scan.scan(".", ["images/*"])
+    inventory.digests(".", listing.files, digests)
+    drive.rename("../elsewhere")
+    with pytest.raises(NoImages, match="'images/drive' cannot be opened: it leads to"):
+        look(**{"from": "images/*"})
+    assert look(**{"from": "images/a"}).images == 4

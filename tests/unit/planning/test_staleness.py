@@ -2,15 +2,19 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from dtst_flow.dataset import inventory
 from dtst_flow.planning import staleness
+from dtst_flow.planning.broken import broken
 from dtst_flow.planning.dag_hints import DagHints
 from dtst_flow.planning.plan import Plan, PlanError, make_plan
 from dtst_flow.planning.staleness import source_fingerprint, stage_version, stale_files
+from dtst_flow.stages.registry import STAGES
+from dtst_flow.utils.files import read_table, write_table
 from helpers.plans import complete
 
 STATE = Path(".dtst/buckets")
@@ -166,6 +170,106 @@ def test_a_missing_model_is_told(plan, monkeypatch, tmp_path):
     plan.settings["cluster"]["model"] = "arcface"
     with pytest.raises(PlanError, match="dtst models fetch arcface_r50"):
         stage_version(plan, "cluster")
+
+
+TABLES = [
+    *("inventory/s.jsonl", "inventory/skipped.table", "inventory/shards.table"),
+    *("digests.jsonl", "faces/s.jsonl", "failed/s.jsonl", "ledger/s.jsonl"),
+    *("failed.jsonl", "summary.json"),
+]
+GARBAGE = [b"\0\xffgarbage", b'{"a": 1}\n', b"[1, 2]\n", b"5\n", b"[" * 10**5, None]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_state_that_is_not_ours_is_named_and_made_again(plan, name):
+    path = STATE / "faces" / name
+    content = path.read_bytes() or b'{"path": "a", "reason": "b"}\n{}\n'
+    again = {
+        "inventory": STATE / "faces/inventory",
+        "digests.jsonl": STATE / "faces/inventory",
+        "failed.jsonl": STATE / "faces/summary.json",
+        "summary.json": STATE / "faces/summary.json",
+    }.get(name.partition("/")[0], STATE / "faces/faces/s.jsonl")
+    for garbage in GARBAGE:
+        path.write_bytes(content[: len(content) // 2] if garbage is None else garbage)
+        stale = stale_files(plan)
+        assert any(f"{path} is not as dtst writes it" in said for said in stale.said)
+        assert str(again) in stale.files
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_lost_ledger_is_missed(plan, content):
+    """Nobody else would miss the crops of its shard."""
+    for path in (STATE / "faces/ledger/s.jsonl", STATE / "cluster/ledger/all.jsonl"):
+        path.write_bytes(b"") if content == b"" else path.unlink()
+        assert any(str(path) in said for said in stale_files(plan).said)
+    table = str(STATE / "faces/faces/s.jsonl")
+    assert {table, *SUMMARY.values()} <= set(stale_files(plan).files)
+
+
+@pytest.mark.parametrize("rows", [None, 0, 1])
+def test_a_manifest_that_lost_rows_is_missed(plan, rows):
+    """Else its images would be gone, and so their crops."""
+    manifest = STATE / "faces/inventory/s.jsonl"
+    lines = manifest.read_bytes().splitlines(keepends=True)
+    manifest.unlink() if rows is None else manifest.write_bytes(b"".join(lines[:rows]))
+    stale = stale_files(plan)
+    assert str(STATE / "faces/inventory") in stale.files
+    assert f"{manifest} is not as dtst writes it, and is made again" in stale.said
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_table_that_lost_rows_is_missed(plan, rows):
+    table = STATE / "faces/faces/s.jsonl"
+    lines = table.read_bytes().splitlines(keepends=True)
+    table.write_bytes(b"".join(lines[:rows]))
+    assert str(table) in stale_files(plan).files
+
+
+def test_a_run_that_was_killed_before_it_summed_up_left_nothing_damaged(plan):
+    """Images are listed again, or none of a shard shows a face."""
+    manifest, table = STATE / "faces/inventory/s.jsonl", STATE / "faces/faces/s.jsonl"
+    rows = list(read_table(table))
+    write_table(table, [row | {"crops": []} for row in rows])
+    for path in (STATE / "faces/ledger/s.jsonl", STATE / "faces/summary.json"):
+        path.unlink()
+    assert broken(plan, STAGES["extract_faces"]).files == []
+    write_table(table, [row | {"crops": []} for row in rows[1:]])
+    assert broken(plan, STAGES["extract_faces"]).files == [str(table)]
+    soon = time.time() + 2
+    os.utime(manifest, (soon, soon))
+    assert broken(plan, STAGES["extract_faces"]).files == []
+
+
+def test_digests_and_history_that_are_none_are_named(plan):
+    digests, history = STATE / "faces/digests.jsonl", STATE / "cluster/history/now.json"
+    digests.write_bytes(b"")
+    history.write_bytes(b'{"half": ')
+    stale = stale_files(plan)
+    assert any(str(digests) in said for said in stale.said)
+    assert any(str(history) in said for said in stale.said)
+    assert str(STATE / "faces/inventory") in stale.files
+
+
+def test_garbage_amid_a_table_is_found_where_the_run_before_failed(plan):
+    table = STATE / "faces/faces/s.jsonl"
+    rows = table.read_bytes().splitlines(keepends=True)
+    table.write_bytes(b"".join([rows[0], b"garbage\n", *rows[2:]]))
+    assert stale_files(plan).files == []
+    (STATE / "faces/summary.json").unlink()
+    assert str(table) in stale_files(plan).files
+
+
+@pytest.mark.parametrize("name", ["faces/s.jsonl", "inventory", "summary.json"])
+def test_what_is_dated_ahead_of_the_clock_is_made_again(plan, name):
+    path = STATE / "faces" / name
+    soon = time.time() + 3600
+    os.utime(path, (soon, soon))
+    stale = stale_files(plan)
+    made = {"faces/s.jsonl", "inventory", "summary.json"}
+    assert {str(STATE / "faces" / each) for each in made} <= set(stale.files)
+    assert set(SUMMARY.values()) <= set(stale.files)
+    assert "are dated ahead of the clock" in stale.said[0]
 
 
 class Dag:

@@ -162,6 +162,21 @@ def test_it_is_told_the_user_where_the_log_has_no_room_either():
     assert "No space left on device: 'faces/a.jpg'; " in done.stderr
 
 
+def test_what_is_in_the_way_of_state_is_told_in_a_sentence(tmp_path):
+    script = """
+import os
+from dtst_flow.runtime.job import logged
+from dtst_flow.utils.files import write_table
+os.chdir(os.path.dirname(log))
+os.makedirs(".dtst/x.jsonl")
+with logged(log):
+    write_table(".dtst/x.jsonl", [])
+"""
+    assert log_of(tmp_path / "s0.log", script).returncode == 1
+    (line,) = (tmp_path / "s0.log").read_text().splitlines()
+    assert line == ".dtst/x.jsonl: Is a directory; move it away"
+
+
 def test_a_folder_that_cannot_be_written_into_is_named(tmp_path, monkeypatch):
     error = PermissionError(errno.EACCES, "no", str(tmp_path / ".dtst-1.tmp"))
     assert "are free" in job._sentence_of(error)  # as root may write anywhere

@@ -1,5 +1,6 @@
 """One run at a time in a dataset folder, and what dtst says to a second one."""
 
+import json
 import os
 import platform
 import subprocess
@@ -137,6 +138,38 @@ def test_the_note_of_a_plain_snakemake_goes_with_it_unless_it_is_killed(tmp_path
     said = subprocess.run(words, env=environment, capture_output=True, text=True)
     assert said.stdout == "snakemake\n"
     assert (tmp_path / run_lock.NOTE).exists() is bool(end)
+
+
+@pytest.mark.parametrize("state", ["killed", "at work", "just begun", "elsewhere"])
+def test_a_plain_snakemake_removes_the_lock_of_one_that_was_killed(tmp_path, state):
+    lock = tmp_path / run_lock.SNAKEMAKES / "0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    run_lock.begin(tmp_path, "snakemake", 12)
+    if state == "just begun":
+        os.utime(lock, (4e9, 4e9))
+    if state == "elsewhere":
+        note = (tmp_path / run_lock.NOTE).read_bytes()
+        host = platform.node().encode()
+        (tmp_path / run_lock.NOTE).write_bytes(note.replace(host, b"node7"))
+    held = run_lock.acquire(tmp_path) if state == "at work" else None
+    told = []
+    run_lock.clear_plainly(tmp_path, told.append)
+    assert lock.exists() is (state != "killed")
+    assert len(told) == (state == "killed")
+    assert not told or told[0].startswith("removed the lock of process 12")
+    if held is not None:
+        os.close(held)
+
+
+@pytest.mark.parametrize("content", [b"", b"5", b"[]", b'{"a": 1}', b"{garbage"])
+def test_a_note_that_is_none_is_passed_over(tmp_path, content):
+    run_lock.begin(tmp_path, "dtst", 12)
+    (tmp_path / run_lock.NOTE).write_bytes(content)
+    assert run_lock.current(tmp_path) is None
+    wrong = {"host": "x", "pid": 1, "since": "noon", "command": ""}
+    (tmp_path / run_lock.NOTE).write_text(json.dumps(wrong))
+    assert run_lock.current(tmp_path) is None
 
 
 def test_what_it_says_of_a_run_of_another_day():

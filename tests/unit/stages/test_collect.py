@@ -200,3 +200,12 @@ def test_removed_files_are_counted():
     summary = run("s")
     assert summary["removed"] == 1
     assert "1 files of earlier runs were removed from faces" in summary["said"][-1]
+
+
+def test_a_crop_that_is_gone_is_not_summed_up():
+    extracted("s", {"a.jpg": ["a_00.jpg", "a_01.jpg"]})
+    Path("faces/a_01.jpg").unlink()
+    with pytest.raises(SystemExit, match=r"1 of the files made .* first 'a_01\.jpg'"):
+        run("s")
+    assert not Path("summary.json").exists()
+    assert Ledgers("faces", state_of("faces")).damaged_parts() == ["s"]
