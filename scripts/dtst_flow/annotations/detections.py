@@ -131,6 +131,8 @@ def clear_gone(rows: list[Row]) -> list[Any]:
     # Of another source, or since one of other content: no business of this run.
     elsewhere = known.keys() - now.keys()
     for path in [path for path in elsewhere if not Path(path).is_file()]:
+        if not sidecars.path_of(path).exists():
+            continue  # moved along with its photo, perhaps to where this run did not look
         try:
             ours.clear(path, lambda name: True)
         except sidecars.BrokenSidecar as error:

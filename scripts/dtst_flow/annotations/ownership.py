@@ -103,6 +103,9 @@ class Ownership:
         note: Note | None = self._notes.get(path)
         if note is None and image and "classes" in sidecars.read(path):
             note = self._note_elsewhere(image)
+            if note:
+                # Before anything else, as the one under the old path may go with this run.
+                self._notes.put(path, note | {"path": path})
         # Whatever path a note gives, it is about the image that it was kept for.
         if note:
             return note | {"path": path}

@@ -230,6 +230,34 @@ def test_a_sidecar_that_moved_along_with_its_photo_is_known(known):
     assert after.clear("b.jpg", everything, "v1") == (["red"] if known else [])
 
 
+def moved_away(*names: str) -> Ownership:
+    """What is known in the run after one of a.jpg, whose sidecar now has other names."""
+    Visited("looked").commit([("a.jpg", "v1")])
+    Ownership("notes", Visited("looked")).put("a.jpg", "v1", {"red": RED})
+    for name in names:
+        sidecars.write(name, sidecars.read("a.jpg"))
+    os.remove("a.jpg.json")
+    return Ownership("notes", Visited("looked"))
+
+
+@pytest.mark.parametrize("classes", [{"red": RED}, {}], ids=["equal", "none"])
+def test_what_moved_along_stays_known_in_runs_to_come(classes):
+    moved_away("b.jpg").put("b.jpg", "v1", classes)
+    # The old path is forgotten once a run has come to its end.
+    Ownership("notes", Visited("looked")).clear("a.jpg", everything)
+    after = Ownership("notes", Visited("anew"))
+    assert after.put("b.jpg", "v2", {"red": BLUE}) == []
+    assert sidecars.read("b.jpg") == {"classes": {"red": BLUE}}
+    assert after.clear("b.jpg", everything) == ["red"]
+    assert not os.path.exists("b.jpg.json")
+
+
+def test_what_moved_along_stays_known_where_another_class_was_cleared():
+    assert moved_away("b.jpg").clear("b.jpg", lambda name: name == "x", "v1") == []
+    after = Ownership("notes", Visited("anew"))
+    assert after.clear("b.jpg", everything, "v1") == ["red"]
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
 def test_a_folder_that_is_not_to_be_written_into_costs_its_photos(
     ours, monkeypatch, number
