@@ -12,6 +12,7 @@ from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.imaging import decode, encode
+from dtst_flow.utils import json_text
 from dtst_flow.utils.files import digest_value
 
 
@@ -145,7 +146,8 @@ def plan(
         else:
             sidecar = _sidecar(row, choice, entry, window)
             code = code_version(decode, encode)
-            key = digest_value([sidecar, options.background, code])
+            content = json_text.spelled(sidecar)
+            key = digest_value([content, options.background, code])
             yield Crop(name, key, window, sidecar)
 
 

@@ -157,20 +157,32 @@ class Ownership:
             before, after = note["classes"], done["classes"]
             both = {name: before.get(name, []) + after.get(name, []) for name in names}
             self._notes.put(path, note | {"made": done["made"], "classes": both})
-            _write(path, content, remove_empty="sidecar" in done["made"])
+            made = "sidecar" in done["made"]
+            if made and not users and content.keys() <= {"classes"}:
+                _write(sidecars.write, path, content, True)
+            else:
+                _write(sidecars.edit, path, content, made)
         if done != note:
             self._notes.put(path, done)
         return sorted(name for name in entries if name in users and name not in same)
 
 
-def _write(path: str, content: dict[str, Any], remove_empty: bool) -> None:
+def _write(
+    how: Callable[..., None], path: str, content: dict[str, Any], remove_empty: bool
+) -> None:
     """Write a sidecar beside a photo, which may lie where only others may write.
+
+    Args:
+        how: `sidecars.write` where all of it is ours, else `sidecars.edit`.
+        path: The photo.
+        content: What the sidecar is to hold.
+        remove_empty: Whether to remove it if that is nothing.
 
     Raises:
         BrokenSidecar: It cannot be written there; the next run tries it again.
     """
     try:
-        sidecars.write(path, content, remove_empty)
+        how(path, content, remove_empty)
     except OSError as error:
         if error.errno not in REFUSALS:
             raise

@@ -131,9 +131,9 @@ class Ledgers:
                 path.unlink()
         try:
             rest = sidecars.merge(sidecars.read(path), {}, *row.written)
+            sidecars.edit(path, rest)
         except sidecars.BrokenSidecar:
             return  # the user's edit; not ours to delete
-        sidecars.write(path, rest)
         folder = path.parent
         while folder != self.bucket and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -135,7 +135,10 @@ class Part:
             if sidecar is not None:
                 content = sidecars.read(target)
                 merged = sidecars.merge(content, sidecar, *before)
-                sidecars.write(target, merged, durable=bool(content))
+                if merged == sidecar:
+                    sidecars.write(target, merged, durable=bool(content))
+                else:
+                    sidecars.edit(target, merged)
             # Not written into: what has the name may be a link to the user's file.
             os.replace(new, target)
         entry = Entry(

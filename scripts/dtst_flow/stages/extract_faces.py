@@ -33,6 +33,7 @@ from dtst_flow.stages.contract import (
     Stage,
     options_of,
 )
+from dtst_flow.utils import json_text
 from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import digest_value, write_atomic, write_table
 
@@ -211,7 +212,7 @@ class Extractor:
         }
         sidecar = {**own_keys, "provenance": provenance, "metrics": found.metrics}
         key = [
-            sidecar,
+            json_text.spelled(sidecar),
             face.points,
             options.max_size,
             options.padding,

@@ -1,7 +1,6 @@
 """Detection's entries in sidecars that are the user's."""
 
 import errno
-import json
 import os
 
 import pytest
@@ -107,14 +106,20 @@ def test_clearing_one_class_leaves_the_others(ours):
     assert ours.classes("a.jpg") == [] == ours.clear("a.jpg", everything)
 
 
-@pytest.mark.parametrize("before", ["{}", '{"classes": {}}', '{"classes": {"x": []}}'])
-def test_clearing_leaves_what_was_there(ours, before):
-    with open("a.jpg.json", "w") as file:
+@pytest.mark.parametrize(
+    "before",
+    [
+        *("{}", '{"classes": {}}', '{"classes": {"x": []}}', '{"n":1e400}\n'),
+        '{\r\n\t"a": 0.10, "classes" : { "x":[] }\r\n}',
+    ],
+)
+def test_clearing_leaves_what_was_there_to_the_byte(ours, before):
+    with open("a.jpg.json", "w", newline="") as file:
         file.write(before)
     ours.put("a.jpg", "v1", {"red": RED})
+    ours.put("a.jpg", "v1", {"red": [], "blue": BLUE})
     ours.clear("a.jpg", everything)
-    assert sidecars.path_of("a.jpg").exists()
-    assert sidecars.read("a.jpg") == json.loads(before)
+    assert sidecars.path_of("a.jpg").read_bytes() == before.encode()
 
 
 def test_ours_are_known_again_when_the_notes_are_lost(ours):
