@@ -20,7 +20,7 @@ os.environ.update(PYTHONSAFEPATH="1")
 from dtst_flow.planning import devices
 from dtst_flow.planning.config import settled
 from dtst_flow.planning.home import home
-from dtst_flow.planning.plan import PlanError, make_plan
+from dtst_flow.planning.plan import PlanError, check_state_links, make_plan
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.runtime import events
 
@@ -58,6 +58,8 @@ if workflow.is_main_process and cores is not None and cores < 1:
 
 PLAN = planned(make_plan, config)
 config.update(PLAN.settings)
+if workflow.is_main_process:
+    planned(check_state_links, PLAN)
 
 # The rules whose jobs ask for a GPU. Only the process that starts the run may look for one;
 # on a node it is told by the environment, as profiles are, which see no config.

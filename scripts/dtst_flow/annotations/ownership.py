@@ -6,6 +6,7 @@ else is the user's.
 
 import errno
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,6 +15,7 @@ from dtst_flow.annotations.boxes import Classes
 from dtst_flow.annotations.notes import Notes
 from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.containment import escapes
 from dtst_flow.utils.files import to_json
 
 REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -179,8 +181,15 @@ def _write(
         remove_empty: Whether to remove it if that is nothing.
 
     Raises:
-        BrokenSidecar: It cannot be written there; the next run tries it again.
+        BrokenSidecar: It cannot be written there, the next run tries it again; or it would
+            be outside of the dataset.
     """
+    folder = os.path.dirname(path)
+    if escapes(".", folder):
+        raise sidecars.BrokenSidecar(
+            f"{folder!r} leads out of the dataset folder by a link, and nothing is "
+            "written there"
+        )
     try:
         how(path, content, remove_empty)
     except OSError as error:

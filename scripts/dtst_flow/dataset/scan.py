@@ -22,6 +22,9 @@ from dtst_flow.dataset.whereabouts import what_is_there
 HERE = "."
 """The spec of the dataset folder's loose files."""
 
+LINKED = "a linked folder, which ** does not enter; name it in --from"
+"""Why a folder is skipped that a pattern of any depth came by."""
+
 
 @dataclass
 class Listing:
@@ -52,7 +55,7 @@ def scan(
 
     Hidden files and folders are skipped. A link to a file counts as a file. A linked
     folder is entered if a spec names or matches it, but never by ``**``, so that a link
-    to a parent folder does no harm.
+    to a parent folder does no harm; it is listed then.
 
     Args:
         dataset: The dataset folder.
@@ -69,21 +72,27 @@ def scan(
     dataset = Path(dataset)
     target = Path(os.path.realpath(dataset / to)) if to else None
     listing = Listing()
+    entered: set[str] = set()
     for spec in specs:
         _check_inside(spec)
         matched = False
-        for path in _matches(dataset, spec):
+        for path in _matches(dataset, spec, listing):
             matched = True
             if path.is_dir():
+                name = path.relative_to(dataset).as_posix()
                 if to and target and _is_below(path, target):
-                    raise _overlap_of(spec, to, path.relative_to(dataset).as_posix())
+                    raise _overlap_of(spec, to, name)
                 _take_all(dataset, path, listing)
+                entered.add(name)
             else:
                 _take(dataset, path, listing)
                 if os.path.isfile(sidecar := sidecars.path_of(path)):
                     _take(dataset, sidecar, listing)
         if not matched:
             raise BadBucket(f"nothing matches {spec!r}; {what_is_there(dataset)}")
+    for name in listing.skipped.keys() & entered:
+        if listing.skipped[name] == LINKED:  # by one spec, and entered by another
+            del listing.skipped[name]
     _drop_large(listing, max_file_size)
     _drop_stray_json(listing)
     return listing
@@ -102,21 +111,26 @@ def _is_below(path: Path, target: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(target)
 
 
-def _matches(base: Path, spec: str) -> Iterator[Path]:
-    """Yield the files and folders that a spec means; the folders are not opened."""
-    if os.path.exists(base / spec):  # even if its name looks like a pattern
-        yield base / spec
+def _matches(dataset: Path, spec: str, listing: Listing) -> Iterator[Path]:
+    """Yield the files and folders that a spec means; the folders are not opened.
+
+    What is passed over on the way is listed.
+    """
+    if os.path.exists(dataset / spec):  # even if its name looks like a pattern
+        yield dataset / spec
         return
-    yield from _walk(base, PurePosixPath(spec).parts)
+    yield from _walk(dataset, PurePosixPath(spec).parts, dataset, listing)
 
 
-def _walk(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+def _walk(
+    base: Path, parts: tuple[str, ...], dataset: Path, listing: Listing
+) -> Iterator[Path]:
     if not parts:
         yield base
         return
     head, rest = parts[0], parts[1:]
     if head == "**":
-        yield from _walk(base, rest)
+        yield from _walk(base, rest, dataset, listing)
     try:
         entries = sorted(os.scandir(base), key=lambda entry: entry.name)
     except OSError:
@@ -124,11 +138,14 @@ def _walk(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
     for entry in entries:
         if entry.name.startswith("."):
             continue
+        path = Path(entry.path)
         if head == "**":
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), parts)
+                yield from _walk(path, parts, dataset, listing)
+            elif path.is_dir():
+                listing.skipped[path.relative_to(dataset).as_posix()] = LINKED
         elif _fits(entry.name, head):
-            yield from _walk(Path(entry.path), rest)
+            yield from _walk(path, rest, dataset, listing)
 
 
 def _fits(name: str, pattern: str) -> bool:

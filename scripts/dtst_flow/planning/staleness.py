@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dtst_flow.annotations import beside
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import BadBucket
@@ -75,8 +76,8 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
     """List the source of a stage, in the dataset's folder.
 
     Raises:
-        PlanError: There is no such source, or it has no image and no stage is to make
-            them.
+        PlanError: There is no such source, it has no image and no stage is to make them,
+            or detect would write outside of the dataset.
     """
     settings = plan.settings[stage]
     specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
@@ -87,6 +88,11 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
     if not plan.before(stage) and not listing.images:
         # Told before any job runs: results of photos that there were stay as they are.
         raise PlanError(explain_empty(".", specs, listing.skipped))
+    if stage == "detect" and not settings["clear"]:
+        try:
+            beside.check_inside(listing.images)
+        except BadBucket as error:
+            raise PlanError(str(error)) from error
     return listing
 
 

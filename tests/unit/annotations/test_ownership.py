@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import chdir
 
 import pytest
 from hypothesis import given
@@ -201,17 +202,18 @@ users = st.dictionaries(
 @given(users, st.lists(st.tuples(st.sampled_from(["v1", "v2"]), found), max_size=5))
 def test_no_key_of_the_user_is_ever_lost(tmp_path_factory, sidecar, runs):
     folder = tmp_path_factory.mktemp("any")
-    photo = str(folder / "a.jpg")
-    ours = Ownership(folder / "notes", Visited(folder))
-    sidecars.write(photo, sidecar)
-    for image, boxes in runs:
-        left = ours.put(photo, image, boxes)
-        content = sidecars.read(photo)
-        assert left == sorted(boxes.keys() & sidecar["classes"].keys())
-        assert content["classes"] == content["classes"] | sidecar["classes"]
-        assert content | {"classes": 0} == sidecar | {"classes": 0}
-    ours.clear(photo, everything)
-    assert sidecars.read(photo) == sidecar
+    photo = "a.jpg"
+    with chdir(folder):
+        ours = Ownership("notes", Visited("."))
+        sidecars.write(photo, sidecar)
+        for image, boxes in runs:
+            left = ours.put(photo, image, boxes)
+            content = sidecars.read(photo)
+            assert left == sorted(boxes.keys() & sidecar["classes"].keys())
+            assert content["classes"] == content["classes"] | sidecar["classes"]
+            assert content | {"classes": 0} == sidecar | {"classes": 0}
+        ours.clear(photo, everything)
+        assert sidecars.read(photo) == sidecar
 
 
 @pytest.mark.parametrize("known", [False, True])

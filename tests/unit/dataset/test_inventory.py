@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.inventory import split
-from dtst_flow.dataset.scan import check_apart, fingerprint, parse_specs, scan
+from dtst_flow.dataset.scan import (
+    LINKED,
+    check_apart,
+    fingerprint,
+    parse_specs,
+    scan,
+)
 from dtst_flow.utils.files import digest, read_table
 
 DEEP = ["glob[1]/g.jpg", "images/a.jpg", "images/s1/b.PNG", "images/s1/deep/c.webp"]
@@ -144,7 +150,12 @@ class TestScan:
         assert scan(dataset, ["images"]).images == loose
         assert scan(dataset, ["images/linked"]).images == ["images/linked/e.jpg"]
         deep = ["images/s1/b.PNG", "images/s1/deep/c.webp"]
-        assert scan(dataset, ["images/**"]).images == loose + deep
+        listing = scan(dataset, ["images/**"])
+        assert listing.images == loose + deep
+        passed = {path for path, why in listing.skipped.items() if why == LINKED}
+        assert passed == {"images/linked", "images/loop"}
+        listing = scan(dataset, ["images/**", "images/linked"])
+        assert "images/linked" not in listing.skipped
         found = scan(dataset, ["images/*"]).images
         assert "images/linked/e.jpg" in found
         assert [p for p in found if p.count("loop") > 1] == []

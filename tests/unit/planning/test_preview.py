@@ -146,3 +146,21 @@ def test_a_stage_that_writes_sidecars_removes_nothing():
 def test_a_source_without_images_is_refused(source, sentence):
     with pytest.raises(PlanError, match=sentence):
         look(**{"from": source})
+
+
+def test_photos_beside_which_no_box_can_be_kept_are_told_before(tmp_path, monkeypatch):
+    Path("images/a/0.jpg.json").write_text("[]")
+    Path("images/a/1.jpg.json").write_text("{}")
+    Path("images/b/0.jpg.json").write_text('{"classes": []}')
+    settings = {"from": "images/*", "classes": "red"}
+    seen = look("detect", **settings)
+    assert "a/0.jpg.json' holds no JSON object; and 1 more" in seen.without_boxes()
+    assert seen.read_only is None
+    assert look("detect", **settings, clear=True).without_boxes() == ""
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive/c.jpg").touch()
+    Path("images/nas").symlink_to(tmp_path / "archive")
+    with pytest.raises(PlanError, match="'images/nas' leads out of the dataset"):
+        look("detect", **settings)
+    look("detect", **settings, clear=True)
+    look(**{"from": "images/*"})
