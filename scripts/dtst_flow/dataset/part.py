@@ -10,6 +10,7 @@ from typing import Any
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.entries import Claim, Entry, Row, Signature, is_ours, stat_of
 from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.stems import folded
 from dtst_flow.utils.files import temporary, to_json
 
 Sidecar = dict[str, Any] | Callable[[], dict[str, Any]] | None
@@ -45,6 +46,7 @@ class Part:
         self.journal = ledgers.journals / f"{name}.jsonl"
         self.known = ledgers.rows(name)
         self._owned: dict[str, Row] | None = None
+        self._twins: dict[str, str] = {}
 
     def write(
         self,
@@ -159,7 +161,12 @@ class Part:
             return self.known.get(path)
         if self._owned is None:
             self._owned = self.ledgers.owned()
-        return self._owned.get(path)
+            self._twins = {folded(other): other for other in self._owned}
+        row = self._owned.get(path)
+        twin = self._twins.get(folded(path))
+        if row is None and twin is not None and self.ledgers.is_one(path, twin):
+            row = replace(self._owned[twin], path=path)
+        return row
 
     def _refuse_foreign(
         self,

@@ -28,7 +28,7 @@ from dtst_flow.stages.clustering import (
     unrecognisable,
 )
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
-from dtst_flow.stages.layout import lay_out
+from dtst_flow.stages.layout import check_links, lay_out
 from dtst_flow.stages.people import NOBODY, KnownPeople, set_apart
 from dtst_flow.utils.files import (
     digest_value,
@@ -108,8 +108,8 @@ def cluster(
         handling: What to do besides.
 
     Raises:
-        SystemExit: There is no image any more, or a shard leaves images out: nothing was
-            removed.
+        SystemExit: There is no image any more, a shard leaves images out, or the file
+            system cannot make such links: nothing was removed.
             Or no image could be laid out, or one failed and that was not to be: the
             bucket is complete but for that.
     """
@@ -119,6 +119,7 @@ def cluster(
     not_embedded = [row for table in job.failed for row in read_table(table)]
     if Ledgers(bucket, state_of(bucket)).paths():
         refuse_nothing((rows, not_embedded), bucket)
+    check_links(rows, bucket, handling.link)
     clustering = find_clusters(rows, vectors, bucket, options, people)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
     placed, left_out = _write(bucket, clustering, ids, handling)

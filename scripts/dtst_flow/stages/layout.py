@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from dtst_flow.runtime.failures import failure
 from dtst_flow.runtime.progress import Progress
 from dtst_flow.stages.contract import Row
 from dtst_flow.utils import links
-from dtst_flow.utils.files import digest_file, digest_value
+from dtst_flow.utils.files import digest_file, digest_value, temporary
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.groups import Group
@@ -74,6 +76,29 @@ def lay_out(
     progress.tell()
     verified_read.refuse(changed, ledgers.settled.parent)
     return placed, left_out
+
+
+def check_links(rows: list[Row], bucket: str, link: str) -> None:
+    """Refuse links that the file system cannot make, of the first image of each folder.
+
+    Args:
+        rows: All images.
+        bucket: The folder that they would be laid out in.
+        link: A key of `links.LINKERS`.
+
+    Raises:
+        SystemExit: One cannot be made; nothing was changed.
+    """
+    if link == "copy":
+        return
+    for path in {row["path"].rpartition("/")[0]: row["path"] for row in rows}.values():
+        with temporary(Path(bucket, "x")) as new, suppress(*verified_read.GONE):
+            try:
+                links.LINKERS[link](path, new)
+            except links.LinkRefused as error:
+                if getattr(error.__cause__, "errno", None) == errno.EMLINK:
+                    continue  # of this image alone
+                raise SystemExit(f"{path!r} {error}. Nothing was changed.") from error
 
 
 def _place(part: Part, name: str, row: Row, link: str) -> tuple[Entry, bool]:
