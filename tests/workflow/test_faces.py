@@ -216,16 +216,18 @@ def test_broken_photos_cost_only_themselves(dataset):
     failed = list(read_table(dataset.folder / ".dtst/buckets/faces/failed.jsonl"))
     assert [Path(row["path"]).name for row in failed] == [
         "empty.jpg",
-        "sidecar.jpg",
+        "sidecar.jpg",  # the sidecar alone
         "text.png",
     ]
-    assert "3 images could not be processed" in printed
+    assert "2 images could not be processed" in printed
+    assert "1 sidecars could not be used; faces were cut without them" in printed
     assert "1 files were passed over" in printed
+    assert (dataset.folder / "faces/sidecar_00.jpg").exists()
     after = dataset.results()
     assert {path: after[path] for path in before} == before
     assert sidecars.path_of(photo).read_text() == "{broken"
     printed = dataset.run(settings=DLIB | {"strict": True}, ok=False)
-    assert "3 images failed and --strict was given" in printed
+    assert "2 images failed and --strict was given" in printed
 
 
 def test_run_fails_when_no_image_can_be_processed(tmp_path):

@@ -57,7 +57,8 @@ def unusable(images: Iterable[str], known: dict[str, Stat | None]) -> list[str]:
     """
     said = []
     for image in images:
-        now = stat_of(sidecars.path_of(image))
+        name = sidecars.name_of(image)
+        now = stat_of(name) if os.path.exists(name) else None
         if now is None or (image in known and unchanged(now, known[image])):
             continue
         try:

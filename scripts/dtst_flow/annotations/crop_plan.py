@@ -11,6 +11,7 @@ from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
+from dtst_flow.dataset.photo_keys import travelling
 from dtst_flow.imaging import decode, encode
 from dtst_flow.utils import json_text
 from dtst_flow.utils.files import digest_value
@@ -28,6 +29,7 @@ class Options:
         min_score: Drop boxes with a lower score or none, None to keep all.
         background: The colour that shows through transparent pixels, "#rrggbb".
         max_pixels: An image of more is refused; without effect on all others.
+        keep_keys: The photo's keys that crops get, as `photo_keys.travelling` takes them.
     """
 
     classes: str | list[str] | None = None
@@ -37,6 +39,7 @@ class Options:
     min_score: float | None = None
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
+    keep_keys: str | list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,17 +147,18 @@ def plan(
         elif max(window[2] - window[0], window[3] - window[1]) > encode.MAX_SIDE:
             yield f"{where}: a JPEG has at most {encode.MAX_SIDE} pixels a side"
         else:
-            sidecar = _sidecar(row, choice, entry, window)
+            keys = travelling(choice.sidecar, options.keep_keys)
+            sidecar = keys | _our_keys(row, choice, entry, window)
             code = code_version(decode, encode)
             content = json_text.spelled(sidecar)
             key = digest_value([content, options.background, code])
             yield Crop(name, key, window, sidecar)
 
 
-def _sidecar(
+def _our_keys(
     row: ManifestRow, choice: Choice, entry: Entry, window: Window
 ) -> dict[str, Any]:
-    """Our keys of a crop's sidecar."""
+    """The keys of a crop's sidecar that are about the crop alone."""
     provenance = {
         "image": row.path,
         "digest": row.digest,
@@ -164,7 +168,6 @@ def _sidecar(
         "crop": list(window),
     }
     return {
-        **sidecars.travelling(choice.sidecar),
         "provenance": provenance,
         "classes": boxes.moved(choice.every, window),
     }

@@ -5,6 +5,7 @@ sidecar: another one shows that the user edited it since.
 """
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -144,7 +145,7 @@ def clear_gone(rows: list[Row]) -> list[Any]:
     # Of another source, or since one of other content: no business of this run.
     elsewhere = known.keys() - now.keys()
     for path in [path for path in elsewhere if not Path(path).is_file()]:
-        if not sidecars.path_of(path).exists():
+        if not os.path.exists(sidecars.name_of(path)):
             continue  # moved along with its photo, perhaps to where this run did not look
         try:
             ours.clear(path, lambda name: True)

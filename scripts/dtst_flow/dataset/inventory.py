@@ -7,11 +7,18 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import photo_keys
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
-from dtst_flow.utils.files import digest, digest_file, is_table, read_table, write_table
+from dtst_flow.utils.files import (
+    digest,
+    digest_file,
+    digest_value,
+    is_table,
+    read_table,
+    write_table,
+)
 
 DIGESTS = "digests.jsonl"
 """Name of the table in a bucket's state that holds the digests of its files."""
@@ -132,8 +139,8 @@ def write(
     """Scan a bucket, and write a manifest per shard and the table ``skipped.table``.
 
     A manifest is a table of `path` (relative to the dataset), `digest` of the content,
-    `stem` (unique in the bucket) and `sidecar` (its digest, None without one or without
-    `with_sidecars`). The other table is one of `path` and `reason`.
+    `stem` (unique in the bucket) and `sidecar` (a digest of it and of what else tells of
+    the image, None without or without `with_sidecars`). The other table is one of `path` and `reason`.
 
     Args:
         dataset: The dataset folder.
@@ -170,12 +177,14 @@ def _write_manifests(
     images: list[str], content: dict[str, str], folder: Path, shard_size: int
 ) -> None:
     stems = unique_stems(images)
+
+    def about(path: str) -> str | None:
+        told = [content[name] for name in photo_keys.names(path, content)]
+        return digest_value(told) if len(told) > 1 else next(iter(told), None)
+
     for shard, paths in split(images, shard_size).items():
         rows = (
-            ManifestRow(
-                path, content[path], stems[path], content.get(sidecars.name_of(path))
-            )
-            for path in paths
+            ManifestRow(path, content[path], stems[path], about(path)) for path in paths
         )
         write_manifest(folder / f"{shard}.jsonl", rows)
 

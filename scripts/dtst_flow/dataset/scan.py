@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import photo_keys
 from dtst_flow.dataset.containment import BadBucket, check_target, is_relative
-from dtst_flow.dataset.image_names import is_image, suffix
+from dtst_flow.dataset.image_names import is_image, is_system, suffix
 from dtst_flow.dataset.whereabouts import what_is_there
 
 HERE = "."
 """The spec of the dataset folder's loose files."""
+
+OF_A_SYSTEM = "a system's or NAS box's own, no photos"
 
 LINKED = "a linked folder, which ** does not enter; name it in --from"
 """Why a folder is skipped that a pattern of any depth came by."""
@@ -86,8 +88,8 @@ def scan(
                 entered.add(name)
             else:
                 _take(dataset, path, listing)
-                if os.path.isfile(sidecar := sidecars.path_of(path)):
-                    _take(dataset, sidecar, listing)
+                for about in photo_keys.beside(path):
+                    _take(dataset, about, listing)
         if not matched:
             raise BadBucket(f"nothing matches {spec!r}; {what_is_there(dataset)}")
     for name in listing.skipped.keys() & entered:
@@ -139,7 +141,10 @@ def _walk(
         if entry.name.startswith("."):
             continue
         path = Path(entry.path)
-        if head == "**":
+        if is_system(entry.name) and entry.name != head:
+            if head == "**" or _fits(entry.name, head):
+                listing.skipped[path.relative_to(dataset).as_posix()] = OF_A_SYSTEM
+        elif head == "**":
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(path, parts, dataset, listing)
             elif path.is_dir():
@@ -180,6 +185,9 @@ def _add(stat_file: Callable[[], os.stat_result], name: str, listing: Listing) -
         return
     if stat.S_ISDIR(status.st_mode):
         return
+    if is_system(name.rpartition("/")[2]):
+        listing.skipped[name] = OF_A_SYSTEM
+        return
     if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
     elif is_image(name) or name.endswith(".json"):
@@ -202,12 +210,9 @@ def _drop_large(listing: Listing, max_file_size: float) -> None:
 
 
 def _drop_stray_json(listing: Listing) -> None:
-    """Drop the .json files that are no sidecars, as their image is not in the bucket."""
-    for path in [p for p in listing.files if p.endswith(".json")]:
-        image = path.removesuffix(".json")
-        if image not in listing.files or not is_image(image):
-            del listing.files[path]
-            listing.skipped[path] = "a .json file that belongs to no image here"
+    for path in photo_keys.strays(listing.files):
+        del listing.files[path]
+        listing.skipped[path] = "a .json file that belongs to no image here"
 
 
 def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:

@@ -180,7 +180,7 @@ def edit(image: str | Path, content: dict[str, Any], remove_empty: bool = True) 
             leads out of the dataset.
     """
     path = path_of(image)
-    if (not content and remove_empty) or not path.exists():
+    if (not content and remove_empty) or not os.path.exists(path):
         write(image, content, remove_empty)
         return
     read(image)

@@ -11,6 +11,7 @@ from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.photo_keys import is_sidecar
 from dtst_flow.dataset.state import state_of
 from dtst_flow.dataset.whereabouts import explain_empty
 from dtst_flow.models import store
@@ -104,8 +105,12 @@ def _can_be_scanned(plan: Plan, stage: str, spec: str) -> bool:
 def _announced(plan: Plan, stage: str, listing: scan.Listing) -> frozenset[str]:
     """The files in a stage's source of which a summary tells when they change."""
     maker = plan.before(stage)[-1:]
-    if "detect" in (stage, *maker):
+    if stage == "detect":
         return frozenset(path for path in listing.files if path.endswith(".json"))
+    if maker == ["detect"]:
+        return frozenset(
+            path for path in listing.files if is_sidecar(path, listing.files)
+        )
     if not maker:
         return frozenset()
     bucket = plan.bucket(maker[0])

@@ -121,10 +121,12 @@ def stored_item(image: ManifestRow, wants_points: bool) -> Item:
         wants_points: Whether the model compares faces; what is known of them is of no
             account to others.
 
-    Raises:
-        BrokenSidecar: The sidecar cannot be read.
     """
-    provenance = sidecars.read(image.path).get("provenance") if wants_points else None
+    try:
+        known = sidecars.read(image.path) if wants_points else {}
+    except sidecars.BrokenSidecar:  # another program's, which tells of no points
+        known = {}
+    provenance = known.get("provenance")
     if not isinstance(provenance, dict):
         return Item(image)
     photo, points = provenance.get("digest"), None

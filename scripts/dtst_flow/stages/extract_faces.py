@@ -9,7 +9,7 @@ from typing import Any
 
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import photo_keys
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.manifest import ManifestRow
@@ -55,6 +55,7 @@ class Options:
         debug: Draw the faces into a copy of each image under .dtst/debug.
         background: The colour that shows through transparent pixels, "#rrggbb".
         max_pixels: An image of more is refused; without effect on all others.
+        keep_keys: The photo's keys that crops get, as `photo_keys.travelling` takes them.
     """
 
     engine: str = "mediapipe"
@@ -69,6 +70,7 @@ class Options:
     debug: bool = False
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
+    keep_keys: str | list[str] | None = None
 
 
 def records(
@@ -102,7 +104,8 @@ def extract(
     """Extract the faces of one shard.
 
     The table gets a row {path, found: how many faces, crops: ledger rows with the metrics
-    of the faces, left_out: setting -> faces that it left out} per image.
+    of the faces, left_out: setting -> faces that it left out, unusable: why its sidecar
+    could not be used} per image.
 
     Args:
         job: The files to read and write.
@@ -147,7 +150,7 @@ class Extractor:
         if self.options.debug:
             target = STATE / "debug" / self.bucket / f"{row.stem}.jpg"
             write_atomic(target, draw.overlay(image(), [one.face for one in found]))
-        own_keys = sidecars.travelling(sidecars.read(row.path))
+        own_keys, unusable = photo_keys.for_crops(row.path, self.options.keep_keys)
         entries, left_out = [], Counter[str]()
         for one in found:
             if setting := self._left_out_by(one, size):
@@ -160,6 +163,7 @@ class Extractor:
             "found": len(found),
             "crops": entries,
             "left_out": dict(left_out),
+            "unusable": unusable,
             "computed": computed,
         }
 
@@ -261,6 +265,10 @@ def describe(rows: list[Row]) -> list[str]:
         if left_out := sum(row["left_out"].get(setting, 0) for row in rows):
             flag = setting.replace("_", "-")
             said.append(f"{left_out} faces were left out by --{flag}")
+    if unusable := sum(len(row.get("unusable", ())) for row in rows):
+        said.append(
+            f"{unusable} sidecars could not be used; faces were cut without them"
+        )
     return said
 
 

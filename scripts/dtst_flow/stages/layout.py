@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import photo_keys, sidecars
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile, Part
@@ -103,7 +103,7 @@ def check_links(rows: list[Row], bucket: str, link: str) -> None:
 
 def _place(part: Part, name: str, row: Row, link: str) -> tuple[Entry, bool]:
     try:
-        sidecar = sidecars.read(row["path"])
+        sidecar = photo_keys.read(row["path"])
     except sidecars.BrokenSidecar as error:
         log.warning("%s; the image is laid out without it", error)
         sidecar = {}

@@ -14,6 +14,7 @@ from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.inventory import split
 from dtst_flow.dataset.scan import (
     LINKED,
+    OF_A_SYSTEM,
     check_apart,
     fingerprint,
     parse_specs,
@@ -139,6 +140,21 @@ class TestScan:
         assert scan(dataset, ["images"]).images == ["images/a.jpg"]
         assert "images/x.jpg" not in scan(dataset, ["images"]).skipped
         assert "images/x.jpg/inner.jpg" in scan(dataset, ["images/*"]).images
+
+    def test_what_systems_and_nas_boxes_leave_is_listed_and_no_photo(self, dataset):
+        names = ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", "lost+found")
+        for name in names:
+            make(dataset, f"images/{name}/a.jpg", f"images/s1/{name}/a.jpg/x.jpg")
+        make(dataset, "images/.@__thumb/a.jpg", "images/Thumbs.db")
+        before = ["images/a.jpg", "images/s1/b.PNG", "images/s1/deep/c.webp"]
+        listing = scan(dataset, ["images/**"])
+        assert listing.images == before
+        of_systems = {p for p, why in listing.skipped.items() if why == OF_A_SYSTEM}
+        folders = {f"{f}/{name}" for name in names for f in ("images", "images/s1")}
+        assert of_systems == folders | {"images/Thumbs.db"}
+        assert scan(dataset, ["images/*"]).images == before[:2]
+        # Whoever names it wants it.
+        assert scan(dataset, ["images/#recycle"]).images == ["images/#recycle/a.jpg"]
 
     def test_links(self, dataset):
         images = dataset / "images"
