@@ -135,7 +135,8 @@ def plan(
     for entry in filter(lambda entry: passes(entry, options), choice.wanted):
         where = f"class {entry.name!r}, entry {entry.place}"
         if not crop_window.touches(entry.box, *size):
-            yield f"{where}: its box {list(entry.box)} lies outside the image"
+            box = list(entry.box)
+            yield f"{where}: its box {box} lies outside the image: {boxes.MEANT}"
             continue
         window = crop_window.around(entry.box, options.square, options.margin)
         if options.skip_partial and crop_window.reaches_outside(window, *size):
