@@ -63,6 +63,13 @@ class User:
             if of in known:
                 known[to] = known.pop(of)
 
+    def rename_folder(self, path: str, new: str) -> None:
+        """Move a folder with all that is in it."""
+        (self.folder / path).rename(self.folder / new)
+        for known in (self.files, self.keys):
+            for each in [p for p in known if p.startswith(f"{path}/")]:
+                known[new + each.removeprefix(path)] = known.pop(each)
+
     def delete(self, path: str) -> None:
         """Delete a file or a folder, and whatever is theirs in it."""
         place = self.folder / path

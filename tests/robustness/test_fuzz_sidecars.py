@@ -5,6 +5,7 @@ What breaks here is worth a file in seeds/sidecars, which is tried in every run.
 
 import json
 import math
+import shutil
 from contextlib import chdir
 from pathlib import Path
 
@@ -125,6 +126,8 @@ def check_points() -> None:
 
 def check_round_trip(present: dict) -> None:
     """What detect writes goes away again, and all else stays."""
+    before = Path("a.jpg.json").read_bytes()
+    shutil.rmtree("detected", ignore_errors=True)
     written = Ownership("detected", Visited("looked"))
     found = {"flower": [{"score": 0.5, "box": [1, 2, 3, 4]}], "new": []}
     try:
@@ -149,6 +152,8 @@ def check_round_trip(present: dict) -> None:
     assert same(
         {**after, "classes": after.get("classes", {})}, present | {"classes": kept}
     )
+    if same(kept, present.get("classes", {})):
+        assert Path("a.jpg.json").read_bytes() == before
 
 
 def same(a: object, b: object) -> bool:
@@ -191,6 +196,16 @@ def test_a_class_of_any_name_gives_crops_in_the_bucket(dataset, long):
         assert all(path.is_file() for path in (dataset / "crops").iterdir())
 
     at_length(test, long, examples=40)
+
+
+def test_a_number_travels_as_it_is_spelled(dataset):
+    box = '{"classes": {"x": [{"box": [1, 1, 20, 20.50]}]}, "n": [%s]}'
+    with chdir(dataset):
+        for number in ("1e400", "1e500", "0.10"):
+            Path("a.jpg.json").write_text(box % number)
+            extract_classes.cut(JOB, "crops", Options())
+            made = Path("crops/a_x.jpg.json").read_text()
+            assert f'"n": [\n    {number}\n  ]' in made and "20.50" in made
 
 
 def test_numbers_that_no_image_has_are_no_points():

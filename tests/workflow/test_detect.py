@@ -59,7 +59,7 @@ def classes(dataset: Dataset) -> dict[str, dict]:
 
 def assert_as_from_nothing(dataset: Dataset, tmp_path: Path, settings: dict) -> None:
     anew = dataset.from_nothing(tmp_path / "anew")
-    for path in (anew.folder / "images").glob("*.json"):
+    for path in (anew.folder / "images").rglob("*.json"):
         content = sidecars.read(path.with_suffix(""))
         content.pop("classes")
         sidecars.write(path.with_suffix(""), content)
@@ -167,9 +167,23 @@ def test_a_photo_renamed_with_its_sidecar_keeps_nothing_old(seen, settings, tmp_
     for name in ("both.png", "both.png.json"):
         path = seen.folder / "images" / name
         path.rename(path.with_name(f"new_{name}"))
+    seen.run(
+        settings=settings()
+    )  # with settings under which the boxes stay as they are
     seen.run(settings=settings(threshold=0.7))
     assert seen.computed() == {"detect": 0}
     assert_as_from_nothing(seen, tmp_path, settings(threshold=0.7))
+
+
+def test_what_moved_with_its_photo_where_a_run_does_not_look(seen, settings, tmp_path):
+    (seen.folder / "images/new").mkdir()
+    for name in ("both.png", "both.png.json"):
+        path = seen.folder / "images" / name
+        path.rename(path.parent / "new" / name)
+    seen.run(settings=settings())
+    later = settings(threshold=0.7, **{"from": "images/*"})
+    seen.run(settings=later)
+    assert_as_from_nothing(seen, tmp_path, later)
 
 
 def test_a_photo_renamed_before_a_run_came_to_its_end(things, settings, tmp_path):

@@ -20,7 +20,7 @@ os.environ.update(PYTHONSAFEPATH="1")
 from dtst_flow.planning import devices
 from dtst_flow.planning.config import settled
 from dtst_flow.planning.home import home
-from dtst_flow.planning.plan import PlanError, make_plan
+from dtst_flow.planning.plan import PlanError, check_state_links, make_plan
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.runtime import events
 from dtst_flow.utils.folders import can_be_made
@@ -75,6 +75,8 @@ for prefix in ("conda_prefix", "apptainer_prefix"):
 
 PLAN = planned(make_plan, config)
 config.update(PLAN.settings)
+if workflow.is_main_process:
+    planned(check_state_links, PLAN)
 
 # The rules whose jobs ask for a GPU. Only the process that starts the run may look for one;
 # on a node it is told by the environment, as profiles are, which see no config.

@@ -12,6 +12,11 @@ Classes = dict[str, list[dict[str, Any]]]
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in pixels, x0 < x1 and y0 < y1."""
 
+MEANT = "a box is left, top, right, bottom, in pixels of the upright image"
+
+SLACK = 0.5
+"""How far shares of an image may be beyond 0 and 1."""
+
 FARTHEST = 2**31
 """From here on positions in pixels are in no image, and too large to calculate with."""
 
@@ -109,11 +114,24 @@ def _checked(box: Any) -> Box:
     if not all(abs(value) < FARTHEST for value in box):
         raise BadEntry(f"its box {reprlib.repr(box)} lies beyond any image")
     x0, y0, x1, y1 = box
+    if any(box) and _is_of_shares(box):
+        raise BadEntry(
+            f"its box {box} is in shares of the image, as it seems: {MEANT}; multiply by "
+            "width and height"
+        )
     if x1 < x0 or y1 < y0:
-        raise BadEntry(f"its box {box} is inverted")
+        raise BadEntry(
+            f"its box {box} is inverted: {MEANT}; of left, top, width, height take the "
+            "sums"
+        )
     if x1 == x0 or y1 == y0:
         raise BadEntry(f"its box {box} has no area")
     return x0, y0, x1, y1
+
+
+def _is_of_shares(box: Iterable[float]) -> bool:
+    """Tell whether a box can only be meant in shares of the image; a pixel is no thing."""
+    return all(-SLACK <= value <= 1 + SLACK for value in box)
 
 
 def is_position(value: Any) -> bool:
@@ -161,7 +179,8 @@ def moved(entries: Iterable[Entry], crop: tuple[int, int, int, int]) -> Classes:
     """Make the ``classes`` of a crop's sidecar: the image's boxes, seen from the crop.
 
     Boxes are shifted, clipped to the crop and rounded to a hundredth of a pixel. Boxes of
-    which nothing is left are dropped, and so are classes without a box.
+    which nothing is left, or a pixel in the corner, are dropped, and so are classes
+    without a box.
 
     Args:
         entries: Those of the image.
@@ -183,8 +202,9 @@ def content_of(entry: Entry) -> dict[str, Any]:
 
 
 def _clipped(box: Box, crop: tuple[int, int, int, int]) -> Box | None:
-    """Give a box in pixels of the crop; None if it is outside."""
+    """Give a box in pixels of the crop; None if not more than a pixel is inside."""
     left, top, right, bottom = crop
     x0, x1 = (round(min(max(x, left), right) - left, 2) for x in box[::2])
     y0, y1 = (round(min(max(y, top), bottom) - top, 2) for y in box[1::2])
-    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+    inside = (x0, y0, x1, y1)
+    return inside if x0 < x1 and y0 < y1 and not _is_of_shares(inside) else None

@@ -12,9 +12,10 @@ from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
+from dtst_flow.dataset.photo_keys import travelling
 from dtst_flow.dataset.provenance import MARKS
 from dtst_flow.imaging import decode, encode
-from dtst_flow.utils import pace
+from dtst_flow.utils import json_text, pace
 from dtst_flow.utils.files import digest_value
 
 
@@ -32,6 +33,7 @@ class Options:
         max_pixels: An image of more is refused; without effect on all others.
         max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
             on all others.
+        keep_keys: The photo's keys that crops get, as `photo_keys.travelling` takes them.
     """
 
     classes: str | list[str] | None = None
@@ -42,6 +44,7 @@ class Options:
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
     max_seconds: float = pace.SECONDS
+    keep_keys: str | list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,13 +147,14 @@ def plan(
     names = crop_names.encoded(choice.classes)
     windows = list(_windows(choice, size, options))
     shown = Boxes(choice.every)
-    own = sidecars.travelling(choice.sidecar)
+    own = travelling(choice.sidecar, options.keep_keys)
     real = [window for _, window in windows if window]
     crop_bytes.check(own, len(real), shown.bytes_in(real))
     for entry, window in windows:
         where = f"class {spelled(entry.name)}, entry {entry.place}"
         if not window:
-            yield f"{where}: its box {list(entry.box)} lies outside the image"
+            box = list(entry.box)
+            yield f"{where}: its box {box} lies outside the image: {boxes.MEANT}"
             continue
         name = crop_names.file_name(row.stem, names[entry.name], entry.place, entry.of)
         if len(os.fsencode(name)) > crop_names.LONGEST:
@@ -162,7 +166,8 @@ def plan(
             moved = boxes.moved(shown.within(window), window)
             sidecar = own | ours | {"classes": moved}
             code = code_version(decode, encode)
-            key = digest_value([sidecar, sorted(MARKS), options.background, code])
+            content = json_text.spelled(sidecar)
+            key = digest_value([content, sorted(MARKS), options.background, code])
             yield Crop(name, key, window, sidecar)
 
 

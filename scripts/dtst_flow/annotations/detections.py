@@ -5,6 +5,7 @@ sidecar: another one shows that the user edited it since.
 """
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from dtst_flow.annotations.ownership import Ownership
 from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.containment import is_relative
+from dtst_flow.dataset.containment import escapes, is_relative
 from dtst_flow.dataset.entries import Stat, stat_of, unchanged
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.state import STATE, state_of
@@ -95,6 +96,18 @@ def damaged_shards(bucket: str) -> list[str]:
     return sorted({table.stem for table in tables if _is_damaged(table)})
 
 
+def known_sidecars(bucket: str) -> dict[str, Stat | None]:
+    """The stat of the sidecars that the last run wrote into, or found all there.
+
+    Tables that nobody can read are skipped.
+    """
+    known: dict[str, Stat | None] = {}
+    for table in state_of(bucket).glob("detections/*.jsonl"):
+        with suppress(LookupError, TypeError, ValueError):
+            known |= {row["path"]: row["sidecar"] for row in read_table(table)}
+    return known
+
+
 def _is_damaged(table: Path) -> bool:
     """Whether a sidecar is not as a table has it, or a failure may have lost its cause.
 
@@ -127,10 +140,13 @@ def clear_gone(rows: list[Row]) -> list[Any]:
         row["path"]: row["digest"] for row in before.rows() if is_relative(row["path"])
     } | now
     for folder in {Path(path).parent for path in known}:
-        sweep(folder)
+        if not escapes(".", str(folder)):
+            sweep(folder)
     # Of another source, or since one of other content: no business of this run.
     elsewhere = known.keys() - now.keys()
     for path in [path for path in elsewhere if not Path(path).is_file()]:
+        if not os.path.exists(sidecars.name_of(path)):
+            continue  # moved along with its photo, perhaps to where this run did not look
         try:
             ours.clear(path, lambda name: True)
         except sidecars.BrokenSidecar as error:

@@ -6,6 +6,7 @@ else is the user's.
 
 import errno
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,6 +15,7 @@ from dtst_flow.annotations.boxes import Classes
 from dtst_flow.annotations.notes import Notes
 from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.containment import escapes
 from dtst_flow.utils.files import to_json
 
 REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -103,6 +105,9 @@ class Ownership:
         note = self._noted(path)
         if note is None and image and "classes" in sidecars.read(path):
             note = self._note_elsewhere(image)
+            if note:
+                # Before anything else, as the one under the old path may go with this run.
+                self._notes.put(path, note | {"path": path})
         # Whatever path a note gives, it is about the image that it was kept for.
         if note:
             return note | {"path": path}
@@ -159,7 +164,11 @@ class Ownership:
             before, after = note["classes"], done["classes"]
             both = {name: before.get(name, []) + after.get(name, []) for name in names}
             self._notes.put(path, note | {"made": done["made"], "classes": both})
-            _write(path, content, remove_empty="sidecar" in done["made"])
+            made = "sidecar" in done["made"]
+            if made and not users and content.keys() <= {"classes"}:
+                _write(sidecars.write, path, content, True)
+            else:
+                _write(sidecars.edit, path, content, made)
         if done != note:
             self._notes.put(path, done)
         return sorted(name for name in entries if name in users and name not in same)
@@ -175,14 +184,29 @@ def _is_note(value: Any) -> bool:
     )
 
 
-def _write(path: str, content: dict[str, Any], remove_empty: bool) -> None:
+def _write(
+    how: Callable[..., None], path: str, content: dict[str, Any], remove_empty: bool
+) -> None:
     """Write a sidecar beside a photo, which may lie where only others may write.
 
+    Args:
+        how: `sidecars.write` where all of it is ours, else `sidecars.edit`.
+        path: The photo.
+        content: What the sidecar is to hold.
+        remove_empty: Whether to remove it if that is nothing.
+
     Raises:
-        BrokenSidecar: It cannot be written there; the next run tries it again.
+        BrokenSidecar: It cannot be written there, the next run tries it again; or it would
+            be outside of the dataset.
     """
+    folder = os.path.dirname(path)
+    if escapes(".", folder):
+        raise sidecars.BrokenSidecar(
+            f"{folder!r} leads out of the dataset folder by a link, and nothing is "
+            "written there"
+        )
     try:
-        sidecars.write(path, content, remove_empty)
+        how(path, content, remove_empty)
     except OSError as error:
         if error.errno not in REFUSALS:
             raise

@@ -33,7 +33,11 @@ def dry_run(request: Request) -> Ending:
                 voice.result([sentence])
     if unused := devices.unused_gpu(checked.plan, checked.config["gpu"]):
         voice.say(unused)
-    more = [checked.seen.removal("would"), why_not_writable(request.dataset)]
+    seen = checked.seen
+    more = [
+        *(seen.removal("would"), seen.without_boxes(), seen.read_only),
+        why_not_writable(request.dataset),
+    ]
     voice.result(filter(None, more))
     content = {
         "command": request.path,

@@ -17,7 +17,13 @@ from dtst_flow.dataset.state import StateGone
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
 from dtst_flow.planning.config import complete_config
-from dtst_flow.planning.plan import NoImages, Plan, PlanError, make_plan
+from dtst_flow.planning.plan import (
+    NoImages,
+    Plan,
+    PlanError,
+    check_state_links,
+    make_plan,
+)
 from dtst_flow.planning.preview import Preview, preview
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.planning.staleness import source_listing, stage_version
@@ -76,6 +82,7 @@ def check(request: Request) -> Checked:
     """
     config = complete_config(overrides(request))
     plan = make_plan(config)
+    check_state_links(plan)
     wanted = [stage.models(plan.settings[stage.name]) for stage in plan.stages]
     with chdir(plan.dataset):
         for stage in plan.stages:
@@ -94,6 +101,7 @@ def announce(request: Request, plan: Plan, seen: Preview) -> None:
     """Say what is about to be done; where much would go, ask.
 
     Raises:
+        Refused: Photos are where boxes cannot be written.
         click.ClickException: The user would rather not.
     """
     names = [stage.command for stage in plan.stages]
@@ -101,10 +109,14 @@ def announce(request: Request, plan: Plan, seen: Preview) -> None:
     targets = [
         plan.bucket(s.name) if s.makes_bucket else "sidecars" for s in plan.stages
     ]
+    if seen.read_only:
+        raise Refused(seen.read_only)
     request.voice.say(
         f"{', '.join(names)}: {seen.images} images in {source} "
         f"({seen.new} new or changed) -> {' -> '.join(targets)}"
     )
+    if said := seen.without_boxes():
+        request.voice.say(f"note: {said}")
     if not seen.going:
         return
     request.voice.say(seen.removal("will"))

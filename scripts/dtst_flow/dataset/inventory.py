@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import photo_keys, sidecars
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
@@ -16,6 +16,7 @@ from dtst_flow.utils.files import (
     count_rows,
     digest,
     digest_file,
+    digest_value,
     is_table,
     read_table,
     write_table,
@@ -156,9 +157,9 @@ def write(
     """Scan a bucket, and write a manifest per shard and the table ``skipped.table``.
 
     A manifest is a table of `path` (relative to the dataset), `digest` of the content,
-    `stem` (unique in the bucket) and `sidecar` (its digest, None without one or without
-    `with_sidecars`). The other table is one of `path` and `reason`; ``shards.table`` lists
-    the manifests.
+    `stem` (unique in the bucket) and `sidecar` (a digest of it and of what else tells of
+    the image, None without or without `with_sidecars`). The other table is one of `path`
+    and `reason`; ``shards.table`` lists the manifests.
 
     Args:
         dataset: The dataset folder.
@@ -195,6 +196,11 @@ def _write_manifests(
     images: list[str], content: dict[str, str], folder: Path, shard_size: int
 ) -> None:
     stems = unique_stems(images)
+
+    def about(path: str) -> str | None:
+        told = [content[name] for name in photo_keys.names(path, content)]
+        return digest_value(told) if len(told) > 1 else next(iter(told), None)
+
     parts = split(images, shard_size)
     # A manifest that is lost would be missed by nobody, and its images would be gone.
     write_table(
@@ -203,10 +209,7 @@ def _write_manifests(
     )
     for shard, paths in parts.items():
         rows = (
-            ManifestRow(
-                path, content[path], stems[path], content.get(sidecars.name_of(path))
-            )
-            for path in paths
+            ManifestRow(path, content[path], stems[path], about(path)) for path in paths
         )
         write_manifest(folder / f"{shard}.jsonl", rows)
 

@@ -11,7 +11,7 @@ are lost, the files themselves say which are ours (`evidence`).
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
@@ -29,6 +29,7 @@ from dtst_flow.dataset.entries import (
     unchanged,
 )
 from dtst_flow.dataset.evidence import Evidence, Found
+from dtst_flow.dataset.stems import folded
 from dtst_flow.utils.files import sweep, write_table
 
 
@@ -134,6 +135,8 @@ class Ledgers:
         found = (one.row for one in self.found())
         every = itertools.chain(found, self._all_rows())
         stale = {n.path: n for n in every if n.path not in wanted}
+        for path in self._renamed(stale.keys(), wanted):
+            del stale[path]
         sweep(self.bucket, below=True)
         for path, row in stale.items():
             if not self.leads_out(path):
@@ -147,6 +150,28 @@ class Ledgers:
             journal.unlink()
         return sorted(stale)
 
+    def _renamed(self, stale: Iterable[str], wanted: set[str]) -> list[str]:
+        """Those of the stale files that by now are wanted ones of other case."""
+        alike = {path: folded(path) for path in stale}
+        names = set(alike.values())
+        twins = {name: path for path in wanted if (name := folded(path)) in names}
+        return [
+            path
+            for path, name in alike.items()
+            if name in twins and self.is_one(path, twins[name])
+        ]
+
+    def is_one(self, path: str, twin: str) -> bool:
+        """Tell whether two paths, alike but for case, are one file.
+
+        So they are where the file system makes no difference. Inodes do not tell: those
+        of hard links are equal, and some file systems make them up.
+        """
+        one, other = self.bucket / path, self.bucket / twin
+        if one.parent != other.parent or not all(map(os.path.lexists, (one, other))):
+            return False
+        return not {one.name, other.name} <= set(os.listdir(one.parent))
+
     def leads_out(self, path: str) -> bool:
         """Tell whether links take the folder of one of the bucket's paths out of it."""
         return escapes(self.bucket, os.path.dirname(path))
@@ -157,9 +182,9 @@ class Ledgers:
                 path.unlink()
         try:
             rest = sidecars.merge(sidecars.read(path), {}, *row.written)
+            sidecars.edit(path, rest)
         except sidecars.BrokenSidecar:
             return  # the user's edit; not ours to delete
-        sidecars.write(path, rest)
         folder = path.parent
         while folder != self.bucket and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

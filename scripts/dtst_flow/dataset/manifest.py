@@ -16,8 +16,8 @@ class ManifestRow:
         path: Relative to the dataset folder.
         digest: Of its content.
         stem: The name that its crops bear; no other image of the bucket has it.
-        sidecar: The digest of its sidecar's content; None without one, or where sidecars
-            do not count.
+        sidecar: The digest of its sidecar's content, and of Takeout's file; None without
+            any, or where sidecars do not count.
     """
 
     path: str

@@ -11,6 +11,7 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.entries import Claim, Entry, Row, is_ours, stat_of, unchanged
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.provenance import same_photo
+from dtst_flow.dataset.stems import folded
 from dtst_flow.utils.files import make_way, temporary, to_json
 
 Sidecar = dict[str, Any] | Callable[[], dict[str, Any]] | None
@@ -47,6 +48,7 @@ class Part:
         make_way(self.journal)
         self.known = ledgers.rows(name)
         self._owned: dict[str, Row] | None = None
+        self._twins: dict[str, str] = {}
 
     def write(
         self,
@@ -139,7 +141,10 @@ class Part:
                 if isinstance(row, Entry) and row.key == key and merged != content:
                     claim = replace(claim, restored=True)
                 self._note(claim)
-                sidecars.write(target, merged, durable=bool(content))
+                if merged == sidecar:
+                    sidecars.write(target, merged, durable=bool(content))
+                else:
+                    sidecars.edit(target, merged)
             # Not written into: what has the name may be a link to the user's file.
             os.replace(new, target)
         entry = Entry(
@@ -158,7 +163,12 @@ class Part:
             return self.known.get(path)
         if self._owned is None:
             self._owned = self.ledgers.owned()
-        return self._owned.get(path)
+            self._twins = {folded(other): other for other in self._owned}
+        row = self._owned.get(path)
+        twin = self._twins.get(folded(path))
+        if row is None and twin is not None and self.ledgers.is_one(path, twin):
+            row = replace(self._owned[twin], path=path)
+        return row
 
     def _by_evidence(
         self, path: str, target: Path, ours: dict[str, Any] | None

@@ -14,13 +14,18 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from dtst_flow.dataset import sidecars, unopened
+from dtst_flow.dataset import photo_keys, unopened
 from dtst_flow.dataset.containment import BadBucket, check_target, is_relative
-from dtst_flow.dataset.image_names import is_image, suffix
+from dtst_flow.dataset.image_names import is_image, is_system, suffix
 from dtst_flow.dataset.whereabouts import what_is_there
 
 HERE = "."
 """The spec of the dataset folder's loose files."""
+
+OF_A_SYSTEM = "a system's or NAS box's own, no photos"
+
+LINKED = "a linked folder, which ** does not enter; name it in --from"
+"""Why a folder is skipped that a pattern of any depth came by."""
 
 
 @dataclass
@@ -52,7 +57,7 @@ def scan(
 
     Hidden files and folders are skipped. A link to a file counts as a file. A linked
     folder is entered if a spec names or matches it, but never by ``**``, so that a link
-    to a parent folder does no harm.
+    to a parent folder does no harm; it is listed then.
 
     Args:
         dataset: The dataset folder.
@@ -70,21 +75,27 @@ def scan(
     dataset = Path(dataset)
     target = Path(os.path.realpath(dataset / to)) if to else None
     listing = Listing()
+    entered: set[str] = set()
     for spec in specs:
         _check_inside(spec)
         matched = False
-        for path in _matches(dataset, spec):
+        for path in _matches(dataset, spec, listing):
             matched = True
             if os.path.isdir(path):
+                name = path.relative_to(dataset).as_posix()
                 if to and target and _is_below(path, target):
-                    raise _overlap_of(spec, to, path.relative_to(dataset).as_posix())
+                    raise _overlap_of(spec, to, name)
                 _take_all(dataset, path, listing)
+                entered.add(name)
             else:
                 _take(dataset, path, listing)
-                if os.path.isfile(sidecar := sidecars.path_of(path)):
-                    _take(dataset, sidecar, listing)
+                for about in photo_keys.beside(path):
+                    _take(dataset, about, listing)
         if not matched:
             raise BadBucket(f"nothing matches {spec!r}; {what_is_there(dataset)}")
+    for name in listing.skipped.keys() & entered:
+        if listing.skipped[name] == LINKED:  # by one spec, and entered by another
+            del listing.skipped[name]
     _drop_large(listing, max_file_size)
     _drop_stray_json(listing)
     return listing
@@ -103,15 +114,20 @@ def _is_below(path: Path, target: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(target)
 
 
-def _matches(base: Path, spec: str) -> Iterator[Path]:
-    """Yield the files and folders that a spec means; the folders are not opened."""
-    if os.path.exists(base / spec):  # even if its name looks like a pattern
-        yield base / spec
+def _matches(dataset: Path, spec: str, listing: Listing) -> Iterator[Path]:
+    """Yield the files and folders that a spec means; the folders are not opened.
+
+    What is passed over on the way is listed.
+    """
+    if os.path.exists(dataset / spec):  # even if its name looks like a pattern
+        yield dataset / spec
         return
-    yield from _walk(base, PurePosixPath(spec).parts)
+    yield from _walk(dataset, PurePosixPath(spec).parts, dataset, listing)
 
 
-def _walk(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+def _walk(
+    base: Path, parts: tuple[str, ...], dataset: Path, listing: Listing
+) -> Iterator[Path]:
     # Not recursive, as a stranger's folders may be nested deeper than Python's calls.
     at_hand = [iter([(base, parts)])]
     while at_hand:
@@ -119,13 +135,13 @@ def _walk(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         if step is None:
             at_hand.pop()
         elif step[1]:
-            at_hand.append(_below(*step))
+            at_hand.append(_below(*step, dataset, listing))
         else:
             yield step[0]
 
 
 def _below(
-    base: Path, parts: tuple[str, ...]
+    base: Path, parts: tuple[str, ...], dataset: Path, listing: Listing
 ) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Yield what the first part matches, with the parts that are left."""
     head, rest = parts[0], parts[1:]
@@ -140,11 +156,17 @@ def _below(
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if head == "**":
+        path = Path(entry.path)
+        if is_system(entry.name) and entry.name != head:
+            if head == "**" or _fits(entry.name, head):
+                listing.skipped[path.relative_to(dataset).as_posix()] = OF_A_SYSTEM
+        elif head == "**":
             if entry.is_dir(follow_symlinks=False):
-                yield Path(entry.path), parts
+                yield path, parts
+            elif path.is_dir():
+                listing.skipped[path.relative_to(dataset).as_posix()] = LINKED
         elif _fits(entry.name, head):
-            yield Path(entry.path), rest
+            yield path, rest
 
 
 def _fits(name: str, pattern: str) -> bool:
@@ -177,6 +199,9 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
         return
     if stat.S_ISDIR(status.st_mode):
         return
+    if is_system(name.rpartition("/")[2]):
+        listing.skipped[name] = OF_A_SYSTEM
+        return
     if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
     elif is_image(name) or name.endswith(".json"):
@@ -199,12 +224,9 @@ def _drop_large(listing: Listing, max_file_size: float) -> None:
 
 
 def _drop_stray_json(listing: Listing) -> None:
-    """Drop the .json files that are no sidecars, as their image is not in the bucket."""
-    for path in [p for p in listing.files if p.endswith(".json")]:
-        image = path.removesuffix(".json")
-        if image not in listing.files or not is_image(image):
-            del listing.files[path]
-            listing.skipped[path] = "a .json file that belongs to no image here"
+    for path in photo_keys.strays(listing.files):
+        del listing.files[path]
+        listing.skipped[path] = "a .json file that belongs to no image here"
 
 
 def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:

@@ -1,16 +1,20 @@
 """Sidecars: ``photo.jpg.json`` beside ``photo.jpg``, one JSON object of the user's.
 
-Nothing here drops a key that somebody else wrote. NaN and Infinity are kept, too: they are
-no JSON, but Python writes them.
+Nothing here drops a key that somebody else wrote, or changes how they wrote it. NaN and
+Infinity are kept, too: they are no JSON, but Python writes them.
 """
 
+import codecs
 import errno
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.utils.files import digest_value, read_bytes, to_json, write_atomic
+from dtst_flow.dataset.containment import escapes
+from dtst_flow.utils import json_text
+from dtst_flow.utils.files import digest_value, read_bytes, write_atomic
 from dtst_flow.utils.text import printable
 
 PIXEL_BOUND = frozenset({"classes", "metrics", "provenance"})
@@ -25,6 +29,15 @@ DIGITS = 12
 
 LARGEST = 16 << 20
 """Most bytes of a sidecar."""
+
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+    codecs.BOM_UTF8: "utf-8",
+}
+"""Byte order marks, the longer first -> the encoding that they stand for."""
 
 DEEPEST = 100
 """Most levels of lists and objects, as what is read must be possible to write again."""
@@ -90,7 +103,7 @@ def _parse(path: Path) -> Any:
         RecursionError: It has too many levels.
     """
     raw = read_bytes(path, LARGEST)
-    content = json.loads(raw, object_pairs_hook=_object)
+    content = json_text.loads(raw, _object)
     if raw.count(b"[") + raw.count(b"{") > DEEPEST:
         _check_depth(content, DEEPEST)
     return content
@@ -127,7 +140,7 @@ def write(
     remove_empty: bool = True,
     durable: bool = True,
 ) -> None:
-    """Replace an image's sidecar.
+    """Replace an image's sidecar as a whole.
 
     Args:
         image: The image's path.
@@ -135,12 +148,58 @@ def write(
         remove_empty: Whether to remove the sidecar if the content is empty.
         durable: As `write_atomic` takes it; only needed if somebody else has written in
             the sidecar.
+
+    Raises:
+        BrokenSidecar: It would be too large to be read again.
     """
     path = path_of(image)
-    if content or not remove_empty:
-        write_atomic(path, to_json(content, indent=2) + b"\n", durable)
-    else:
+    if not content and remove_empty:
         path.unlink(missing_ok=True)
+        return
+    raw = json_text.dumps(content, indent=2).encode()
+    if len(raw) >= LARGEST:
+        raw = json_text.dumps(content, separators=(",", ":")).encode()
+    _replace(path, raw + b"\n", durable)
+
+
+def edit(image: str | Path, content: dict[str, Any], remove_empty: bool = True) -> None:
+    """Bring an image's sidecar to a content, where somebody else has written in it.
+
+    What does not change keeps its bytes, the file its mode, owner and encoding, a link
+    leads to where it led. Keys that were added and are taken out leave no trace.
+
+    Args:
+        image: The image's path.
+        content: What the sidecar is to hold.
+        remove_empty: Whether to remove the sidecar if the content is empty.
+
+    Raises:
+        BrokenSidecar: It cannot be read, would be too large to be read again, or a link
+            leads out of the dataset.
+    """
+    path = path_of(image)
+    if (not content and remove_empty) or not os.path.exists(path):
+        write(image, content, remove_empty)
+        return
+    read(image)
+    if path.is_symlink() and escapes(".", str(path)):
+        raise _broken(path, "leads out of the dataset by a link, and is not written to")
+    raw = read_bytes(path, LARGEST)
+    mark = next(filter(raw.startswith, MARKS), b"")
+    encoding = MARKS.get(mark) or json.detect_encoding(raw)
+    text = raw[len(mark) :].decode(encoding, "surrogatepass")
+    changed = mark + json_text.edited(text, content).encode(encoding, "surrogatepass")
+    if changed != raw:
+        real = Path(os.path.realpath(path))
+        _replace(real, changed, durable=True, like=real)
+
+
+def _replace(path: Path, raw: bytes, durable: bool, like: Path | None = None) -> None:
+    if len(raw) > LARGEST:
+        raise _broken(
+            path, f"would have more than {LARGEST} bytes, so it is not written"
+        )
+    write_atomic(path, raw, durable, like)
 
 
 def travelling(sidecar: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Where the workflow keeps what it knows about a dataset."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 STATE = Path(".dtst")
@@ -70,6 +72,31 @@ def _check_folder(dataset: Path) -> None:
             f"{path} is a file, and dtst keeps its state in a folder of that name; move "
             "it away"
         )
+
+
+def check_no_links(dataset: Path) -> None:
+    """Refuse links in STATE: one that came along with a dataset would lead writing out.
+
+    Not looked at: what others keep in the cache, and notes, which are renamed into place.
+
+    Raises:
+        StateGone: There is a link.
+    """
+    folders = [dataset / STATE]
+    while folders:
+        folder = folders.pop()
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                path = Path(entry.path)
+                if entry.is_symlink():
+                    raise StateGone(
+                        f"{path} is a link, and dtst follows none in {STATE}: delete it; "
+                        f"to keep the state on another disk, link all of {STATE}"
+                    )
+                within = path.relative_to(dataset / STATE).parts
+                deep = within[0] == "cache" or (within[0] == "detected" and within[1:])
+                if not deep and entry.is_dir():
+                    folders.append(path)
 
 
 def _gone(dataset: Path) -> Path | None:

@@ -32,7 +32,7 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
     while True:
         groups = defaultdict(list)
         for path in paths:
-            groups[_folded(_stem(path, depth[path]))].append(path)
+            groups[folded(_stem(path, depth[path]))].append(path)
         rivals = {path for group in groups.values() for path in _rivals(group, depth)}
         deeper = [path for path in rivals if depth[path] <= path.count("/") + 1]
         if not deeper:
@@ -68,8 +68,15 @@ def _rivals(group: list[str], depth: dict[str, int]) -> list[str]:
     return [path for path in group if own != [path]]
 
 
-def _folded(stem: str) -> str:
-    decomposed = unicodedata.normalize("NFD", stem).casefold()
+def folded(name: str) -> str:
+    """Give what names have in common that some file system takes for one.
+
+    Some ignore case, some how accents are encoded, some characters that nobody sees.
+    """
+    if name.isascii():
+        return name.lower()
+    seen = (char for char in name if unicodedata.category(char) != "Cf")
+    decomposed = unicodedata.normalize("NFD", "".join(seen)).upper().casefold()
     return unicodedata.normalize("NFD", decomposed)
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from dtst_flow.dataset.image_names import is_image
+from dtst_flow.dataset.image_names import is_image, is_system
 
 MAX_SHOWN = 3
 """Folders of images that are named at most."""
@@ -110,7 +110,9 @@ def _folders(folder: Path) -> list[str]:
     return sorted(
         entry.name
         for entry in _entries(folder)
-        if os.path.isdir(entry) and not entry.name.startswith(".")
+        if os.path.isdir(entry)
+        and not entry.name.startswith(".")
+        and not is_system(entry.name)
     )
 
 

@@ -16,7 +16,14 @@ from dtst_flow.dataset.containment import (
     check_target,
     is_relative,
 )
-from dtst_flow.dataset.state import STATE, StateGone, check_state, log_of, state_of
+from dtst_flow.dataset.state import (
+    STATE,
+    StateGone,
+    check_no_links,
+    check_state,
+    log_of,
+    state_of,
+)
 from dtst_flow.embed import embedders
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.planning.targets import check_folders, check_free
@@ -181,6 +188,14 @@ def make_plan(config: Mapping[str, Any]) -> Plan:
     )
     _check(plan)
     return plan
+
+
+def check_state_links(plan: Plan) -> None:
+    """Refuse links in a dataset's state. Raises PlanError."""
+    try:
+        check_no_links(plan.dataset)
+    except StateGone as error:
+        raise PlanError(str(error)) from error
 
 
 def _check(plan: Plan) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dtst_flow.annotations import beside
+from dtst_flow.annotations.detections import known_sidecars
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.scan import Listing
@@ -22,6 +24,8 @@ class Preview:
         there: Files of the last run in its bucket.
         going: How many of these a run would remove, as no image or setting asks for them.
         why: Why they would go, in words.
+        unusable: Why detect cannot write into sidecars, a sentence for each.
+        read_only: Why it can write into none of a folder, if there is one.
     """
 
     images: int
@@ -29,6 +33,16 @@ class Preview:
     there: int = 0
     going: int = 0
     why: str = ""
+    unusable: tuple[str, ...] = ()
+    read_only: str | None = None
+
+    def without_boxes(self) -> str:
+        """Say that detect leaves photos as they are; nothing where it leaves none."""
+        if not self.unusable:
+            return ""
+        first, *more = self.unusable
+        rest = f"; and {len(more)} more" if more else ""
+        return f"detect writes no boxes there: {first}{rest}"
 
     def removal(self, verb: str) -> str:
         """Say what a run will or would remove; nothing where it removes nothing."""
@@ -51,7 +65,11 @@ def preview(plan: Plan, listing: Listing) -> Preview:
     known, _ = inventory.known_digests(listing.files, digests)
     new = sum(path not in known for path in images)
     if not stage.makes_bucket:
-        return Preview(len(images), new)
+        if settings["clear"]:
+            return Preview(len(images), new)
+        unusable = beside.unusable(images, known_sidecars(plan.bucket(stage.name)))
+        why_not = beside.why_read_only(images)
+        return Preview(len(images), new, unusable=tuple(unusable), read_only=why_not)
     there = gone = left_out = 0
     for path, made in _rows(plan, stage):
         there += len(made)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dtst_flow.annotations import beside
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import inventory, scan
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.photo_keys import is_sidecar
 from dtst_flow.dataset.state import state_of
 from dtst_flow.dataset.unopened import CLOSED, Unopened
 from dtst_flow.dataset.whereabouts import explain_empty
@@ -78,8 +80,8 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
     """List the source of a stage, in the dataset's folder.
 
     Raises:
-        PlanError: There is no such source, or it has nothing of what is asked for, and no
-            stage is to make it.
+        PlanError: There is no such source, or it has nothing of what is asked for and no
+            stage is to make it, or detect would write outside of the dataset.
         NoImages: It has none and no stage is to make them, or cannot be opened.
     """
     settings = plan.settings[stage]
@@ -98,6 +100,11 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
         raise NoImages(explain_empty(".", specs, listing.skipped))
     if fault := STAGES[stage].unfit(settings, listing.files):
         raise PlanError(f"{fault}. Nothing was removed.")
+    if stage == "detect" and not settings["clear"]:
+        try:
+            beside.check_inside(listing.images)
+        except BadBucket as error:
+            raise PlanError(str(error)) from error
     return listing
 
 
@@ -122,8 +129,12 @@ def _can_be_scanned(plan: Plan, stage: str, spec: str) -> bool:
 def _announced(plan: Plan, stage: str, listing: scan.Listing) -> frozenset[str]:
     """The files in a stage's source of which a summary tells when they change."""
     maker = plan.before(stage)[-1:]
-    if "detect" in (stage, *maker):
+    if stage == "detect":
         return frozenset(path for path in listing.files if path.endswith(".json"))
+    if maker == ["detect"]:
+        return frozenset(
+            path for path in listing.files if is_sidecar(path, listing.files)
+        )
     if not maker:
         return frozenset()
     bucket = plan.bucket(maker[0])

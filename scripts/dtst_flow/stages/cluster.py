@@ -25,7 +25,7 @@ from dtst_flow.stages.clustering import (
     unrecognisable,
 )
 from dtst_flow.stages.contract import Row, Settings, Stage, options_of
-from dtst_flow.stages.layout import Handling, write
+from dtst_flow.stages.layout import Handling, check_links, write
 from dtst_flow.stages.people import NOBODY, KnownPeople, set_apart
 from dtst_flow.utils.arrays import load
 from dtst_flow.utils.files import read_table, to_json, write_atomic, write_table
@@ -85,8 +85,8 @@ def cluster(
         handling: What to do besides.
 
     Raises:
-        SystemExit: There is no image any more, or a shard leaves images out: nothing was
-            removed.
+        SystemExit: There is no image any more, a shard leaves images out, or the file
+            system cannot make such links: nothing was removed.
             Or no image could be laid out, or one failed and that was not to be: the
             bucket is complete but for that.
     """
@@ -95,6 +95,7 @@ def cluster(
     rows, vectors, people = set_apart(*embedded, options.people, _reach(options))
     not_embedded = [row for table in job.failed for row in read_table(table)]
     refuse_nothing((rows, not_embedded), bucket)
+    check_links(rows, bucket, handling.link)
     clustering = find_clusters(rows, vectors, bucket, options, people)
     ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
     user_labels.keep(clustering.known, bucket)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.embed import embedders, recognisable
 from dtst_flow.imaging import decode
@@ -156,7 +155,7 @@ def _look_up(
                 record = known.get(item.identity)
                 if record is not None:
                     decode.check_size(record["pixels"], options.max_pixels)
-            except (sidecars.BrokenSidecar, decode.UnreadableImage) as error:
+            except decode.UnreadableImage as error:
                 shard.note(image.path, Failed(str(error), cause_of(error)))
                 continue
             if record is None:
@@ -196,11 +195,7 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     points = embedders.MODELS[options.model].points
     todo = {}
     for path, digest in images.items():
-        try:
-            item = stored_item(ManifestRow(path, digest, stem=""), points)
-        except sidecars.BrokenSidecar:
-            todo[path] = digest
-            continue
+        item = stored_item(ManifestRow(path, digest, stem=""), points)
         if known.get(item.identity) is None:
             todo[path] = digest
     return Pending(crops.distinct(todo))

@@ -129,10 +129,11 @@ def stored_item(image: ManifestRow, wants_points: bool) -> Item:
         wants_points: Whether the model compares faces; what is known of them is of no
             account to others.
 
-    Raises:
-        BrokenSidecar: The sidecar cannot be read.
     """
-    sidecar = sidecars.read(image.path) if wants_points else {}
+    try:
+        sidecar = sidecars.read(image.path) if wants_points else {}
+    except sidecars.BrokenSidecar:  # another program's, which tells of no points
+        sidecar = {}
     provenance = sidecar.get("provenance")
     if not isinstance(provenance, dict):
         return Item(image)

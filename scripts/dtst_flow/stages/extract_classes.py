@@ -12,7 +12,7 @@ from dtst_flow.annotations.crop_plan import Options, choose, passes, plan
 from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import photo_keys, sidecars
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.provenance import sign
@@ -96,7 +96,7 @@ class Cutter:
     def __call__(self, row: ManifestRow, /) -> Row:
         """Cut the boxes out of one image; returns its row of the table."""
         image = functools.cache(lambda: verified_read.read(row, self.options))
-        choice = choose(sidecars.read(row.path), self.options)
+        choice = choose(photo_keys.read(row.path), self.options)
         result: Row = {
             "path": row.path,
             "found": len(choice.wanted),
@@ -169,7 +169,7 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     todo = []
     for path, digest in images.items():
         try:
-            choice = choose(sidecars.read(path), options)
+            choice = choose(photo_keys.read(path), options)
         except sidecars.BrokenSidecar:
             continue
         size = known_sizes.get(digest)

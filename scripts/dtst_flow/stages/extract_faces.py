@@ -10,7 +10,7 @@ from typing import Any
 from dtst_flow.annotations import crop_bytes
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import photo_keys
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
@@ -43,7 +43,7 @@ from dtst_flow.stages.contract import (
     Stage,
     options_of,
 )
-from dtst_flow.utils import pace
+from dtst_flow.utils import json_text, pace
 from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import digest_value, write_atomic, write_table
 
@@ -67,6 +67,7 @@ class Options:
         max_pixels: An image of more is refused; without effect on all others.
         max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
             on all others.
+        keep_keys: The photo's keys that crops get, as `photo_keys.travelling` takes them.
     """
 
     engine: str = "mediapipe"
@@ -82,6 +83,7 @@ class Options:
     background: str = decode.WHITE
     max_pixels: int = decode.MAX_PIXELS
     max_seconds: float = pace.SECONDS
+    keep_keys: str | list[str] | None = None
 
 
 def records(
@@ -115,7 +117,8 @@ def extract(
     """Extract the faces of one shard.
 
     The table gets a row {path, found: how many faces, crops: ledger rows with the
-    `choice.facts` of the faces, left_out: setting -> faces that it left out} per image.
+    `choice.facts` of the faces, left_out: setting -> faces that it left out, unusable: why
+    its sidecar could not be used} per image.
 
     Args:
         job: The files to read and write.
@@ -162,7 +165,7 @@ class Extractor:
         if self.options.debug:
             target = STATE / "debug" / self.bucket / f"{row.stem}.jpg"
             write_atomic(target, draw.overlay(image(), [one.face for one in found]))
-        own_keys = sidecars.travelling(sidecars.read(row.path))
+        own_keys, unusable = photo_keys.for_crops(row.path, self.options.keep_keys)
         crop_bytes.check(own_keys, len(found))
         entries, left_out = [], Counter[str]()
         for one in found:
@@ -177,6 +180,7 @@ class Extractor:
             "found": len(found),
             "crops": entries,
             "left_out": dict(left_out),
+            "unusable": unusable,
             "computed": computed,
         }
 
@@ -219,7 +223,7 @@ class Extractor:
         }
         sidecar = {**own_keys, "provenance": provenance, "metrics": found.metrics}
         key = [
-            sidecar,
+            json_text.spelled(sidecar),
             face.points,
             options.max_size,
             options.padding,
@@ -271,6 +275,10 @@ def describe(rows: list[Row]) -> list[str]:
         if left_out := sum(row["left_out"].get(setting, 0) for row in rows):
             flag = setting.replace("_", "-")
             said.append(f"{left_out} faces were left out by --{flag}")
+    if unusable := sum(len(row.get("unusable", ())) for row in rows):
+        said.append(
+            f"{unusable} sidecars could not be used; faces were cut without them"
+        )
     return said
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dtst_flow.dataset import cluster_list, sidecars
+from dtst_flow.dataset import cluster_list, photo_keys, sidecars
 from dtst_flow.dataset.cluster_list import ClusterEvidence
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
@@ -24,7 +26,7 @@ from dtst_flow.stages.clustering import Clustering, describe
 from dtst_flow.stages.contract import Row
 from dtst_flow.stages.telling import of_files
 from dtst_flow.utils import links
-from dtst_flow.utils.files import digest_file, digest_value, to_json
+from dtst_flow.utils.files import digest_file, digest_value, temporary, to_json
 
 log = logging.getLogger(__name__)
 
@@ -143,10 +145,33 @@ def lay_out(clustering: Clustering, ledgers: Ledgers, link: str) -> Layout:
     return laid
 
 
+def check_links(rows: list[Row], bucket: str, link: str) -> None:
+    """Refuse links that the file system cannot make, of the first image of each folder.
+
+    Args:
+        rows: All images.
+        bucket: The folder that they would be laid out in.
+        link: A key of `links.LINKERS`.
+
+    Raises:
+        SystemExit: One cannot be made; nothing was changed.
+    """
+    if link == "copy":
+        return
+    for path in {row["path"].rpartition("/")[0]: row["path"] for row in rows}.values():
+        with temporary(Path(bucket, "x")) as new, suppress(*verified_read.GONE):
+            try:
+                links.LINKERS[link](path, new)
+            except links.LinkRefused as error:
+                if getattr(error.__cause__, "errno", None) == errno.EMLINK:
+                    continue  # of this image alone
+                raise SystemExit(f"{path!r} {error}. Nothing was changed.") from error
+
+
 def _sidecar_of(row: Row) -> dict[str, Any]:
     """The sidecar of an image; {} of one that cannot be read."""
     try:
-        return sidecars.read(row["path"])
+        return photo_keys.read(row["path"])
     except sidecars.BrokenSidecar as error:
         log.warning("%s; the image is laid out without it", error)
         return {}

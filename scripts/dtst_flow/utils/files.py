@@ -10,6 +10,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -84,7 +85,10 @@ def sweep(folder: str | Path, below: bool = False) -> None:
 
 
 def write_atomic(
-    path: str | Path, content: bytes | bytearray, durable: bool = False
+    path: str | Path,
+    content: bytes | bytearray,
+    durable: bool = False,
+    like: Path | None = None,
 ) -> None:
     """Write a file under a temporary name in its folder, then rename it.
 
@@ -98,14 +102,24 @@ def write_atomic(
             that a power cut cannot leave an empty file either. That takes up to some ten
             ms. Use it for files with the user's own words, and for files that might stay
             empty without notice. An empty record or crop is noticed.
+        like: A file whose mode, attributes and, where that is allowed, owner it gets.
     """
     with temporary(path) as new:
         with open(new, "wb") as file:
+            if like:
+                _take_after(new, like)
             file.write(content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(new, path)
+
+
+def _take_after(new: Path, like: Path) -> None:
+    owner = os.stat(like)
+    with suppress(OSError):  # only root may give a file to others
+        os.chown(new, owner.st_uid, owner.st_gid)
+    shutil.copystat(like, new)
 
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))

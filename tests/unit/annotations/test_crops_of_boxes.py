@@ -215,6 +215,8 @@ class TestMoved:
             x1, y1 = min(box[2], crop[2]), min(box[3], crop[3])
             if min(x1 - x0, y1 - y0) <= 0:
                 assert str(i) not in moved
+            elif max(x1 - crop[0], y1 - crop[1]) < 1.6:
+                continue  # perhaps dropped, as it would be taken for shares
             elif min(x1 - x0, y1 - y0) > 0.01 or str(i) in moved:
                 shift = (*crop[:2], *crop[:2])
                 (content,) = moved[str(i)]
@@ -239,6 +241,24 @@ class TestMoved:
         }
 
 
+@pytest.mark.parametrize(
+    ("box", "hint"),
+    [
+        *(([0.1, 0.2, 0.5, 0.6], "shares"), ([0, 0, 1, 1], "shares")),
+        *(([-0.01, 0.3, 1.02, 0.9], "shares"), ([0.5, 0.5, 0.2, 0.1], "shares")),
+        *(([300, 200, 50, 80], "width, height"), ([9, 1, 20, 0.5], "width, height")),
+    ],
+)
+def test_boxes_of_another_kind_are_refused_with_what_is_meant(box, hint):
+    found, [(name, reason)] = boxes.read({"a": [{"box": box}]})
+    assert (found, name) == ([], "a")
+    assert hint in reason and "left, top, right, bottom, in pixels" in reason
+    # Not those of small things, wherever they are.
+    assert (
+        boxes.read({"a": [{"box": [0, 0, 2, 2]}, {"box": [7.1, 0, 7.9, 1]}]})[1] == []
+    )
+
+
 ROW = ManifestRow("images/a.jpg", "d", "a")
 
 
@@ -258,6 +278,7 @@ class TestPlan:
     @given(touching(), st.booleans(), st.floats(0, 2))
     def test_partial_is_what_would_be_cut_or_moved(self, case, square, margin):
         box, width, height = case
+        assume(max(map(abs, box)) >= 2)  # else it is taken for shares of the image
         wanted = {"square": square, "margin": margin}
         (whole,) = self.plan(list(box), width, height, **wanted)
         inside = self.plan(list(box), width, height, skip_partial=True, **wanted)

@@ -1,8 +1,8 @@
 """Detection's entries in sidecars that are the user's."""
 
 import errno
-import json
 import os
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -108,14 +108,20 @@ def test_clearing_one_class_leaves_the_others(ours):
     assert ours.classes("a.jpg") == [] == ours.clear("a.jpg", everything)
 
 
-@pytest.mark.parametrize("before", ["{}", '{"classes": {}}', '{"classes": {"x": []}}'])
-def test_clearing_leaves_what_was_there(ours, before):
-    with open("a.jpg.json", "w") as file:
+@pytest.mark.parametrize(
+    "before",
+    [
+        *("{}", '{"classes": {}}', '{"classes": {"x": []}}', '{"n":1e400}\n'),
+        '{\r\n\t"a": 0.10, "classes" : { "x":[] }\r\n}',
+    ],
+)
+def test_clearing_leaves_what_was_there_to_the_byte(ours, before):
+    with open("a.jpg.json", "w", newline="") as file:
         file.write(before)
     ours.put("a.jpg", "v1", {"red": RED})
+    ours.put("a.jpg", "v1", {"red": [], "blue": BLUE})
     ours.clear("a.jpg", everything)
-    assert sidecars.path_of("a.jpg").exists()
-    assert sidecars.read("a.jpg") == json.loads(before)
+    assert sidecars.path_of("a.jpg").read_bytes() == before.encode()
 
 
 def test_ours_are_known_again_when_the_notes_are_lost(ours):
@@ -197,17 +203,18 @@ users = st.dictionaries(
 @given(users, st.lists(st.tuples(st.sampled_from(["v1", "v2"]), found), max_size=5))
 def test_no_key_of_the_user_is_ever_lost(tmp_path_factory, sidecar, runs):
     folder = tmp_path_factory.mktemp("any")
-    photo = str(folder / "a.jpg")
-    ours = Ownership(folder / "notes", Visited(folder))
-    sidecars.write(photo, sidecar)
-    for image, boxes in runs:
-        left = ours.put(photo, image, boxes)
-        content = sidecars.read(photo)
-        assert left == sorted(boxes.keys() & sidecar["classes"].keys())
-        assert content["classes"] == content["classes"] | sidecar["classes"]
-        assert content | {"classes": 0} == sidecar | {"classes": 0}
-    ours.clear(photo, everything)
-    assert sidecars.read(photo) == sidecar
+    photo = "a.jpg"
+    with chdir(folder):
+        ours = Ownership("notes", Visited("."))
+        sidecars.write(photo, sidecar)
+        for image, boxes in runs:
+            left = ours.put(photo, image, boxes)
+            content = sidecars.read(photo)
+            assert left == sorted(boxes.keys() & sidecar["classes"].keys())
+            assert content["classes"] == content["classes"] | sidecar["classes"]
+            assert content | {"classes": 0} == sidecar | {"classes": 0}
+        ours.clear(photo, everything)
+        assert sidecars.read(photo) == sidecar
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -229,6 +236,34 @@ def test_a_sidecar_that_moved_along_with_its_photo_is_known(known):
         "classes": {"blue": [], "red": red},
     }
     assert after.clear("b.jpg", everything, "v1") == (["red"] if known else [])
+
+
+def moved_away(*names: str) -> Ownership:
+    """What is known in the run after one of a.jpg, whose sidecar now has other names."""
+    Visited("looked").commit([("a.jpg", "v1")])
+    Ownership("notes", Visited("looked")).put("a.jpg", "v1", {"red": RED})
+    for name in names:
+        sidecars.write(name, sidecars.read("a.jpg"))
+    os.remove("a.jpg.json")
+    return Ownership("notes", Visited("looked"))
+
+
+@pytest.mark.parametrize("classes", [{"red": RED}, {}], ids=["equal", "none"])
+def test_what_moved_along_stays_known_in_runs_to_come(classes):
+    moved_away("b.jpg").put("b.jpg", "v1", classes)
+    # The old path is forgotten once a run has come to its end.
+    Ownership("notes", Visited("looked")).clear("a.jpg", everything)
+    after = Ownership("notes", Visited("anew"))
+    assert after.put("b.jpg", "v2", {"red": BLUE}) == []
+    assert sidecars.read("b.jpg") == {"classes": {"red": BLUE}}
+    assert after.clear("b.jpg", everything) == ["red"]
+    assert not os.path.exists("b.jpg.json")
+
+
+def test_what_moved_along_stays_known_where_another_class_was_cleared():
+    assert moved_away("b.jpg").clear("b.jpg", lambda name: name == "x", "v1") == []
+    after = Ownership("notes", Visited("anew"))
+    assert after.clear("b.jpg", everything, "v1") == ["red"]
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])

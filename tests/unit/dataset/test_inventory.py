@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.inventory import split
-from dtst_flow.dataset.scan import check_apart, fingerprint, parse_specs, scan
+from dtst_flow.dataset.scan import (
+    LINKED,
+    OF_A_SYSTEM,
+    check_apart,
+    fingerprint,
+    parse_specs,
+    scan,
+)
 from dtst_flow.dataset.unopened import Unopened
 from dtst_flow.utils.files import digest, read_table
 
@@ -167,7 +174,7 @@ class TestScan:
             close(monkeypatch, name, errno.EACCES)
         listing = scan(dataset, ["images/*"])
         assert "images/s1/b.PNG" in listing.images
-        assert listing.skipped["images/lost+found"] == "cannot be opened: closed"
+        assert listing.skipped["images/lost+found"] == OF_A_SYSTEM
         assert listing.skipped["images/link"] == "cannot be opened: closed"
 
     def test_a_folder_named_like_an_image_is_a_folder(self, dataset):
@@ -175,6 +182,21 @@ class TestScan:
         assert scan(dataset, ["images"]).images == ["images/a.jpg"]
         assert "images/x.jpg" not in scan(dataset, ["images"]).skipped
         assert "images/x.jpg/inner.jpg" in scan(dataset, ["images/*"]).images
+
+    def test_what_systems_and_nas_boxes_leave_is_listed_and_no_photo(self, dataset):
+        names = ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", "lost+found")
+        for name in names:
+            make(dataset, f"images/{name}/a.jpg", f"images/s1/{name}/a.jpg/x.jpg")
+        make(dataset, "images/.@__thumb/a.jpg", "images/Thumbs.db")
+        before = ["images/a.jpg", "images/s1/b.PNG", "images/s1/deep/c.webp"]
+        listing = scan(dataset, ["images/**"])
+        assert listing.images == before
+        of_systems = {p for p, why in listing.skipped.items() if why == OF_A_SYSTEM}
+        folders = {f"{f}/{name}" for name in names for f in ("images", "images/s1")}
+        assert of_systems == folders | {"images/Thumbs.db"}
+        assert scan(dataset, ["images/*"]).images == before[:2]
+        # Whoever names it wants it.
+        assert scan(dataset, ["images/#recycle"]).images == ["images/#recycle/a.jpg"]
 
     def test_links(self, dataset):
         images = dataset / "images"
@@ -186,7 +208,12 @@ class TestScan:
         assert scan(dataset, ["images"]).images == loose
         assert scan(dataset, ["images/linked"]).images == ["images/linked/e.jpg"]
         deep = ["images/s1/b.PNG", "images/s1/deep/c.webp"]
-        assert scan(dataset, ["images/**"]).images == loose + deep
+        listing = scan(dataset, ["images/**"])
+        assert listing.images == loose + deep
+        passed = {path for path, why in listing.skipped.items() if why == LINKED}
+        assert passed == {"images/linked", "images/loop"}
+        listing = scan(dataset, ["images/**", "images/linked"])
+        assert "images/linked" not in listing.skipped
         found = scan(dataset, ["images/*"]).images
         assert "images/linked/e.jpg" in found
         assert [p for p in found if p.count("loop") > 1] == []

@@ -38,6 +38,30 @@ def put(
     return Part(ledgers, part).write(path, key, content.encode, sidecar)
 
 
+def test_a_name_that_changes_in_case_alone_keeps_its_file(ledgers, monkeypatch):
+    """Where the file system ignores case, which two names of one file stand for here."""
+    entry, _ = put(ledgers, "Photo.jpg", "1", {"a": 1, "old": 1})
+    ledgers.commit({"s": [entry]})
+    for end in ("", ".json"):
+        os.link(ledgers.bucket / f"Photo.jpg{end}", ledgers.bucket / f"photo.jpg{end}")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", lambda folder: ["photo.jpg"])
+        entry, _ = put(ledgers, "photo.jpg", "2", {"a": 2})
+        assert ledgers.commit({"s": [entry]}) == []
+    assert (ledgers.bucket / "Photo.jpg").exists()
+    assert (ledgers.bucket / "photo.jpg").read_text() == "2"
+    assert sidecars.read(ledgers.bucket / "photo.jpg") == {"a": 2}
+
+
+def test_a_name_of_other_case_is_another_file_where_case_counts(ledgers):
+    entry, _ = put(ledgers, "Photo.jpg", "1")
+    ledgers.commit({"s": [entry]})
+    entry, _ = put(ledgers, "photo.jpg", "1")
+    if not (ledgers.bucket / "Photo.jpg").samefile(ledgers.bucket / "photo.jpg"):
+        assert ledgers.commit({"s": [entry]}) == ["Photo.jpg"]
+        assert [path.name for path in ledgers.bucket.iterdir()] == ["photo.jpg"]
+
+
 def lay(
     ledgers: Ledgers,
     path: str,

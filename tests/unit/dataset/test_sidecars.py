@@ -1,4 +1,6 @@
+import json
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -103,6 +105,65 @@ class TestWrite:
         sidecars.write(image, {})
         sidecars.write(image, {})
         assert list(tmp_path.iterdir()) == []
+
+    def test_what_grows_too_large_in_lines_is_written_in_one(
+        self, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(sidecars, "LARGEST", 10_000)
+        content = {"a": [[0]] * (sidecars.LARGEST // 10)}
+        sidecars.write(tmp_path / "x.jpg", content)
+        assert sidecars.read(tmp_path / "x.jpg") == content
+        with pytest.raises(sidecars.BrokenSidecar, match="would have more than"):
+            sidecars.write(tmp_path / "y.jpg", {"a": "ü" * (sidecars.LARGEST // 5)})
+        assert not (tmp_path / "y.jpg.json").exists()
+
+
+class TestEdit:
+    @pytest.fixture(autouse=True)
+    def here(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+
+    @pytest.mark.parametrize(
+        "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"]
+    )
+    def test_all_else_stays_as_it_is(self, encoding):
+        text = '{"n":[1e400,0.10],\r\n "ü":-0}'
+        path = Path("x.jpg.json")
+        path.write_bytes(before := text.encode(encoding))
+        path.chmod(0o640)
+        sidecars.edit("x.jpg", sidecars.read("x.jpg") | {"classes": {"a": []}})
+        added = text[:-1] + ',\r\n "classes":{\r\n  "a":[]\r\n }}'
+        assert path.read_bytes() == added.encode(encoding)
+        assert path.stat().st_mode & 0o777 == 0o640
+        content = sidecars.read("x.jpg")
+        del content["classes"]
+        sidecars.edit("x.jpg", content)
+        assert path.read_bytes() == before
+
+    def test_a_link_leads_to_where_it_led(self):
+        Path("notes.json").write_text('{"a": 1}')
+        Path("x.jpg.json").symlink_to("notes.json")
+        sidecars.edit("x.jpg", {"a": 1, "b": 2})
+        assert Path("x.jpg.json").is_symlink()
+        assert Path("notes.json").read_text() == '{"a": 1, "b": 2}'
+
+    def test_nothing_is_written_where_a_link_leads_out(self, tmp_path_factory):
+        outside = tmp_path_factory.mktemp("outside") / "notes.json"
+        outside.write_text('{"a": 1}')
+        Path("x.jpg.json").symlink_to(outside)
+        with pytest.raises(sidecars.BrokenSidecar, match="leads out of the dataset"):
+            sidecars.edit("x.jpg", {"a": 1, "b": 2})
+        assert outside.read_text() == '{"a": 1}'
+
+    def test_a_compact_one_stays_compact_however_large(self, monkeypatch):
+        monkeypatch.setattr(sidecars, "LARGEST", 10_000)
+        content = {"a": [[0]] * (sidecars.LARGEST // 4 - 100)}
+        raw = json.dumps(content, separators=(",", ":"))
+        Path("x.jpg.json").write_text(raw)
+        sidecars.edit("x.jpg", content | {"b": 1})
+        assert Path("x.jpg.json").stat().st_size == len(raw) + len(',"b":1')
+        with pytest.raises(sidecars.BrokenSidecar, match="would have more than"):
+            sidecars.edit("x.jpg", content | {"b": "x" * 2000})
 
 
 def test_what_speaks_of_pixels_does_not_travel():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dtst_flow.dataset.stems import folded as alike
 from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.utils.files import digest
 
@@ -90,3 +91,16 @@ class TestUniqueStems:
             for stem in stems.values():
                 (tmp_path / f"{stem}_00.jpg.json").touch()
         assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("x", "X"), ("é", "É"), ("é", "e\u0301"), ("ß", "SS"), ("ς", "Σ")),
+        *(("\u0131", "I"), ("\u212a", "k"), ("a\u00ad", "a"), ("\u200bb", "B")),
+    ],
+)
+def test_names_that_some_file_system_takes_for_one_are_alike(one, other):
+    assert alike(one) == alike(other)
+    stems = unique_stems([f"a/{one}.jpg", f"a/{other}.jpg"])
+    assert len({alike(stem) for stem in stems.values()}) == 2

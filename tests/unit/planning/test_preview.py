@@ -190,3 +190,21 @@ def test_a_link_that_led_to_images_and_leads_nowhere_is_refused():
     with pytest.raises(NoImages, match="'images/drive' cannot be opened: it leads to"):
         look(**{"from": "images/*"})
     assert look(**{"from": "images/a"}).images == 4
+
+
+def test_photos_beside_which_no_box_can_be_kept_are_told_before(tmp_path, monkeypatch):
+    Path("images/a/0.jpg.json").write_text("[]")
+    Path("images/a/1.jpg.json").write_text("{}")
+    Path("images/b/0.jpg.json").write_text('{"classes": []}')
+    settings = {"from": "images/*", "classes": "red"}
+    seen = look("detect", **settings)
+    assert "a/0.jpg.json' holds no JSON object; and 1 more" in seen.without_boxes()
+    assert seen.read_only is None
+    assert look("detect", **settings, clear=True).without_boxes() == ""
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive/c.jpg").touch()
+    Path("images/nas").symlink_to(tmp_path / "archive")
+    with pytest.raises(PlanError, match="'images/nas' leads out of the dataset"):
+        look("detect", **settings)
+    look("detect", **settings, clear=True)
+    look(**{"from": "images/*"})

@@ -169,3 +169,20 @@ def test_what_others_measured_of_a_crop_stays(engine):
     assert now.keys() == metrics(NAMES[1]).keys()
     extract(min_quality=1.0)
     assert sidecars.read(path) == {"metrics": {"niqe": 4.2, "phash": "d4c6"}}
+
+
+def test_a_file_of_another_program_in_place_of_the_sidecar_costs_no_face(engine):
+    sidecars.path_of("images/photo.jpg").write_text('[{"SourceFile": "photo.jpg"}]')
+    assert extract() == [
+        "4 crops; 0 images show no face",
+        "1 sidecars could not be used; faces were cut without them",
+    ]
+
+
+def test_where_and_who_stay_behind_unless_asked_for(engine):
+    told = {"license": "CC0", "geoData": {"latitude": 12.5}, "people": ["Ann"]}
+    sidecars.write("images/photo.jpg", told)
+    for keep, kept in ((None, {"license"}), ("*", {*told}), ("people", {"people"})):
+        extract(keep_keys=keep)
+        made = sidecars.read(Path("faces", NAMES[0]))
+        assert made.keys() == kept | {"provenance", "metrics"}
