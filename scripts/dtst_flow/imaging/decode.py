@@ -1,4 +1,4 @@
-"""Read images: any supported file becomes upright 8-bit RGB."""
+"""Read images: any supported file becomes upright 8-bit sRGB."""
 
 import warnings
 from collections.abc import Iterator
@@ -8,8 +8,22 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, UnidentifiedImageError
 from pillow_heif import register_heif_opener
+
+from dtst_flow.imaging import (
+    colour,
+    deep,
+    hdr,
+    jpeg,
+    metadata,
+    spaces,
+    tiff,
+    truncated,
+    wide,
+)
+from dtst_flow.imaging.samples import Note, to_8_bits
+from dtst_flow.imaging.tags import Page
 
 SUFFIXES = frozenset(
     [
@@ -43,11 +57,8 @@ WHITE = "#ffffff"
 MAX_PIXELS = 178_956_970
 """Most pixels of an image unless another limit is chosen; it is Pillow's."""
 
-PIECE = 1 << 22
-"""Pixels of wide grey that are scaled at once."""
-
-TIFF_BITS = 258
-"""The TIFF tag that says how many bits a sample has."""
+MISSING = 0.05
+"""Share of its rows that a file cut short may lack and still be read."""
 
 register_heif_opener()
 
@@ -56,17 +67,23 @@ class UnreadableImage(Exception):
     """A file that cannot be decoded as an image; the message says why."""
 
 
+def _unheard(_: str) -> None:
+    """Take a note that nobody asked for."""
+
+
 def read(
     source: str | Path | bytes,
     background: str = WHITE,
     least: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    allow_truncated: bool = False,
+    note: Note = _unheard,
 ) -> NDArray[np.uint8]:
-    """Decode an image and turn it upright.
+    """Decode an image, turn it upright and bring its colours to sRGB.
 
-    It is turned by its EXIF orientation; an AVIF or HEIC by its own orientation, as their
-    standards say. An animation gives its first frame, a file of several pictures the
-    first, an icon the largest. 16-bit and floating-point grey is scaled to 8 bits.
+    It is turned by its EXIF orientation; an AVIF or HEIC by its own, where it has one. An
+    animation gives its first frame, a file of several pictures the first, an icon the
+    largest, a TIFF the first page that is no smaller version of another.
 
     Args:
         source: A file, or its content.
@@ -74,6 +91,8 @@ def read(
         least: For speed, a JPEG may come at a half, a quarter or an eighth of its size,
             with neither side shorter than this many pixels.
         max_pixels: An image of more pixels is refused before it is decoded.
+        allow_truncated: Whether more than `MISSING` of a file's rows may be missing.
+        note: Is told in words what was amiss with the file and was overcome.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -81,16 +100,31 @@ def read(
     Raises:
         UnreadableImage: The file cannot be decoded, or has too many pixels.
     """
-    with _opened(source, max_pixels) as image:
-        if least:
-            image.draft(None, (least, least))
-        image.load()
-        bits = _bits(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        pixels = np.asarray(_flatten(image, background, bits))
+    content = _content(source)
+    with _told(content, max_pixels):
+        page = metadata.page_of(content)
+        if page:
+            check_size(tiff.pixels(page), max_pixels)
+        share = 1.0 if allow_truncated else MISSING
+        image = _decoded(content, page, least, share, note)
+        turns = metadata.turns(content, page, image)
+        image = _in_srgb(content, page, image, note)
+        image = _flatten(image, background)
+        for turn in turns:
+            image = image.transpose(turn)
+        pixels = np.asarray(image)
     # Checked again, as a header may be wrong.
     check_size(pixels.shape[0] * pixels.shape[1], max_pixels)
     return pixels
+
+
+def _content(source: str | Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise UnreadableImage(f"cannot be decoded: {_printable(error)}") from error
 
 
 def check_size(pixels: int, max_pixels: int) -> None:
@@ -107,12 +141,96 @@ def check_size(pixels: int, max_pixels: int) -> None:
         raise UnreadableImage(f"cannot be decoded: {_too_many(max_pixels)}")
 
 
-@contextmanager
-def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[Image.Image]:
-    """Read an image's header.
+def _decoded(
+    content: bytes, page: Page | None, least: int | None, missing: float, note: Note
+) -> Image.Image:
+    """Decode an image, of which a share of the rows may be missing."""
+    if page and wide.is_wide(page):
+        return wide.read(page, note)
+    if page:
+        content = tiff.for_pillow(page)
 
-    Any error in the block, too, becomes an UnreadableImage.
-    """
+    def opened(content: bytes) -> Image.Image:
+        image = Image.open(BytesIO(content), formats=FORMATS)
+        if least:
+            image.draft(None, (least, least))
+        return image
+
+    try:
+        image = opened(content)
+        image.load()
+    except Exception as error:  # decoders raise nearly every type there is
+        if "truncated" in str(error).lower():
+            return _cut_short(content, opened, missing, note)
+        try:
+            image = opened(metadata.removed(content, page))
+            image.load()
+        except Exception:
+            raise error from None
+    return image
+
+
+def _cut_short(
+    content: bytes, opened: truncated.Open, missing: float, note: Note
+) -> Image.Image:
+    image, share = truncated.picture(content, opened)
+    if share > missing:
+        raise UnreadableImage(
+            f"cannot be decoded: it is cut short, {share:.0%} of its rows are missing "
+            "(--allow-truncated)"
+        )
+    if share:
+        note(f"it is cut short, {share:.1%} of its rows are missing")
+    return image
+
+
+def _in_srgb(
+    content: bytes, page: Page | None, image: Image.Image, note: Note
+) -> Image.Image:
+    """Bring any Pillow mode to sRGB, of mode L, RGB or RGBA."""
+    plain = _plain(content, image, note)
+    try:
+        space = metadata.space(content, page, image.info)
+        if isinstance(space, spaces.Coded) and space.hdr:
+            shown = Image.fromarray(hdr.to_srgb(deep.rgb(content, image), space))
+            if plain.mode == "RGBA":
+                shown.putalpha(plain.getchannel("A"))
+            return shown
+        return colour.to_srgb(plain, space)
+    except (ValueError, colour.BrokenProfile) as error:
+        note(f"its colour profile was ignored: {error}")
+        return plain
+
+
+def _plain(content: bytes, image: Image.Image, note: Note) -> Image.Image:
+    """Bring any Pillow mode to L, RGB, RGBA or CMYK."""
+    if image.mode.startswith("I") or image.mode == "F":
+        bits = 32 if image.mode in ("I", "F") else 16
+        return Image.fromarray(to_8_bits(np.asarray(image), bits, note))
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    if image.mode == "RGB" and deep.has_more(content) and _is_dark(image):
+        return Image.fromarray(to_8_bits(deep.rgb(content, image), 16, note))
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+
+
+def _is_dark(image: Image.Image) -> bool:
+    """Whether no more than twelve of sixteen bits seem to be used."""
+    return all(highest < 16 for _, highest in image.getextrema())
+
+
+def _flatten(image: Image.Image, background: str) -> Image.Image:
+    if image.mode == "RGBA":
+        flat = Image.new("RGBA", image.size, ImageColor.getcolor(background, "RGBA"))
+        image = Image.alpha_composite(flat, image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+@contextmanager
+def _told(content: bytes, max_pixels: int) -> Iterator[None]:
+    """Make any error in the block an UnreadableImage, and have Pillow keep to a limit."""
     # Pillow refuses at twice its limit, which all threads share, and checks the parts of a
     # file as well. It warns from the limit on; photos of that size are fine here. It only
     # compares the limit, so half of an odd number will do.
@@ -120,80 +238,31 @@ def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[Image.Image
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            file = BytesIO(source) if isinstance(source, bytes) else source
-            with Image.open(file, formats=FORMATS) as image:
-                yield image
+            yield
+    except UnreadableImage:
+        raise
     except Exception as error:  # decoders raise nearly every type there is
         raise UnreadableImage(
-            f"cannot be decoded: {_reason(error, source, max_pixels)}"
+            f"cannot be decoded: {_reason(error, content, max_pixels)}"
         ) from error
 
 
-def _reason(error: Exception, source: str | Path | bytes, max_pixels: int) -> str:
+def _reason(error: Exception, content: bytes, max_pixels: int) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return _too_many(max_pixels)
-    if source == b"":
+    if not content:
         return "it is empty"
     if isinstance(error, UnidentifiedImageError):
-        return "no image of a known type, or broken at its start"
+        page = metadata.page_of(content)
+        rare = wide.what(page) if page else jpeg.why_not(content)
+        return rare or "no image of a known type, or broken at its start"
+    return _printable(error)
+
+
+def _printable(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if text.isprintable() else ascii(text)
 
 
 def _too_many(max_pixels: int) -> str:
     return f"it has more than {max_pixels} pixels (--max-pixels)"
-
-
-def _bits(image: Image.Image) -> int:
-    """Tell how many bits the samples of a 16-bit image really have."""
-    tags = getattr(image, "tag_v2", {})
-    return 12 if tags.get(TIFF_BITS) == (12,) else 16
-
-
-def _flatten(image: Image.Image, background: str, bits: int) -> Image.Image:
-    """Bring any Pillow mode to RGB."""
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return _grey_to_8_bit(image, bits)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        flat = Image.new("RGBA", rgba.size, ImageColor.getcolor(background, "RGBA"))
-        return Image.alpha_composite(flat, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _grey_to_8_bit(image: Image.Image, bits: int) -> Image.Image:
-    """Scale wide grey to 8 bits.
-
-    12 and 16 bits are scaled by their full range, others by the range of their values.
-    Floats from 0 to 1 count as shares of white, pixels that are no number as black.
-    """
-    wide = np.asarray(image)
-    # Piece by piece, as a large image would take gigabytes as 64-bit floats.
-    pieces = [slice(start, start + PIECE) for start in range(0, wide.size, PIECE)]
-
-    def values(piece: slice) -> NDArray[np.float64]:
-        grey = wide.reshape(-1)[piece].astype(np.float64)
-        return np.nan_to_num(grey, copy=False, posinf=0.0, neginf=0.0)
-
-    lowest = min(values(piece).min() for piece in pieces)
-    highest = max(values(piece).max() for piece in pieces)
-    black, span = _range(image.mode, bits, lowest, highest)
-    narrow = np.empty(wide.size, np.uint8)
-    for piece in pieces:
-        narrow[piece] = np.round((values(piece) - black) * (255.0 / span))
-    return Image.fromarray(narrow.reshape(wide.shape)).convert("RGB")
-
-
-def _range(mode: str, bits: int, lowest: float, highest: float) -> tuple[float, float]:
-    """Give the value of black in wide grey, and how far above it white is."""
-    if mode.startswith("I;16"):
-        return 0.0, 2.0**bits - 1
-    if mode == "I" and lowest >= 0 and 255 < highest <= 65535:
-        return 0.0, 65535.0
-    if mode == "F" and lowest >= 0 and highest <= 1:
-        return 0.0, 1.0
-    if lowest < 0 or highest > 255:
-        return lowest, (highest - lowest) or 1.0
-    return 0.0, 255.0

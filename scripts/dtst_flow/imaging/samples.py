@@ -1,0 +1,92 @@
+"""Bring samples of more than 8 bits, signed ones and floats to 8 bits."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PIECE = 1 << 22
+"""Samples that are scaled at once, as a large image would take gigabytes as floats."""
+
+DEPTHS = (8, 10, 12)
+"""Bits of which cameras' numbers may be that are stored as wider ones."""
+
+MOST = 0.99
+"""Share of floats from 0 to 1 from which on all are shares of white, the rest clipped."""
+
+Samples = NDArray[Any]
+Note = Callable[[str], None]
+
+
+def to_8_bits(wide: Samples, bits: int, note: Note) -> NDArray[np.uint8]:
+    """Scale samples to 8 bits.
+
+    Whole numbers are scaled by their full range; by 8, 10 or 12 bits, where none needs
+    more. Floats from 0 to 1 are shares of white. Others, and negative numbers, are scaled
+    by the range of their values. What is no number becomes black.
+
+    Args:
+        wide: Samples of any shape.
+        bits: How many of its bits a whole number uses.
+        note: Is told what the reader of a photo should know.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    black, span = _range(wide, bits, note)
+    narrow = np.empty(wide.size, np.uint8)
+    start = 0
+    for values in _pieces(wide):
+        shares = (values - black) * (255.0 / span)
+        narrow[start : start + values.size] = np.round(np.clip(shares, 0, 255))
+        start += values.size
+    return narrow.reshape(wide.shape)
+
+
+def _pieces(wide: Samples) -> Iterator[NDArray[np.float64]]:
+    flat = wide.reshape(-1)
+    for start in range(0, wide.size, PIECE):
+        values = flat[start : start + PIECE].astype(np.float64)
+        yield np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
+
+
+def _range(wide: Samples, bits: int, note: Note) -> tuple[float, float]:
+    """The value of black, and how far above it white is."""
+    if wide.dtype.kind == "f":
+        ends = [(values.min(), values.max()) for values in _pieces(wide)]
+        lowest, highest = min(low for low, _ in ends), max(high for _, high in ends)
+        return _range_of_floats(wide, lowest, highest, note)
+    lowest, highest = float(wide.min()), float(wide.max())
+    full = bits - (wide.dtype.kind == "i")
+    if lowest < 0:
+        note(
+            "its samples are negative in part and were scaled by the range of their values"
+        )
+        return lowest, highest - lowest
+    if bits in (16, 32):
+        fitting = [depth for depth in DEPTHS if highest < 1 << depth]
+        if fitting and highest > 0:
+            note(f"of the {bits} bits of its samples only {fitting[0]} are used")
+            return 0.0, 2.0 ** fitting[0] - 1
+    if bits == 32 and highest < 1 << 16:
+        return 0.0, 65535.0
+    if bits >= 32 and highest < 2.0 ** (full - 1):
+        note("its samples were scaled by the range of their values")
+        return lowest, (highest - lowest) or 1.0
+    return 0.0, 2.0**full - 1
+
+
+def _range_of_floats(
+    wide: Samples, lowest: float, highest: float, note: Note
+) -> tuple[float, float]:
+    if lowest >= 0 and highest <= 1:
+        return 0.0, 1.0
+    shares = sum(int(((v >= 0) & (v <= 1)).sum()) for v in _pieces(wide)) / wide.size
+    if shares >= MOST or (lowest >= 0 and shares >= 0.5):
+        note("some of its samples are darker than black or brighter than white")
+        return 0.0, 1.0
+    if lowest >= 0 and highest <= 255:
+        return 0.0, 255.0
+    note("its samples were scaled by the range of their values")
+    return lowest, (highest - lowest) or 1.0
