@@ -157,16 +157,19 @@ def _decoded(
         return image
 
     try:
-        image = opened(content)
-        image.load()
+        return _loaded(opened(content))
     except Exception as error:  # decoders raise nearly every type there is
-        if "truncated" in str(error).lower():
-            return _cut_short(content, opened, missing, note)
+        content = metadata.removed(content, page)
         try:
-            image = opened(metadata.removed(content, page))
-            image.load()
-        except Exception:
+            return _loaded(opened(content))
+        except Exception as again:
+            if "truncated" in str(again).lower():
+                return _cut_short(content, opened, missing, note)
             raise error from None
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    image.load()
     return image
 
 
@@ -232,12 +235,12 @@ def _flatten(image: Image.Image, background: str) -> Image.Image:
 def _told(content: bytes, max_pixels: int) -> Iterator[None]:
     """Make any error in the block an UnreadableImage, and have Pillow keep to a limit."""
     # Pillow refuses at twice its limit, which all threads share, and checks the parts of a
-    # file as well. It warns from the limit on; photos of that size are fine here. It only
-    # compares the limit, so half of an odd number will do.
+    # file as well. It only compares the limit, so half of an odd number will do. What it
+    # warns of, from the limit on and of odd metadata, is fine here.
     Image.MAX_IMAGE_PIXELS = max_pixels / 2  # type: ignore[assignment]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             yield
     except UnreadableImage:
         raise
