@@ -12,6 +12,7 @@ from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.imaging import decode, encode
+from dtst_flow.runtime import verified_read
 from dtst_flow.utils.files import digest_value
 
 
@@ -26,6 +27,7 @@ class Options:
         skip_partial: Drop boxes whose crop reaches outside the image.
         min_score: Drop boxes with a lower score or none, None to keep all.
         background: The colour that shows through transparent pixels, "#rrggbb".
+        allow_truncated: Whether to read files that are cut short, however much is missing.
         max_pixels: An image of more is refused; without effect on all others.
     """
 
@@ -35,6 +37,7 @@ class Options:
     skip_partial: bool = False
     min_score: float | None = None
     background: str = decode.WHITE
+    allow_truncated: bool = False
     max_pixels: int = decode.MAX_PIXELS
 
 
@@ -145,7 +148,7 @@ def plan(
         else:
             sidecar = _sidecar(row, choice, entry, window)
             code = code_version(decode, encode)
-            key = digest_value([sidecar, options.background, code])
+            key = digest_value([sidecar, verified_read.depends(options), code])
             yield Crop(name, key, window, sidecar)
 
 

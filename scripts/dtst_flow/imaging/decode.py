@@ -3,27 +3,14 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, UnidentifiedImageError
-from pillow_heif import register_heif_opener
 
-from dtst_flow.imaging import (
-    colour,
-    deep,
-    hdr,
-    jpeg,
-    metadata,
-    spaces,
-    tiff,
-    truncated,
-    wide,
-)
-from dtst_flow.imaging.samples import Note, to_8_bits
-from dtst_flow.imaging.tags import Page
+from dtst_flow.imaging import jpeg, metadata, tiff, wide
+from dtst_flow.imaging.file import NOBODY, File, Listener
 
 SUFFIXES = frozenset(
     [
@@ -47,10 +34,6 @@ SUFFIXES = frozenset(
 )
 """Suffixes of the files that count as images (compared in lower case)."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "ICO", "TIFF", "GIF", "AVIF", "HEIF")
-"""Pillow's decoders for the content of such files, whatever their names. No others may
-open a file, as some of them run other programs."""
-
 WHITE = "#ffffff"
 """Colour that shows through transparent pixels unless another one is chosen."""
 
@@ -60,15 +43,9 @@ MAX_PIXELS = 178_956_970
 MISSING = 0.05
 """Share of its rows that a file cut short may lack and still be read."""
 
-register_heif_opener()
-
 
 class UnreadableImage(Exception):
     """A file that cannot be decoded as an image; the message says why."""
-
-
-def _unheard(_: str) -> None:
-    """Take a note that nobody asked for."""
 
 
 def read(
@@ -77,7 +54,7 @@ def read(
     least: int | None = None,
     max_pixels: int = MAX_PIXELS,
     allow_truncated: bool = False,
-    note: Note = _unheard,
+    listener: Listener = NOBODY,
 ) -> NDArray[np.uint8]:
     """Decode an image, turn it upright and bring its colours to sRGB.
 
@@ -92,7 +69,7 @@ def read(
             with neither side shorter than this many pixels.
         max_pixels: An image of more pixels is refused before it is decoded.
         allow_truncated: Whether more than `MISSING` of a file's rows may be missing.
-        note: Is told in words what was amiss with the file and was overcome.
+        listener: Who is to hear of it.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -102,14 +79,13 @@ def read(
     """
     content = _content(source)
     with _told(content, max_pixels):
-        page = metadata.page_of(content)
-        if page:
-            check_size(tiff.pixels(page), max_pixels)
-        share = 1.0 if allow_truncated else MISSING
-        image = _decoded(content, page, least, share, note)
-        turns = metadata.turns(content, page, image)
-        image = _in_srgb(content, page, image, note)
-        image = _flatten(image, background)
+        file = File.of(content)
+        if file.page:
+            check_size(tiff.pixels(file.page), max_pixels)
+        missing = 1.0 if allow_truncated else MISSING
+        decoded = file.decoded(least, missing, listener)
+        image = _flatten(file.in_srgb(decoded, listener.note), background)
+        turns = metadata.turns(content, file.page, decoded)
         for turn in turns:
             image = image.transpose(turn)
         pixels = np.asarray(image)
@@ -139,89 +115,6 @@ def check_size(pixels: int, max_pixels: int) -> None:
     """
     if pixels > max_pixels:
         raise UnreadableImage(f"cannot be decoded: {_too_many(max_pixels)}")
-
-
-def _decoded(
-    content: bytes, page: Page | None, least: int | None, missing: float, note: Note
-) -> Image.Image:
-    """Decode an image, of which a share of the rows may be missing."""
-    if page and wide.is_wide(page):
-        return wide.read(page, note)
-    if page:
-        content = tiff.for_pillow(page)
-
-    def opened(content: bytes) -> Image.Image:
-        image = Image.open(BytesIO(content), formats=FORMATS)
-        if least:
-            image.draft(None, (least, least))
-        return image
-
-    try:
-        return _loaded(opened(content))
-    except Exception as error:  # decoders raise nearly every type there is
-        content = metadata.removed(content, page)
-        try:
-            return _loaded(opened(content))
-        except Exception as again:
-            if "truncated" in str(again).lower():
-                return _cut_short(content, opened, missing, note)
-            raise error from None
-
-
-def _loaded(image: Image.Image) -> Image.Image:
-    image.load()
-    return image
-
-
-def _cut_short(
-    content: bytes, opened: truncated.Open, missing: float, note: Note
-) -> Image.Image:
-    image, share = truncated.picture(content, opened)
-    if share > missing:
-        raise UnreadableImage(
-            f"cannot be decoded: it is cut short, {share:.0%} of its rows are missing "
-            "(--allow-truncated)"
-        )
-    if share:
-        note(f"it is cut short, {share:.1%} of its rows are missing")
-    return image
-
-
-def _in_srgb(
-    content: bytes, page: Page | None, image: Image.Image, note: Note
-) -> Image.Image:
-    """Bring any Pillow mode to sRGB, of mode L, RGB or RGBA."""
-    plain = _plain(content, image, note)
-    try:
-        space = metadata.space(content, page, image.info)
-        if isinstance(space, spaces.Coded) and space.hdr:
-            shown = Image.fromarray(hdr.to_srgb(deep.rgb(content, image), space))
-            if plain.mode == "RGBA":
-                shown.putalpha(plain.getchannel("A"))
-            return shown
-        return colour.to_srgb(plain, space)
-    except (ValueError, colour.BrokenProfile) as error:
-        note(f"its colour profile was ignored: {error}")
-        return plain
-
-
-def _plain(content: bytes, image: Image.Image, note: Note) -> Image.Image:
-    """Bring any Pillow mode to L, RGB, RGBA or CMYK."""
-    if image.mode.startswith("I") or image.mode == "F":
-        bits = 32 if image.mode in ("I", "F") else 16
-        return Image.fromarray(to_8_bits(np.asarray(image), bits, note))
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode == "RGB" and deep.has_more(content) and _is_dark(image):
-        return Image.fromarray(to_8_bits(deep.rgb(content, image), 16, note))
-    if image.mode == "1":
-        return image.convert("L")
-    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
-
-
-def _is_dark(image: Image.Image) -> bool:
-    """Whether no more than twelve of sixteen bits seem to be used."""
-    return all(highest < 16 for _, highest in image.getextrema())
 
 
 def _flatten(image: Image.Image, background: str) -> Image.Image:

@@ -44,8 +44,11 @@ def _by_opencv(content: bytes) -> NDArray[np.uint16] | None:
     found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if found is None or found.dtype != np.uint16:
         return None
-    if found.ndim == 3:
-        found = found[..., 2::-1]
-    bits = 16 if has_more(content) else max(bmff.facts(content).bits, 9)
-    wide: NDArray[np.uint16] = (found << (16 - bits)) | (found >> (2 * bits - 16))
-    return wide
+    samples = found.astype(np.uint16, copy=False)
+    if samples.ndim == 3:
+        samples = samples[..., 2::-1]
+    if has_more(content):
+        return samples
+    bits = min(max(bmff.facts(content).bits, 9), 16)
+    full = (samples << (16 - bits)) | (samples >> (2 * bits - 16))
+    return full.astype(np.uint16, copy=False)

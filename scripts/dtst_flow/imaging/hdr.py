@@ -7,6 +7,7 @@ green and blue, so that hues stay.
 """
 
 import functools
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,9 @@ Light = NDArray[np.float32]
 """(..., 3) linear red, green and blue, 1 being white."""
 
 
+Level = TypeVar("Level", np.uint8, np.float32)
+
+
 def to_srgb(
     pixels: NDArray[np.uint8] | NDArray[np.uint16], space: Coded
 ) -> NDArray[np.uint8]:
@@ -70,7 +74,7 @@ def to_srgb(
     return result.reshape(pixels.shape)
 
 
-def _looked_up(curve: NDArray[np.generic], at: Light) -> NDArray[np.generic]:
+def _looked_up(curve: NDArray[Level], at: Light) -> NDArray[Level]:
     """The values of a curve at places from 0 to 1; beyond them, those of its ends."""
     index = np.clip(at, 0, 1) * np.float32(LEVELS - 1) + np.float32(0.5)
     return curve[index.astype(np.int32)]
@@ -99,7 +103,7 @@ def _linear(
     pixels: NDArray[np.unsignedinteger], light_of: Light, space: Coded
 ) -> Light:
     """The light of pixels, in sRGB's primaries."""
-    light = light_of[pixels]
+    light: Light = light_of[pixels]
     matrix = spaces.to_xyz(space.primaries)
     if space.hdr == HLG:
         # BT.2100's OOTF: by luminance, so that hues stay.
@@ -107,7 +111,8 @@ def _linear(
         light *= (luminance ** np.float32(HLG_GAMMA - 1))[..., None]
         light *= np.float32(HLG_PEAK / WHITE)
     to_ours = np.linalg.inv(spaces.to_xyz(spaces.SRGB.primaries)) @ matrix
-    return np.maximum(light @ to_ours.T.astype(np.float32), 0)
+    light = np.maximum(light @ to_ours.T.astype(np.float32), 0)
+    return light
 
 
 def _gain(peak: float) -> Light:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from dtst_flow.imaging import jpeg
 
@@ -16,8 +17,7 @@ LENGTH = 256
 EMPTY = 16
 """As many bytes of zero at the end of a JPEG are no part of it: room that was reserved."""
 
-Load = Callable[[Image.Image], Image.Image]
-Open = Callable[[bytes], Image.Image]
+Open = Callable[[bytes], ImageFile]
 
 
 def picture(content: bytes, open_: Open) -> tuple[Image.Image, float]:

@@ -67,7 +67,7 @@ def encode(path: str, side: int) -> str:
     Raises:
         UnreadableImage: The file is not an image that can be decoded.
     """
-    image = Image.fromarray(decode.read(path, least=side))
+    image = Image.fromarray(decode.read(path, least=side, allow_truncated=True))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = BytesIO()
     image.save(file, "WEBP", quality=QUALITY)

@@ -38,6 +38,7 @@ class Options:
         threshold: The lowest score of a box.
         max_instances: The most boxes of a class in one image; the best are kept.
         background: The colour that shows through transparent pixels, "#rrggbb".
+        allow_truncated: Whether to read files that are cut short, however much is missing.
         max_pixels: An image of more is refused; without effect on all others.
         clear: Look for nothing; take out what was written of these classes, None for
             all.
@@ -47,6 +48,7 @@ class Options:
     threshold: float = 0.2
     max_instances: int = 100
     background: str = decode.WHITE
+    allow_truncated: bool = False
     max_pixels: int = decode.MAX_PIXELS
     clear: bool = False
 
@@ -69,7 +71,7 @@ def records(
         "model": weights.digest,
         "prompts": learnt.to_value()["prompts"],
         "least": _least(options),
-        "background": options.background,
+        **verified_read.depends(options),
         "code": code_version(detectors.module_of(weights.path), decode),
     }
     return Records(RECORDS / "detect", depends, shard)

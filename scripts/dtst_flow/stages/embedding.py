@@ -39,6 +39,7 @@ class Options:
         model: A key of `embedders.MODELS`.
         clip_model: Which of OpenCLIP's models clip is.
         background: The colour that shows through transparent pixels, "#rrggbb".
+        allow_truncated: Whether to read files that are cut short, however much is missing.
         max_pixels: An image of more is refused; without effect on all others.
         batch_size: Images computed at once, at most; without effect on the results.
     """
@@ -46,6 +47,7 @@ class Options:
     model: str
     clip_model: str = CLIP
     background: str = decode.WHITE
+    allow_truncated: bool = False
     max_pixels: int = decode.MAX_PIXELS
     batch_size: int = 32
 
@@ -107,7 +109,7 @@ def records(
     if embedders.MODELS[model].tells_junk:
         used.append(recognisable)
     depends = {"model": model, "weights": weights, "code": code_version(*used)}
-    depends["background"] = options.background
+    depends |= verified_read.depends(options)
     if model == "clip":
         depends["clip_model"] = options.clip_model
     return Records(RECORDS / "embed", depends, shard, fresh)

@@ -53,6 +53,7 @@ class Options:
         min_quality: Drop faces of a lower `quality.quality`.
         debug: Draw the faces into a copy of each image under .dtst/debug.
         background: The colour that shows through transparent pixels, "#rrggbb".
+        allow_truncated: Whether to read files that are cut short, however much is missing.
         max_pixels: An image of more is refused; without effect on all others.
     """
 
@@ -67,6 +68,7 @@ class Options:
     min_quality: float | None = None
     debug: bool = False
     background: str = decode.WHITE
+    allow_truncated: bool = False
     max_pixels: int = decode.MAX_PIXELS
 
 
@@ -82,7 +84,7 @@ def records(
     """
     depends = {
         "engine": options.engine,
-        "background": options.background,
+        **verified_read.depends(options),
         "models": [model.digest for model in models],
         "code": code_version(engines.module_of(options.engine), decode, record),
     }
@@ -215,7 +217,7 @@ class Extractor:
             face.points,
             options.max_size,
             options.padding,
-            options.background,
+            verified_read.depends(options),
             code_version(crop, encode, sharpness),
         ]
 

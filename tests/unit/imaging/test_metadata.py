@@ -2,7 +2,6 @@
 
 import struct
 import zlib
-from io import BytesIO
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dtst_flow.imaging import decode
+from dtst_flow.imaging.file import Listener
 from helpers import odd_tags
 from helpers.nasty_files import encode, picture
 
@@ -24,7 +24,7 @@ order = st.sampled_from("<>")
 def assert_read(content: bytes, what: str = "") -> list[str]:
     """The picture comes out upright; returns what was said of it."""
     notes: list[str] = []
-    found = decode.read(content, note=notes.append)
+    found = decode.read(content, listener=Listener(note=notes.append))
     assert found.shape == PICTURE.shape, what
     assert np.abs(found - PICTURE).mean() < 5, what
     return notes
