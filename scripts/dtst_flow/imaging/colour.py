@@ -35,7 +35,7 @@ def to_srgb(image: Image.Image, space: Space) -> Image.Image:
     """Bring a picture to sRGB.
 
     Args:
-        image: Of mode L, RGB, RGBA or CMYK.
+        image: Of mode L, LA, RGB, RGBA or CMYK.
         space: What its numbers stand for; not HDR.
 
     Returns:
@@ -51,15 +51,23 @@ def to_srgb(image: Image.Image, space: Space) -> Image.Image:
     except ValueError as error:
         raise BrokenProfile(str(error)) from error
     kind = MODES.get(icc[PLACE_OF_KIND])
-    if kind == "RGB" and image.mode == "L":
-        image = image.convert("RGB")
+    if kind == "RGB" and image.mode in ("L", "LA"):
+        image = image.convert("RGB" if image.mode == "L" else "RGBA")
     if kind != image.mode.removesuffix("A"):
         raise BrokenProfile("it is for other kinds of pictures")
-    transform = _transform(icc, image.mode)
-    return image if transform is None else _applied(transform, image)
+    if image.mode == "LA":
+        shown = _applied(_transform(icc, "L"), image.getchannel("L")).convert("RGB")
+        shown.putalpha(image.getchannel("A"))
+        return shown
+    return _applied(_transform(icc, image.mode), image)
 
 
-def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
+def _applied(
+    transform: ImageCms.ImageCmsTransform | None, image: Image.Image
+) -> Image.Image:
+    """Change colours; None leaves them as they are."""
+    if transform is None:
+        return image
     done: Image.Image | None = ImageCms.applyTransform(image, transform)
     assert done is not None  # as it is not done in place
     return done

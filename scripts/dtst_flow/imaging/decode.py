@@ -118,9 +118,9 @@ def check_size(pixels: int, max_pixels: int) -> None:
 
 
 def _flatten(image: Image.Image, background: str) -> Image.Image:
-    if image.mode == "RGBA":
+    if image.mode in ("LA", "RGBA"):
         flat = Image.new("RGBA", image.size, ImageColor.getcolor(background, "RGBA"))
-        image = Image.alpha_composite(flat, image)
+        image = Image.alpha_composite(flat, image.convert("RGBA"))
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

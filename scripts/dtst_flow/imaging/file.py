@@ -107,7 +107,7 @@ class File:
             note: Is told of a profile that is ignored, or of odd samples.
 
         Returns:
-            Of mode L, RGB, RGBA, or CMYK where no profile says what its inks are.
+            Of mode L, LA, RGB, RGBA, or CMYK where no profile says what its inks are.
         """
         plain = self._plain(image, note)
         try:
@@ -119,17 +119,18 @@ class File:
         except (ValueError, colour.BrokenProfile) as error:
             note(f"its colour profile was ignored: {error}")
             return plain
-        if plain.mode == "RGBA":
+        if plain.mode in ("LA", "RGBA"):
             shown.putalpha(plain.getchannel("A"))
         return shown
 
     def _plain(self, image: Image.Image, note: Note) -> Image.Image:
-        """Bring any Pillow mode to L, RGB, RGBA or CMYK."""
+        """Bring any Pillow mode to L, LA, RGB, RGBA or CMYK."""
         if image.mode.startswith("I") or image.mode == "F":
             bits = 32 if image.mode in ("I", "F") else 16
             return Image.fromarray(to_8_bits(np.asarray(image), bits, note))
         if image.has_transparency_data:
-            return image.convert("RGBA")
+            grey = image.mode in ("1", "L", "LA", "La")
+            return image.convert("LA" if grey else "RGBA")
         if image.mode == "RGB" and deep.has_more(self.content) and _is_dark(image):
             pixels = deep.rgb(self.content, image)
             return Image.fromarray(to_8_bits(pixels, 16, note))
