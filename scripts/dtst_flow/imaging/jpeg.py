@@ -17,6 +17,9 @@ ALONE = {*range(0xD0, 0xD9), 0x01}
 NEXT = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 """A marker that ends a scan."""
 
+STUMP = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7].?)?\Z", re.DOTALL)
+"""What is left of a segment that is cut before its content."""
+
 ICC_NAME = b"ICC_PROFILE\0"
 
 Segment = tuple[int, int, int]
@@ -94,6 +97,14 @@ def why_not(content: bytes) -> str:
             if marker > 0xC2:
                 return "it is a lossless, hierarchical or arithmetic JPEG; such are not read"
     return ""
+
+
+def without_stump(content: bytes) -> bytes:
+    """A JPEG that is cut short, without a last segment of which only the beginning is left."""
+    for _, start, _ in segments(content):
+        if start - 2 + int.from_bytes(content[start - 2 : start]) > len(content):
+            return content[: start - 4]
+    return STUMP.sub(b"", content)
 
 
 def all_scans_begin(content: bytes) -> bool:

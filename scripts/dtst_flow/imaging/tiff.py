@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator, Mapping
 
 from dtst_flow.imaging import tags
-from dtst_flow.imaging.tags import Page
+from dtst_flow.imaging.tags import Page, Tag
 
 NEW_SUBFILE, SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION = 254, 255, 256, 257, 258, 259
 PHOTOMETRIC, OFFSETS, SAMPLES, ROWS, COUNTS = 262, 273, 277, 278, 279
@@ -63,26 +63,19 @@ def pixels(page: Page) -> int:
     return page.number(WIDTH, 0) * page.number(HEIGHT, 0)
 
 
-def opening_with(page: Page) -> bytes:
-    """The page's file, of which it is the first page."""
-    layout, content = page.layout, page.content
-    if page.at == layout.first:
-        return content
-    place = 8 if layout.big else 4
-    at = struct.pack(layout.order + layout.offset, page.at)
-    return content[:place] + at + content[place + len(at) :]
-
-
 def for_pillow(page: Page) -> bytes:
-    """The page's file as Pillow should get it: it would turn it, and by XMP as well."""
+    """The file as Pillow should get it.
+
+    It reads the first page, not every BigTIFF, and would turn the picture, by XMP as well.
+    """
     turned = page.number(ORIENTATION, 1) != 1 or XMP in page.tags
-    return without_metadata(page) if turned else opening_with(page)
+    first = page.at == page.layout.first and not page.layout.big
+    return page.content if first and not turned else without_metadata(page)
 
 
 def without_metadata(page: Page) -> bytes:
-    """The file of a page, of which it is the only one, and no pixel depends on no tag."""
-    entries = {n: _entry(page, n) for n in sorted(page.tags) if n in NEEDED}
-    return _with_page(page, entries)
+    """The file of a page, of which it is the only one, and all tags are of its pixels."""
+    return _with_page(page, {n: tag for n, tag in page.tags.items() if n in NEEDED})
 
 
 def in_bytes(page: Page, width: int, share: slice) -> bytes:
@@ -96,9 +89,7 @@ def in_bytes(page: Page, width: int, share: slice) -> bytes:
     Raises:
         ValueError: A row of a tile takes no whole number of bytes.
     """
-    entries: dict[int, Entry] = {
-        n: _entry(page, n) for n in page.tags if n in PLACES or n == FILL_ORDER
-    }
+    entries: dict[int, Entry] = {n: tag for n, tag in page.tags.items() if n in PLACES}
     for many in (OFFSETS, COUNTS, TILE_OFFSETS, TILE_COUNTS):
         if numbers := page.numbers(many):
             entries[many] = numbers[share]
@@ -111,52 +102,40 @@ def in_bytes(page: Page, width: int, share: slice) -> bytes:
     return _with_page(page, entries | plain)
 
 
-PLACES = {HEIGHT, COMPRESSION, ROWS, TILE_WIDTH, TILE_HEIGHT}
+PLACES = {HEIGHT, COMPRESSION, FILL_ORDER, ROWS, TILE_WIDTH, TILE_HEIGHT}
 """Tags that say how a page's bytes are laid out, however many a pixel takes."""
 
-Entry = tuple[int, ...] | bytes
-"""Numbers of a tag, or its entry as it stands in the file."""
-
-
-def _entry(page: Page, number: int) -> bytes:
-    """The entry of a tag as it stands, but for its number."""
-    tag, layout = page.tags[number], page.layout
-    head = struct.pack(layout.order + "H" + layout.offset, tag.kind, tag.count)
-    room = struct.calcsize(layout.offset)
-    if tags.SIZES.get(tag.kind, 1) * tag.count > room:
-        return head + struct.pack(layout.order + layout.offset, tag.at)
-    return head + page.content[tag.at : tag.at + room].ljust(room, b"\0")
+Entry = tuple[int, ...] | Tag
+"""The numbers of a tag, or a tag of the page as it is."""
 
 
 def _with_page(page: Page, entries: Mapping[int, Entry]) -> bytes:
-    """A page's file with other tags at its end, which are those of its only page."""
-    layout = page.layout
-    at = len(page.content) + len(page.content) % 2
-    number = layout.order + layout.offset
-    behind = (
-        at + struct.calcsize("<Q" if layout.big else "<H") + struct.calcsize(number)
-    )
-    behind += len(entries) * (20 if layout.big else 12)
-    table = struct.pack(layout.order + ("Q" if layout.big else "H"), len(entries))
-    more = b""
-    for tag, value in sorted(entries.items()):
-        table += struct.pack(layout.order + "H", tag)
-        if isinstance(value, bytes):
-            table += value
-            continue
-        kind = 16 if layout.big else 4
-        data = struct.pack(f"{layout.order}{len(value)}{tags.WHOLE[kind]}", *value)
-        table += struct.pack(layout.order + "H" + layout.offset, kind, len(value))
-        room = struct.calcsize(layout.offset)
-        if len(data) > room:
-            table += struct.pack(number, behind + len(more))
+    """A page's file with other tags at its end, which are those of its only page.
+
+    A BigTIFF becomes a usual one, as Pillow does not read all of them.
+    """
+    order, content = page.layout.order, page.content
+    at = len(content) + len(content) % 2
+    behind = at + 2 + 12 * len(entries) + 4
+    table, more = struct.pack(f"{order}H", len(entries)), b""
+    for number, entry in sorted(entries.items()):
+        if isinstance(entry, Tag) and entry.kind in LONG_NUMBERS:
+            entry = page.numbers(number)
+        if isinstance(entry, Tag):
+            kind, count, data = entry.kind, entry.count, page.raw(number)
+        else:
+            kind, count = 4, len(entry)
+            data = struct.pack(f"{order}{count}I", *entry)
+        table += struct.pack(f"{order}HHI", number, kind, count)
+        if len(data) > 4:
+            table += struct.pack(f"{order}I", behind + len(more))
             more += data + bytes(len(data) % 2)
         else:
-            table += data.ljust(room, b"\0")
-    table += struct.pack(number, 0)
-    start = 16 if layout.big else 8
-    first = page.content[: start - struct.calcsize(layout.offset)] + struct.pack(
-        number, at
-    )
-    body = page.content[start:].ljust(at - start, b"\0")
-    return first + body + table + more
+            table += data.ljust(4, b"\0")
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    head = mark + struct.pack(f"{order}I", at) + content[8:].ljust(at - 8, b"\0")
+    return head + table + bytes(4) + more
+
+
+LONG_NUMBERS = (16, 17, 18)
+"""Types of tags that only a BigTIFF has."""

@@ -43,7 +43,7 @@ def picture(content: bytes, open_: Open) -> tuple[Image.Image, float]:
 def _jpeg(content: bytes, open_: Open) -> tuple[Image.Image, float]:
     stripped = content.rstrip(b"\0")
     body = stripped if len(content) - len(stripped) >= EMPTY else content
-    body = body.removesuffix(b"\xff")
+    body = jpeg.without_stump(body)
     image = open_(body + jpeg.END)
     image.load()
     if not jpeg.all_scans_begin(body):
