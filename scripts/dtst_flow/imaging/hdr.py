@@ -61,17 +61,22 @@ def to_srgb(
     levels = int(np.iinfo(pixels.dtype).max) + 1
     light_of = _light_of(levels, space.hdr)
     sample = _linear(pixels[::STEP, ::STEP], light_of, space)
-    peak = float(np.percentile(sample.max(-1), BRIGHTEST))
+    peak = float(np.percentile(_strongest(sample), BRIGHTEST))
     gain = _gain(peak)
     flat = pixels.reshape(-1, 3)
     result = np.empty(flat.shape, np.uint8)
     for start in range(0, len(flat), STRIP):
         light = _linear(flat[start : start + STRIP], light_of, space)
         if peak > 1:
-            strongest = light.max(-1) / peak
-            light *= _looked_up(gain, np.sqrt(strongest))[:, None]
+            share = _strongest(light) / np.float32(peak)
+            light *= _looked_up(gain, np.sqrt(share))[:, None]
         result[start : start + STRIP] = _looked_up(_signal(), np.sqrt(light))
     return result.reshape(pixels.shape)
+
+
+def _strongest(light: Light) -> Light:
+    """The largest of red, green and blue; many times faster than numpy's own `max`."""
+    return np.maximum(np.maximum(light[..., 0], light[..., 1]), light[..., 2])
 
 
 def _looked_up(curve: NDArray[Level], at: Light) -> NDArray[Level]:

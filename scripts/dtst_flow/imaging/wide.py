@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
 
 from dtst_flow.imaging import tiff
 from dtst_flow.imaging.samples import Note, to_8_bits
@@ -135,9 +134,7 @@ def _laid_out(page: Page, count: int, share: slice) -> Samples:
         content = tiff.in_bytes(page, -(-width * count * bits // 8), share)
     except ValueError as error:
         raise UnknownSamples(f"{what(page)}: {error}") from error
-    # Not by Image.open, which would take the bytes for pixels and refuse so many.
-    with TiffImageFile(BytesIO(content)) as image:
-        rows = np.asarray(image)
+    rows = _rows(content)
     if bits not in WHOLE_BYTES:
         return _unpacked(rows, bits, width * count).reshape(height, width, count)
     kind = f"{TYPES[page.number(tiff.FORMAT, 1)]}{bits // 8}"
@@ -156,6 +153,17 @@ def _laid_out(page: Page, count: int, share: slice) -> Samples:
             summed = _floats(part, kind, count)
         samples[:, left : left + side] = summed
     return samples
+
+
+def _rows(content: bytes) -> NDArray[np.uint8]:
+    """Decode a file of which each byte is a pixel."""
+    # Pillow would refuse so many; that there are not too many is known here.
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with Image.open(BytesIO(content), formats=["TIFF"]) as image:
+            return np.asarray(image)
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _floats(part: NDArray[np.uint8], kind: str, count: int) -> Samples:
