@@ -89,9 +89,7 @@ def _looked_up(curve: NDArray[Level], at: Light) -> NDArray[Level]:
 def _signal() -> NDArray[np.uint8]:
     """SRGB's 255 levels by the square root of the share of light."""
     light = np.linspace(0, 1, LEVELS) ** 2
-    signal = np.where(
-        light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055
-    )
+    signal = spaces.linear_to_srgb(light)
     return np.round(signal * 255).astype(np.uint8)
 
 

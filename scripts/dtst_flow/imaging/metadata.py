@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from dtst_flow.imaging import bmff, jpeg, orientation, png, spaces, tiff, webp
+from dtst_flow.imaging import bmff, jpeg, orientation, png, spaces, tiff, webp, wide
 from dtst_flow.imaging.spaces import Space
 from dtst_flow.imaging.tags import Page
 
@@ -80,6 +80,8 @@ def space(content: bytes, page: Page | None, info: Info) -> Space:
     match kind_of(content):
         case "PNG":
             return png.space(content)
+        case "TIFF" if page and wide.is_wide(page):
+            return wide.space(page)
         case "TIFF":
             icc = page.raw(tiff.PROFILE) if page else b""
         case "JPEG":

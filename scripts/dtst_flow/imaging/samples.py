@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dtst_flow.imaging.spaces import linear_to_srgb
+
 PIECE = 1 << 22
 """Samples that are scaled at once, as a large image would take gigabytes as floats."""
 
@@ -19,7 +21,9 @@ Samples = NDArray[Any]
 Note = Callable[[str], None]
 
 
-def to_8_bits(wide: Samples, bits: int, note: Note) -> NDArray[np.uint8]:
+def to_8_bits(
+    wide: Samples, bits: int, note: Note, light: bool = False
+) -> NDArray[np.uint8]:
     """Scale samples to 8 bits.
 
     Whole numbers are scaled by their full range; by 8, 10 or 12 bits, where none needs
@@ -30,16 +34,18 @@ def to_8_bits(wide: Samples, bits: int, note: Note) -> NDArray[np.uint8]:
         wide: Samples of any shape.
         bits: How many of its bits a whole number uses.
         note: Is told what the reader of a photo should know.
+        light: Whether samples stand for light itself; they become sRGB's then.
 
     Returns:
         uint8 of the same shape.
     """
-    black, span = _range(wide, bits, note)
+    black, span = _range(wide, bits, note, light)
     narrow = np.empty(wide.size, np.uint8)
     start = 0
     for values in _pieces(wide):
-        shares = (values - black) * (255.0 / span)
-        narrow[start : start + values.size] = np.round(np.clip(shares, 0, 255))
+        shares = np.clip((values - black) / span, 0, 1)
+        shares = linear_to_srgb(shares) if light else shares
+        narrow[start : start + values.size] = np.round(shares * 255)
         start += values.size
     return narrow.reshape(wide.shape)
 
@@ -51,7 +57,7 @@ def _pieces(wide: Samples) -> Iterator[NDArray[np.float64]]:
         yield np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
 
 
-def _range(wide: Samples, bits: int, note: Note) -> tuple[float, float]:
+def _range(wide: Samples, bits: int, note: Note, light: bool) -> tuple[float, float]:
     """The value of black, and how far above it white is."""
     if wide.dtype.kind == "f":
         ends = [(values.min(), values.max()) for values in _pieces(wide)]
@@ -64,7 +70,7 @@ def _range(wide: Samples, bits: int, note: Note) -> tuple[float, float]:
             "its samples are negative in part and were scaled by the range of their values"
         )
         return lowest, highest - lowest
-    if bits in (16, 32):
+    if bits in (16, 32) and not light:  # of light, pictures have little
         fitting = [depth for depth in DEPTHS if highest < 1 << depth]
         if fitting and highest > 0:
             note(f"of the {bits} bits of its samples only {fitting[0]} are used")

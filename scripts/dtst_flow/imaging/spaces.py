@@ -2,6 +2,7 @@
 
 import functools
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,14 +83,47 @@ def of_profile(icc: bytes) -> Space:
     return icc
 
 
-def _tag(icc: bytes, wanted: bytes) -> bytes:
-    """A tag of an ICC profile, b"" if it is not there."""
+def bent(icc: bytes) -> bytes | None:
+    """The profile with sRGB's curve, if its own are straight lines; None if they are not.
+
+    Numbers that stand for light itself need the curve before they are cut to 8 bits.
+    """
+    curves = [place for name, place in _tags(icc) if name in CURVES]
+    if not curves or not all(_content(icc, place) in STRAIGHT for place in curves):
+        return None
+    curve, data = _curve(None), bytearray(icc.ljust(len(icc) + -len(icc) % 4, b"\0"))
+    for place in curves:
+        struct.pack_into(">II", data, place + 4, len(data), len(curve))
+    struct.pack_into(">I", data, 0, len(data) + len(curve))
+    return bytes(data) + curve
+
+
+CURVES = (b"rTRC", b"gTRC", b"bTRC", b"kTRC")
+
+STRAIGHT = (
+    b"curv" + bytes(8),
+    b"curv" + bytes(4) + b"\0\0\0\1\1\0",
+    b"para" + bytes(4) + b"\0\0\0\0\0\1\0\0",
+)
+"""Tags of curves that are straight lines."""
+
+
+def _tags(icc: bytes) -> Iterator[tuple[bytes, int]]:
+    """The names of the tags of an ICC profile, and where it says where they are."""
     count = int.from_bytes(icc[128:132])
     for place in range(132, min(132 + 12 * count, len(icc) - 11), 12):
-        name, start, size = struct.unpack_from(">4sII", icc, place)
-        if name == wanted:
-            return icc[start : start + size]
-    return b""
+        yield icc[place : place + 4], place
+
+
+def _content(icc: bytes, place: int) -> bytes:
+    start, size = struct.unpack_from(">II", icc, place + 4)
+    return icc[start : start + size]
+
+
+def _tag(icc: bytes, wanted: bytes) -> bytes:
+    """A tag of an ICC profile, b"" if it is not there."""
+    places = (place for name, place in _tags(icc) if name == wanted)
+    return next((_content(icc, place) for place in places), b"")
 
 
 def to_xyz(primaries: tuple[float, ...]) -> NDArray[np.float64]:
@@ -112,6 +146,12 @@ def to_xyz(primaries: tuple[float, ...]) -> NDArray[np.float64]:
     return matrix
 
 
+def linear_to_srgb(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The value from 0 to 1 that stands for a share of light."""
+    high = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    return np.where(light <= 0.0031308, light * 12.92, high)
+
+
 def srgb_to_linear(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The share of light of values from 0 to 1."""
     low = values / 12.92
@@ -125,10 +165,7 @@ def profile(space: Coded) -> bytes:
     Raises:
         ValueError: There can be no such space.
     """
-    signal = np.linspace(0, 1, SAMPLES)
-    light = srgb_to_linear(signal) if space.gamma is None else signal**space.gamma
-    points = np.round(light * 65535).astype(">u2").tobytes()
-    curve = struct.pack(">4sxxxxI", b"curv", SAMPLES) + points
+    curve = _curve(space.gamma)
     matrix = to_xyz(space.primaries)
     tags = {b"desc": _description(), b"wtpt": _xyz(D50)}
     tags |= {f"{c}XYZ".encode(): _xyz(matrix[:, i]) for i, c in enumerate("rgb")}
@@ -141,6 +178,14 @@ def profile(space: Coded) -> bytes:
     head = struct.pack(">I4sI", 128 + len(table + data), b"lcms", 0x02400000)
     head += b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28) + _xyz(D50)[8:]
     return head.ljust(128, b"\0") + table + data
+
+
+def _curve(gamma: float | None) -> bytes:
+    """The tag of a curve: a plain power, or sRGB's."""
+    signal = np.linspace(0, 1, SAMPLES)
+    light = srgb_to_linear(signal) if gamma is None else signal**gamma
+    points = np.round(light * 65535).astype(">u2").tobytes()
+    return struct.pack(">4sxxxxI", b"curv", SAMPLES) + points
 
 
 def _xyz(values: NDArray[np.float64]) -> bytes:

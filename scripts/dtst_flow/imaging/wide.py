@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dtst_flow.imaging import tiff
+from dtst_flow.imaging import spaces, tiff
 from dtst_flow.imaging.samples import Note, to_8_bits
+from dtst_flow.imaging.spaces import Space
 from dtst_flow.imaging.tags import Page
 
 MODES = {0: "L", 1: "L", 2: "RGB", 5: "CMYK"}
@@ -75,7 +76,7 @@ def read(page: Page, note: Note) -> Image.Image:
         note: Is told what the reader of a photo should know.
 
     Returns:
-        A picture of mode L, RGB, RGBA or CMYK.
+        A picture of mode L, RGB, RGBA or CMYK; by `space` its numbers are to be read.
 
     Raises:
         UnknownSamples: It is of a kind that is not read.
@@ -84,7 +85,8 @@ def read(page: Page, note: Note) -> Image.Image:
     samples, colours = _samples(page), len(MODES[kind])
     if samples.shape[2] < colours:
         raise UnknownSamples(what(page))
-    shown = to_8_bits(samples[..., :colours], bits, note)
+    light = spaces.bent(page.raw(tiff.PROFILE)) is not None
+    shown = to_8_bits(samples[..., :colours], bits, note, light)
     if kind == 0:
         shown = 255 - shown
     if colours == 1 and samples.shape[2] == 1:
@@ -98,6 +100,12 @@ def read(page: Page, note: Note) -> Image.Image:
     rgba = np.dstack([shown] * (3 // colours) + [alpha])
     mode = "RGBA" if extra == UNASSOCIATED else "RGBa"
     return Image.frombytes(mode, rgba.shape[1::-1], rgba.tobytes()).convert("RGBA")
+
+
+def space(page: Page) -> Space:
+    """What the numbers stand for that `read` gives."""
+    icc = page.raw(tiff.PROFILE)
+    return spaces.of_profile(spaces.bent(icc) or icc) if icc else spaces.SRGB
 
 
 def _samples(page: Page) -> Samples:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pillow_heif
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 from skimage.color import rgb2lab
 
@@ -99,6 +100,36 @@ def test_grey_pictures_may_have_a_profile_of_rgb():
     # Of neutral colours, P3 is as sRGB.
     content = encode(grey, "JPEG", quality=100, icc_profile=icc)
     assert difference(decode.read(content), grey) < 1 and notes_on(content) == []
+
+
+@pytest.mark.parametrize("kind", ["u2", "f4"])
+@pytest.mark.parametrize("primaries", [P3, PROPHOTO], ids=["P3", "ProPhoto"])
+def test_profiles_of_light_itself(kind, primaries):
+    """As raw converters write them; in 8 bits, shadows would become steps."""
+    linear = Coded(primaries.primaries, 1.0)
+    dark = Image.fromarray(np.asarray(PHOTO) // 5)
+    light = spaces.srgb_to_linear(np.asarray(dark) / 255)
+    matrix = np.linalg.inv(spaces.to_xyz(linear.primaries)) @ spaces.to_xyz(
+        PRIMARIES[1]
+    )
+    shares = np.clip(light @ matrix.T, 0, 1)
+    samples = shares.astype("f4") if kind == "f4" else np.round(shares * 65535)
+    icc = straight(spaces.profile(Coded(linear.primaries)))
+    content = BytesIO()
+    options = {"photometric": "rgb", "iccprofile": icc}
+    tifffile.imwrite(content, samples.astype(kind), **options)
+    assert difference(decode.read(content.getvalue()), dark) < 1
+
+
+def straight(icc: bytes) -> bytes:
+    """A profile with straight lines in place of its curves."""
+    data = bytearray(icc)
+    at = icc.index(b"curv")
+    data[at : at + 12] = b"curv" + bytes(8)
+    for name in (b"rTRC", b"gTRC", b"bTRC"):
+        place = icc.index(name)
+        data[place + 4 : place + 12] = struct.pack(">II", at, 12)
+    return bytes(data)
 
 
 def test_transparent_pixels_are_kept_and_shown():
