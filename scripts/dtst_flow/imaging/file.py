@@ -150,10 +150,10 @@ def _cut_short(
     image, share = truncated.picture(content, opened)
     if share > missing:
         raise CutShort(
-            f"it is cut short, {share:.0%} of its rows are missing (--allow-truncated)"
+            f"it is cut short, {share:.0%} of its rows are incomplete (--allow-truncated)"
         )
     if share:
-        note(f"it is cut short, {share:.1%} of its rows are missing")
+        note(f"it is cut short, {share:.1%} of its rows are incomplete")
     return image
 
 

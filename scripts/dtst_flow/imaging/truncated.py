@@ -17,6 +17,9 @@ LENGTH = 256
 EMPTY = 16
 """As many bytes of zero at the end of a JPEG are no part of it: room that was reserved."""
 
+GREYABLE = ("L", "LA", "RGB", "RGBA", "CMYK")
+"""Modes of which the mean of two pictures is a picture."""
+
 Open = Callable[[bytes], ImageFile]
 
 
@@ -28,15 +31,19 @@ def picture(content: bytes, open_: Open) -> tuple[Image.Image, float]:
         open_: Opens a file; its pixels are not yet decoded.
 
     Returns:
-        The picture, and the share of its rows that is missing. These are grey or blurred.
+        The picture, and the share of its rows that lack something: grey or blurred ones.
 
     Raises:
         OSError: Nothing can be decoded.
     """
     if content[:2] == b"\xff\xd8":
         return _jpeg(content, open_)
-    dark, light = _filled(content, open_, 0), _filled(content, open_, 1)
+    dark: Image.Image = _filled(content, open_, 0)
+    light = _filled(content, open_, 1)
     same = (np.asarray(dark) == np.asarray(light)).reshape(dark.height, -1).all(1)
+    if dark.mode in GREYABLE:
+        info, dark = dark.info, Image.blend(dark, light, 0.5)
+        dark.info = info
     return dark, 1 - float(same.mean())
 
 
@@ -58,7 +65,7 @@ def _jpeg(content: bytes, open_: Open) -> tuple[Image.Image, float]:
     return image, 1 - there / len(whole)
 
 
-def _filled(content: bytes, open_: Open, filling: int) -> Image.Image:
+def _filled(content: bytes, open_: Open, filling: int) -> ImageFile:
     """Decode into a picture of one colour, which stays where there is nothing."""
     image = open_(content)
     colour = 255 * filling if image.mode not in ("1", "I", "F") else filling
