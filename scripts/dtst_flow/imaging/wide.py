@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from dtst_flow.imaging import spaces, tiff
 from dtst_flow.imaging.samples import Note, to_8_bits
@@ -163,15 +165,17 @@ def _laid_out(page: Page, count: int, share: slice) -> Samples:
     return samples
 
 
+class _Bytes(TiffImageFile):
+    """A file of which each byte is a pixel; that there are not too many is known here."""
+
+    def load_prepare(self) -> None:
+        """Make room, without a look at Pillow's limit of pixels."""
+        ImageFile.load_prepare(self)
+
+
 def _rows(content: bytes) -> NDArray[np.uint8]:
-    """Decode a file of which each byte is a pixel."""
-    # Pillow would refuse so many; that there are not too many is known here.
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with Image.open(BytesIO(content), formats=["TIFF"]) as image:
-            return np.asarray(image)
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+    with _Bytes(BytesIO(content)) as image:
+        return np.asarray(image)
 
 
 def _floats(part: NDArray[np.uint8], kind: str, count: int) -> Samples:

@@ -1,5 +1,6 @@
 """Whatever space its numbers are of, a picture comes as sRGB."""
 
+import itertools
 import struct
 import zlib
 from io import BytesIO
@@ -154,12 +155,55 @@ def test_palettes_have_profiles():
     )
 
 
-def test_profiles_of_inks(shared):
-    """Any CMYK profile that is at hand: what is in the file is shown by it."""
-    found = sorted((shared / "data").rglob("*cmyk*"))
-    assert found
-    for path in found:
-        assert decode.read(path).shape[2] == 3
+INKS = np.array(list(itertools.product((0, 1), repeat=4)))
+"""All ways to print with each of four inks or not at all."""
+
+
+def ink_profile() -> bytes:
+    """A profile of a printer: inks are no ideal ones, and black is not the darkest."""
+    cyan, magenta, yellow, black = INKS.T[:, :, None]
+    light = (1 - cyan * (0.95, 0.35, 0.1)) * (1 - magenta * (0.1, 0.85, 0.4))
+    light = light * (1 - yellow * (0.02, 0.1, 0.9)) * (1 - black * (0.85, 0.85, 0.85))
+    lab = rgb2lab(light[None])[0]
+    corners = np.column_stack([lab[:, 0] * 2.55, lab[:, 1:] + 128]).round()
+    straight = bytes(range(256))
+    matrix = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + straight * 4
+    table += corners.astype(np.uint8).tobytes() + straight * 3
+    table += bytes(-len(table) % 4)
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    head = spaces.profile(P3)[:128].replace(b"mntrRGB XYZ ", b"prtrCMYKLab ")
+    at = 128 + 4 + 12 * 2
+    tags = struct.pack(">I4sII", 2, b"A2B0", at, len(table))
+    tags += struct.pack(">4sII", b"wtpt", at + len(table), len(white))
+    size = struct.pack(">I", at + len(table + white))
+    return size + head[4:] + tags + table + white
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "wide TIFF"])
+def test_profiles_of_inks(kind):
+    """As LittleCMS shows them to the eye, and unlike what is done without a profile."""
+    inks = Image.frombytes("CMYK", (16, 1), (INKS * 255).astype(np.uint8).tobytes())
+    inks, icc = inks.resize((256, 16), Image.Resampling.NEAREST), ink_profile()
+    expected = ImageCms.profileToProfile(
+        inks,
+        ImageCms.ImageCmsProfile(BytesIO(icc)),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        "RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    if kind == "wide TIFF":
+        content = BytesIO()
+        samples = np.asarray(inks).astype(np.uint16) * 257
+        options = {"photometric": "separated", "iccprofile": icc}
+        tifffile.imwrite(content, samples, **options)
+        found = decode.read(content.getvalue())
+    else:
+        options = FORMATS[kind] | {"icc_profile": icc}
+        found = decode.read(encode(inks, kind, **options))
+    assert difference(found, expected) < 1
+    assert difference(found, inks) > 5
 
 
 def test_srgb_costs_nothing():
