@@ -117,4 +117,4 @@ def main(megapixels: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if sys.argv[1:] else 12)
+    main(float(sys.argv[1]) if sys.argv[1:] else 4)

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 from hypothesis import strategies as st
@@ -86,15 +87,31 @@ def _block(tags: list, at: int, order: str, following: int) -> bytes:
     return struct.pack(f"{order}H", len(tags)) + rows + end + more
 
 
-def _placed(kind: str, shown: Image.Image, block: bytes, **options) -> bytes:
-    """A file into which EXIF was put as it is, as encoders would look into it."""
+ROOM = 4000
+"""Bytes of EXIF that `photos` makes, at most."""
+
+
+@cache
+def _with_room(kind: str, orientation: int) -> bytes:
+    """The picture, stored turned, with EXIF to be written over."""
     room = Image.Exif()
-    room[0x9286] = b"#" * len(block)
-    placeholder = room.tobytes()
-    content = encode(shown, kind, exif=placeholder, **options)
-    bare = placeholder.removeprefix(b"Exif\0\0")
-    assert content.count(bare) == 1
-    return content.replace(bare, block.ljust(len(bare), b"\0"))
+    room[0x9286] = b"#" * ROOM
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 95}
+    return encode(_stored(orientation), kind, exif=room.tobytes(), **options)
+
+
+def _placed(kind: str, orientation: int, block: bytes) -> bytes:
+    """A file into which EXIF was put as it is, as encoders would look into it."""
+    content = _with_room(kind, orientation)
+    start = content.rindex(b"MM\0*", 0, content.index(b"#" * ROOM))
+    size = content.index(b"#" * ROOM) + ROOM - start
+    assert len(block) <= size
+    return content[:start] + block.ljust(size, b"\0") + content[start + size :]
+
+
+def _stored(orientation: int) -> Image.Image:
+    turn = STORED.get(orientation)
+    return picture() if turn is None else picture().transpose(turn)
 
 
 def png_chunk(name: bytes, data: bytes) -> bytes:
@@ -154,8 +171,7 @@ def _tiff(shown: Image.Image, orientation: int, tags: tuple, order: str) -> byte
 
 def photos(orientation: int, tags: tuple, order: str) -> dict[str, bytes]:
     """The picture, stored turned, in every format that has EXIF, with such tags."""
-    turn = STORED.get(orientation)
-    shown = picture() if turn is None else picture().transpose(turn)
+    shown = _stored(orientation)
     block = exif(orientation, tags, order)
     clean = {"quality": 95, "subsampling": "4:4:4"}
     return {
@@ -163,8 +179,8 @@ def photos(orientation: int, tags: tuple, order: str) -> dict[str, bytes]:
             encode(shown, "JPEG", **clean), (0xE1, b"Exif\0\0" + block)
         ),
         "PNG": with_chunks(encode(shown, "PNG"), png_chunk(b"eXIf", block)),
-        "WEBP": _placed("WEBP", shown, block, lossless=True),
+        "WEBP": _placed("WEBP", orientation, block),
         "TIFF": _tiff(shown, orientation, tags, order),
-        "HEIF": _placed("HEIF", shown, block, quality=95),
-        "AVIF": _placed("AVIF", shown, block, quality=95),
+        "HEIF": _placed("HEIF", orientation, block),
+        "AVIF": _placed("AVIF", orientation, block),
     }

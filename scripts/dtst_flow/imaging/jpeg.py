@@ -8,6 +8,9 @@ ADOBE, EXIF, ICC = 0xEE, 0xE1, 0xE2
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of what says how large the picture is, and how it is coded."""
 
+ADOBE_SIZE = 12
+"""Bytes of the segment that says how colours are coded; a shorter one is none."""
+
 PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 SCAN = 0xDA
 END = b"\xff\xd9"
@@ -56,8 +59,10 @@ def without_metadata(content: bytes) -> bytes:
     kept = [content[:2]]
     end = 2
     for marker, start, end in head(content):
-        text = (0xE0 <= marker <= 0xEF and marker != ADOBE) or marker == 0xFE
-        kept += [] if text else [b"\xff", bytes([marker]), content[start - 2 : end]]
+        adobe = marker == ADOBE and end - start >= ADOBE_SIZE
+        beside = 0xE0 <= marker <= 0xEF or marker == 0xFE
+        if adobe or not beside:
+            kept += [b"\xff", bytes([marker]), content[start - 2 : end]]
     return b"".join([*kept, content[end:]])
 
 

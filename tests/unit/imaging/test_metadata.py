@@ -91,8 +91,8 @@ def test_odd_chunks_of_a_png_cost_no_photo(data, name):
     assert_read(odd_tags.with_chunks(whole, chunk[:-1] + bytes([chunk[-1] ^ 1])))
 
 
-def test_a_text_that_unpacks_to_gigabytes_is_left_packed():
-    packed = zlib.compress(bytes(200_000_000), 1)
+def test_a_text_that_unpacks_to_megabytes_is_left_packed():
+    packed = zlib.compress(bytes(60_000_000), 1)
     chunk = odd_tags.png_chunk(b"zTXt", b"Comment\0\0" + packed)
     assert_read(odd_tags.with_chunks(encode(picture(), "PNG"), chunk))
 
