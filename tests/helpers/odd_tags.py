@@ -138,6 +138,10 @@ def with_segments(jpeg: bytes, *segments: tuple[int, bytes]) -> bytes:
     return jpeg[:2] + b"".join(more) + jpeg[2:]
 
 
+PLACE = 0x7A7B7C7D
+"""Stands for the place of pixels until it is known."""
+
+
 def _tiff(shown: Image.Image, orientation: int, tags: tuple, order: str) -> bytes:
     """A TIFF with these tags beside its own."""
     colours = np.asarray(shown)
@@ -153,7 +157,7 @@ def _tiff(shown: Image.Image, orientation: int, tags: tuple, order: str) -> byte
                         (257, shown.height),
                         (259, 1),
                         (262, 2),
-                        (273, 1 << 20),
+                        (273, PLACE),
                         (277, 3),
                         (278, shown.height),
                         (279, colours.size),
@@ -165,7 +169,7 @@ def _tiff(shown: Image.Image, orientation: int, tags: tuple, order: str) -> byte
         ),
         order,
     )
-    here = struct.pack(f"{order}I", 1 << 20), struct.pack(f"{order}I", len(block))
+    here = struct.pack(f"{order}I", PLACE), struct.pack(f"{order}I", len(block))
     return block.replace(*here) + colours.tobytes()
 
 
