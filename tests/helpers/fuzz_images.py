@@ -8,14 +8,17 @@ process is ended. ``fuzz_images.py check FILE...`` takes files as they are.
 import signal
 import sys
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from dtst_flow.imaging import decode
-from helpers.nasty_files import bad, good
+from dtst_flow.imaging import decode, spaces
+from helpers import odd_tags
+from helpers.nasty_files import bad, encode, good, picture
 
 MAX_PIXELS = 1_000_000
 MEGABYTES = 100
@@ -24,7 +27,32 @@ MEGABYTES = 100
 SECONDS = 20
 """That one image may take; it is killed by SIGALRM."""
 
-FILES = {n: c for n, c in (good() | bad()).items() if len(c) < 40_000}
+
+def odd() -> dict[str, bytes]:
+    """File name -> content with tags, samples and colours of which we read ourselves."""
+    files = {
+        f"turned.{kind}": content
+        for kind, content in odd_tags.photos(6, ([],) * 5, "<").items()
+    }
+    wide = np.asarray(picture()).astype(np.uint16) * 257
+    ways: dict[str, dict] = {
+        "tiles": {"tile": (16, 16), "compression": "zlib", "predictor": True},
+        "planes": {"planarconfig": "separate", "byteorder": ">"},
+        "big": {"bigtiff": True, "compression": "zlib"},
+    }
+    for name, way in ways.items():
+        content = BytesIO()
+        colours = wide.transpose(2, 0, 1) if name == "planes" else wide
+        tifffile.imwrite(content, colours, photometric="rgb", **way)
+        files[f"{name}.tif"] = content.getvalue()
+    p3 = spaces.profile(spaces.of_codes(12, 13))
+    chunk = odd_tags.png_chunk(b"cICP", bytes([9, 16, 0, 1]))
+    files["hdr.png"] = odd_tags.with_chunks(good()["rgb.png"], chunk)
+    files["p3.jpg"] = encode(picture(), "JPEG", icc_profile=p3)
+    return files
+
+
+FILES = {n: c for n, c in (good() | bad() | odd()).items() if len(c) < 40_000}
 
 share = st.floats(0, 1)
 number = st.sampled_from(

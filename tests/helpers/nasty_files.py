@@ -28,6 +28,11 @@ STORED = {
 }
 """EXIF orientation -> how a camera that writes it has turned the upright picture."""
 
+ODD = struct.pack(
+    "<4sIHHHIHHHHIII", b"II*\0", 8, 2, 0x0112, 3, 1, 6, 0, 0x011A, 2, 3, 0, 0
+)
+"""EXIF of a photo that is turned, with a resolution that is a text."""
+
 SIZE = WIDTH, HEIGHT = 48, 32
 
 NAMES = [
@@ -133,6 +138,19 @@ def good() -> dict[str, bytes]:
             shown.transpose(turn), "JPEG", quality=95, exif=tags
         )
     return files | {
+        "without end.jpg": files["rgb.jpg"][:-2],
+        "12 of 16 bits.png": encode(
+            Image.fromarray(wide.astype(np.uint16) << 4), "PNG"
+        ),
+        "white is zero.tif": encode(
+            Image.fromarray(65535 - wide.astype(np.uint16) * 257),
+            "TIFF",
+            tiffinfo={262: 0},
+        ),
+        "odd resolution.jpg": encode(
+            shown.transpose(STORED[6]), "JPEG", quality=95, exif=b"Exif\0\0" + ODD
+        ),
+        "broken profile.png": encode(shown, "PNG", icc_profile=b"none"),
         "png named.jpg": files["rgb.png"],
         "jpeg named.png": files["rgb.jpg"],
         "UPPER.JPEG": files["rgb.jpg"],

@@ -15,6 +15,7 @@ from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.photo_keys import travelling
 from dtst_flow.dataset.provenance import MARKS
 from dtst_flow.imaging import decode, encode
+from dtst_flow.runtime import verified_read
 from dtst_flow.utils import json_text, pace
 from dtst_flow.utils.files import digest_value
 
@@ -30,6 +31,7 @@ class Options:
         skip_partial: Drop boxes whose crop reaches outside the image.
         min_score: Drop boxes with a lower score or none, None to keep all.
         background: The colour that shows through transparent pixels, "#rrggbb".
+        allow_truncated: Whether to read files that are cut short, however much is missing.
         max_pixels: An image of more is refused; without effect on all others.
         max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
             on all others.
@@ -42,6 +44,7 @@ class Options:
     skip_partial: bool = False
     min_score: float | None = None
     background: str = decode.WHITE
+    allow_truncated: bool = False
     max_pixels: int = decode.MAX_PIXELS
     max_seconds: float = pace.SECONDS
     keep_keys: str | list[str] | None = None
@@ -167,7 +170,8 @@ def plan(
             sidecar = own | ours | {"classes": moved}
             code = code_version(decode, encode)
             content = json_text.spelled(sidecar)
-            key = digest_value([content, sorted(MARKS), options.background, code])
+            depends = verified_read.depends(options)
+            key = digest_value([content, sorted(MARKS), depends, code])
             yield Crop(name, key, window, sidecar)
 
 

@@ -64,7 +64,14 @@ in_dataset = click.option(
 TAKEN_OVER = ("from", "classes")
 """Settings that a stage takes over from the one before, so that a path asks for once."""
 
-SHARED = ("background", "max_pixels", "max_seconds", "max_file_size", "workers")
+SHARED = (
+    "background",
+    "allow_truncated",
+    "max_pixels",
+    "max_seconds",
+    "max_file_size",
+    "workers",
+)
 """Settings that mean the same in every stage, so that a path has one flag for all."""
 
 json_flag = click.option(

@@ -1,15 +1,17 @@
-"""Read images: any supported file becomes upright 8-bit RGB."""
+"""Read images: any supported file becomes upright 8-bit sRGB."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
-from pillow_heif import register_heif_opener
+from PIL import Image, ImageColor, UnidentifiedImageError
+
+from dtst_flow.imaging import jpeg, metadata, tiff, wide
+from dtst_flow.imaging.file import NOBODY, File, Listener
+from dtst_flow.utils.files import read_bytes
 
 SUFFIXES = frozenset(
     [
@@ -33,23 +35,14 @@ SUFFIXES = frozenset(
 )
 """Suffixes of the files that count as images (compared in lower case)."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "ICO", "TIFF", "GIF", "AVIF", "HEIF")
-"""Pillow's decoders for the content of such files, whatever their names. No others may
-open a file, as some of them run other programs."""
-
 WHITE = "#ffffff"
 """Colour that shows through transparent pixels unless another one is chosen."""
 
 MAX_PIXELS = 178_956_970
 """Most pixels of an image unless another limit is chosen; it is Pillow's."""
 
-PIECE = 1 << 22
-"""Pixels of wide grey that are scaled at once."""
-
-TIFF_BITS = 258
-"""The TIFF tag that says how many bits a sample has."""
-
-register_heif_opener()
+MISSING = 0.05
+"""Share of its rows that a file cut short may lack and still be read."""
 
 
 class UnreadableImage(Exception):
@@ -61,13 +54,14 @@ def read(
     background: str = WHITE,
     least: int | None = None,
     max_pixels: int = MAX_PIXELS,
-    begun: Callable[[int], object] = lambda pixels: None,
+    allow_truncated: bool = False,
+    listener: Listener = NOBODY,
 ) -> NDArray[np.uint8]:
-    """Decode an image and turn it upright.
+    """Decode an image, turn it upright and bring its colours to sRGB.
 
-    It is turned by its EXIF orientation; an AVIF or HEIC by its own orientation, as their
-    standards say. An animation gives its first frame, a file of several pictures the
-    first, an icon the largest. 16-bit and floating-point grey is scaled to 8 bits.
+    It is turned by its EXIF orientation; an AVIF or HEIC by its own, where it has one. An
+    animation gives its first frame, a file of several pictures the first, an icon the
+    largest, a TIFF the first page that is no smaller version of another.
 
     Args:
         source: A file, or its content.
@@ -75,7 +69,8 @@ def read(
         least: For speed, a JPEG may come at a half, a quarter or an eighth of its size,
             with neither side shorter than this many pixels.
         max_pixels: An image of more pixels is refused before it is decoded.
-        begun: Called before it is decoded with its number of pixels.
+        allow_truncated: Whether more than `MISSING` of a file's rows may be missing.
+        listener: Who is to hear of it.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -83,17 +78,30 @@ def read(
     Raises:
         UnreadableImage: The file cannot be decoded, or has too many pixels.
     """
-    with _opened(source, max_pixels) as image:
-        begun(image.width * image.height)
-        if least:
-            image.draft(None, (least, least))
-        image.load()
-        bits = _bits(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        pixels = np.asarray(_flatten(image, background, bits))
+    content = _content(source)
+    with _told(content, max_pixels):
+        file = File.of(content)
+        if file.page:
+            check_size(tiff.pixels(file.page), max_pixels)
+        missing = 1.0 if allow_truncated else MISSING
+        decoded = file.decoded(least, missing, listener)
+        image = _flatten(file.in_srgb(decoded, listener.note), background)
+        turns = metadata.turns(content, file.page, decoded)
+        for turn in turns:
+            image = image.transpose(turn)
+        pixels = np.asarray(image)
     # Checked again, as a header may be wrong.
     check_size(pixels.shape[0] * pixels.shape[1], max_pixels)
     return pixels
+
+
+def _content(source: str | Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        return read_bytes(source)
+    except OSError as error:
+        raise UnreadableImage(f"cannot be decoded: {_printable(error)}") from error
 
 
 def check_size(pixels: int, max_pixels: int) -> None:
@@ -110,93 +118,48 @@ def check_size(pixels: int, max_pixels: int) -> None:
         raise UnreadableImage(f"cannot be decoded: {_too_many(max_pixels)}")
 
 
-@contextmanager
-def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[Image.Image]:
-    """Read an image's header.
+def _flatten(image: Image.Image, background: str) -> Image.Image:
+    if image.mode in ("LA", "RGBA"):
+        flat = Image.new("RGBA", image.size, ImageColor.getcolor(background, "RGBA"))
+        image = Image.alpha_composite(flat, image.convert("RGBA"))
+    return image if image.mode == "RGB" else image.convert("RGB")
 
-    Any error in the block, too, becomes an UnreadableImage.
-    """
+
+@contextmanager
+def _told(content: bytes, max_pixels: int) -> Iterator[None]:
+    """Make any error in the block an UnreadableImage, and have Pillow keep to a limit."""
     # Pillow refuses at twice its limit, which all threads share, and checks the parts of a
-    # file as well. It warns from the limit on; photos of that size are fine here. It only
-    # compares the limit, so half of an odd number will do.
+    # file as well. It only compares the limit, so half of an odd number will do. What it
+    # warns of, from the limit on and of odd metadata, is fine here.
     Image.MAX_IMAGE_PIXELS = max_pixels / 2  # type: ignore[assignment]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            file = BytesIO(source) if isinstance(source, bytes) else source
-            with Image.open(file, formats=FORMATS) as image:
-                yield image
+            warnings.simplefilter("ignore")
+            yield
+    except UnreadableImage:
+        raise
     except Exception as error:  # decoders raise nearly every type there is
         raise UnreadableImage(
-            f"cannot be decoded: {_reason(error, source, max_pixels)}"
+            f"cannot be decoded: {_reason(error, content, max_pixels)}"
         ) from error
 
 
-def _reason(error: Exception, source: str | Path | bytes, max_pixels: int) -> str:
+def _reason(error: Exception, content: bytes, max_pixels: int) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return _too_many(max_pixels)
-    if source == b"":
+    if not content:
         return "it is empty"
     if isinstance(error, UnidentifiedImageError):
-        return "no image of a known type, or broken at its start"
+        page = metadata.page_of(content)
+        rare = wide.what(page) if page else jpeg.why_not(content)
+        return rare or "no image of a known type, or broken at its start"
+    return _printable(error)
+
+
+def _printable(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if text.isprintable() else ascii(text)
 
 
 def _too_many(max_pixels: int) -> str:
     return f"it has more than {max_pixels} pixels (--max-pixels)"
-
-
-def _bits(image: Image.Image) -> int:
-    """Tell how many bits the samples of a 16-bit image really have."""
-    tags = getattr(image, "tag_v2", {})
-    return 12 if tags.get(TIFF_BITS) == (12,) else 16
-
-
-def _flatten(image: Image.Image, background: str, bits: int) -> Image.Image:
-    """Bring any Pillow mode to RGB."""
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return _grey_to_8_bit(image, bits)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        flat = Image.new("RGBA", rgba.size, ImageColor.getcolor(background, "RGBA"))
-        return Image.alpha_composite(flat, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _grey_to_8_bit(image: Image.Image, bits: int) -> Image.Image:
-    """Scale wide grey to 8 bits.
-
-    12 and 16 bits are scaled by their full range, others by the range of their values.
-    Floats from 0 to 1 count as shares of white, pixels that are no number as black.
-    """
-    wide = np.asarray(image)
-    # Piece by piece, as a large image would take gigabytes as 64-bit floats.
-    pieces = [slice(start, start + PIECE) for start in range(0, wide.size, PIECE)]
-
-    def values(piece: slice) -> NDArray[np.float64]:
-        grey = wide.reshape(-1)[piece].astype(np.float64)
-        return np.nan_to_num(grey, copy=False, posinf=0.0, neginf=0.0)
-
-    lowest = min(values(piece).min() for piece in pieces)
-    highest = max(values(piece).max() for piece in pieces)
-    black, span = _range(image.mode, bits, lowest, highest)
-    narrow = np.empty(wide.size, np.uint8)
-    for piece in pieces:
-        narrow[piece] = np.round((values(piece) - black) * (255.0 / span))
-    return Image.fromarray(narrow.reshape(wide.shape)).convert("RGB")
-
-
-def _range(mode: str, bits: int, lowest: float, highest: float) -> tuple[float, float]:
-    """Give the value of black in wide grey, and how far above it white is."""
-    if mode.startswith("I;16"):
-        return 0.0, 2.0**bits - 1
-    if mode == "I" and lowest >= 0 and 255 < highest <= 65535:
-        return 0.0, 65535.0
-    if mode == "F" and lowest >= 0 and highest <= 1:
-        return 0.0, 1.0
-    if lowest < 0 or highest > 255:
-        return lowest, (highest - lowest) or 1.0
-    return 0.0, 255.0

@@ -71,7 +71,7 @@ def encode(content: bytes, side: int) -> str:
     Raises:
         UnreadableImage: It is not an image that can be decoded.
     """
-    image = Image.fromarray(decode.read(content, least=side))
+    image = Image.fromarray(decode.read(content, least=side, allow_truncated=True))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = BytesIO()
     image.save(file, "WEBP", quality=QUALITY)

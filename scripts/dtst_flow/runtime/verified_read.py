@@ -5,17 +5,22 @@ forever once those come back.
 """
 
 import functools
+import logging
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dtst_flow.dataset.inventory import DIGESTS
 from dtst_flow.imaging import decode
+from dtst_flow.imaging.file import Listener
 from dtst_flow.utils import pace
 from dtst_flow.utils.files import NotRegular, digest, read_bytes
+from dtst_flow.utils.text import printable_lines
+
+log = logging.getLogger(__name__)
 
 GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, NotRegular)
 """Errors that say that there is no file of this name any more."""
@@ -31,6 +36,10 @@ class Reading(Protocol):
     @property
     def background(self) -> str:
         """Colour that shows through transparent pixels, "#rrggbb"."""
+
+    @property
+    def allow_truncated(self) -> bool:
+        """Whether to read files that are cut short, however much is missing."""
 
     @property
     def max_pixels(self) -> int:
@@ -70,16 +79,29 @@ def content(row: Listed) -> bytes:
 def read(row: Listed, options: Reading) -> NDArray[np.uint8]:
     """Decode a manifest row's image, as `decode.read`: (height, width, 3) RGB.
 
+    What was amiss with the file and was overcome is in the job's log.
+
     Raises:
         Changed: The image is gone, or its content is not the one that was noted.
         UnreadableImage: It cannot be read or decoded.
     """
+
+    def note(amiss: str) -> None:
+        log.warning("%s", printable_lines(f"{row.path}: {amiss}"))
+
     return decode.read(
         content(row),
         options.background,
         max_pixels=options.max_pixels,
-        begun=functools.partial(pace.at, row.path),
+        allow_truncated=options.allow_truncated,
+        listener=Listener(begun=functools.partial(pace.at, row.path), note=note),
     )
+
+
+def depends(options: Reading) -> dict[str, Any]:
+    """The settings on which the pixels depend that are read; they name results."""
+    cut = {"allow_truncated": True} if options.allow_truncated else {}
+    return {"background": options.background, **cut}
 
 
 def refuse(changed: list[str], state: Path) -> None:

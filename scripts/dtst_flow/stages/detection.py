@@ -39,6 +39,7 @@ class Options:
         threshold: The lowest score of a box.
         max_instances: The most boxes of a class in one image; the best are kept.
         background: The colour that shows through transparent pixels, "#rrggbb".
+        allow_truncated: Whether to read files that are cut short, however much is missing.
         max_pixels: An image of more is refused; without effect on all others.
         max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
             on all others.
@@ -50,6 +51,7 @@ class Options:
     threshold: float = 0.2
     max_instances: int = 100
     background: str = decode.WHITE
+    allow_truncated: bool = False
     max_pixels: int = decode.MAX_PIXELS
     max_seconds: float = pace.SECONDS
     clear: bool = False
@@ -73,7 +75,7 @@ def records(
         "model": weights.digest,
         "prompts": learnt.to_value()["prompts"],
         "least": _least(options),
-        "background": options.background,
+        **verified_read.depends(options),
         "code": code_version(detectors.module_of(weights.path), decode),
     }
     return Records(RECORDS / "detect", depends, shard)

@@ -40,6 +40,7 @@ class Options:
         model: A key of `embedders.MODELS`.
         clip_model: Which of OpenCLIP's models clip is.
         background: The colour that shows through transparent pixels, "#rrggbb".
+        allow_truncated: Whether to read files that are cut short, however much is missing.
         max_pixels: An image of more is refused; without effect on all others.
         max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
             on all others.
@@ -49,6 +50,7 @@ class Options:
     model: str
     clip_model: str = CLIP
     background: str = decode.WHITE
+    allow_truncated: bool = False
     max_pixels: int = decode.MAX_PIXELS
     max_seconds: float = pace.SECONDS
     batch_size: int = 32
@@ -115,7 +117,7 @@ def records(
     if embedders.MODELS[model].tells_junk:
         used.append(recognisable)
     depends = {"model": model, "weights": weights, "code": code_version(*used)}
-    depends["background"] = options.background
+    depends |= verified_read.depends(options)
     if model == "clip":
         depends["clip_model"] = options.clip_model
     return Records(RECORDS / "embed", depends, shard, fresh)

@@ -64,6 +64,7 @@ class Options:
         min_quality: Drop faces of a lower `quality.quality`.
         debug: Draw the faces into a copy of each image under .dtst/debug.
         background: The colour that shows through transparent pixels, "#rrggbb".
+        allow_truncated: Whether to read files that are cut short, however much is missing.
         max_pixels: An image of more is refused; without effect on all others.
         max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
             on all others.
@@ -81,6 +82,7 @@ class Options:
     min_quality: float | None = None
     debug: bool = False
     background: str = decode.WHITE
+    allow_truncated: bool = False
     max_pixels: int = decode.MAX_PIXELS
     max_seconds: float = pace.SECONDS
     keep_keys: str | list[str] | None = None
@@ -98,7 +100,7 @@ def records(
     """
     depends = {
         "engine": options.engine,
-        "background": options.background,
+        **verified_read.depends(options),
         "models": [model.digest for model in models],
         "code": code_version(engines.module_of(options.engine), decode, record),
     }
@@ -227,7 +229,7 @@ class Extractor:
             face.points,
             options.max_size,
             options.padding,
-            options.background,
+            verified_read.depends(options),
             sorted(MARKS),
             code_version(crop, encode, sharpness),
         ]
