@@ -5,6 +5,9 @@ from typing import Protocol
 
 from dtst_flow.utils.array_types import Pixels
 
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1."""
+
 
 @dataclass(frozen=True)
 class Face:
@@ -18,7 +21,7 @@ class Face:
             nose tip, the mouth corner on the left, the one on the right.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     score: float
     points: tuple[tuple[float, float], ...]
 
@@ -36,7 +39,7 @@ class Engine(Protocol):
         """Find the faces of an image.
 
         Args:
-            image: The upright image, (height, width, 3) uint8 RGB.
+            image: The image, (height, width, 3) uint8 RGB.
 
         Returns:
             Its faces, in any order.

@@ -16,17 +16,14 @@ from dtst_flow.faces.detection import (
     fit,
     join,
     planes,
-    suppress,
 )
+from dtst_flow.faces.search import Levels, search
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
 
-SIDES = (640, 320)
-"""Sides in pixels of the squares an image is shrunk or enlarged to.
-
-640 is the size SCRFD was made for, but there it overlooks a face that fills the
-image; at 320 it sees that one.
-"""
+LEVELS = Levels(whole=(320, 640), shrinks=5)
+"""640 is the size SCRFD was made for, but there it overlooks a face that fills the image; at
+320 it sees that one. It is sure of faces from some 25 pixels on."""
 
 RGB = (0, 1, 2)
 
@@ -57,8 +54,8 @@ class ScrfdEngine:
             raise ValueError(f"{weights} is no SCRFD model with five key points")
 
     def find(self, image: Pixels) -> list[Face]:
-        """Find the faces of an upright image, (height, width, 3) uint8 RGB; surest first."""
-        return suppress(join([self._look(image, s) for s in SIDES]), SAME).faces()
+        """Find the faces of an image, (height, width, 3) uint8 RGB; surest first."""
+        return search(image, self._look, LEVELS, SAME).faces()
 
     def close(self) -> None:
         """Free the model."""
@@ -71,7 +68,8 @@ class ScrfdEngine:
         (…, 4) from a cell's corner to the left, upper, right and lower edge, and the
         points (…, 10) from there on, both by the stride.
         """
-        pixels, scale = fit(image, side, side)
+        square = -(-side // STRIDES[-1]) * STRIDES[-1]
+        pixels, scale = fit(image, side, square)
         values = (planes(pixels, RGB) - np.float32(127.5)) / np.float32(128)
         outputs = self._session.run(None, {self._input: values})
         seen = []
@@ -79,7 +77,7 @@ class ScrfdEngine:
             STRIDES, outputs[:3], outputs[3:6], outputs[6:], strict=True
         ):
             likely = scores[..., 0].ravel() >= MIN_SCORE
-            cells = np.repeat(corners(side, side, stride), ANCHORS, axis=0)[likely]
+            cells = np.repeat(corners(square, square, stride), ANCHORS, axis=0)[likely]
             distances = edges.reshape(-1, 4)[likely] * stride
             offsets = points.reshape(-1, 5, 2)[likely] * stride
             corner = (

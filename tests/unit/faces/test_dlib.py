@@ -66,6 +66,17 @@ def test_a_large_image_is_searched_smaller_and_answered_in_its_own_pixels(
         assert min(off) < 10
 
 
+def test_a_larger_one_is_looked_at_closer_in_tiles(engine, photo, monkeypatch):
+    large = np.ascontiguousarray(photo[200:700])
+    expected = len(engine.find(large))
+    monkeypatch.setattr(engine_module, "MAX_PIXELS", 15_000)
+    monkeypatch.setattr(engine_module, "TILE", 500)
+    monkeypatch.setattr(engine_module, "SHRINKS", 100)
+    assert engine.find(large) == []
+    monkeypatch.setattr(engine_module, "SHRINKS", 1.5)
+    assert len(engine.find(large)) == expected > 0
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 3000), (3000, 1), (300, 400)])
 def test_an_image_without_room_or_content_has_no_faces(engine, shape):
     for grey in (0, 128, 255):

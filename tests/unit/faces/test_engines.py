@@ -147,6 +147,20 @@ def test_a_turned_face_keeps_its_points(engine, photo, faces, degrees):
     assert min(distances) < 0.1 * np.sqrt(face.area)
 
 
+@pytest.mark.parametrize(("width", "height"), [(6000, 2000), (12000, 3000)])
+def test_finds_faces_of_200_pixels_in_a_large_photo(
+    engine, photo, faces, width, height
+):
+    wall = np.full((height, width, 3), 128, np.uint8)
+    for i, face in enumerate(faces):
+        x0, y0, x1, y1 = map(round, face.box)
+        head = photo[max(0, y0 - 60) : y1 + 60, max(0, x0 - 50) : x1 + 50]
+        head = cv2.resize(head, None, fx=1.8, fy=1.8)
+        x, y = width * i // len(faces) + 31 * i, height // 2
+        wall[y : y + len(head), x : x + head.shape[1]] = head
+    assert len(engine.find(wall)) == len(faces)
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 @pytest.mark.parametrize("edge", ["left", "right", "top", "bottom"])
 def test_a_face_on_its_side_or_cut_by_the_edge_is_no_error(
