@@ -18,12 +18,15 @@ class Face:
         score: The engine's own confidence, higher is surer. Scores of different
             engines cannot be compared.
         points: Five (x, y): the eye on the viewer's left, the one on the right, the
-            nose tip, the mouth corner on the left, the one on the right.
+            nose tip, the mouth corner on the left, the one on the right. For a face
+            on its head the viewer stands on the head, too.
+        turned: Degrees by which the image was turned clockwise to find the face.
     """
 
     box: Box
     score: float
     points: tuple[tuple[float, float], ...]
+    turned: int = 0
 
     @property
     def area(self) -> float:

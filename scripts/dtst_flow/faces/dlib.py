@@ -9,9 +9,11 @@ from typing import cast
 
 import numpy as np
 
+from dtst_flow.faces import turning
 from dtst_flow.faces.base import Box, Face
 from dtst_flow.faces.detection import Found, fit
 from dtst_flow.faces.search import Levels, search
+from dtst_flow.faces.turning import Surety
 from dtst_flow.utils.array_types import Pixels, Positions
 
 MAX_PIXELS = 4_000_000
@@ -30,6 +32,8 @@ TILE = 2000
 
 SHARED = 256
 """What such tiles share, in pixels."""
+
+SURETY = Surety(upright=0.5, turned=0.5)
 
 SAME = 0.45
 """Overlap (intersection over union) that makes two boxes one face."""
@@ -55,6 +59,10 @@ class DlibEngine:
 
     def find(self, image: Pixels) -> list[Face]:
         """Find the faces of an image, (height, width, 3) uint8 RGB; surest first."""
+        return turning.find(image, self._find, self._look, SURETY)
+
+    def _find(self, image: Pixels) -> list[Face]:
+        """Find the faces of an image as it stands."""
         levels = Levels([_whole(image)], SHRINKS, TILE, SHARED)
         boxes, scores, _ = search(image, self._look, levels, SAME)
         return [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dtst_flow.faces import turning
 from dtst_flow.faces.base import Face
 from dtst_flow.faces.detection import (
     STRIDES,
@@ -18,6 +19,7 @@ from dtst_flow.faces.detection import (
     planes,
 )
 from dtst_flow.faces.search import Levels, search
+from dtst_flow.faces.turning import Surety
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
 
@@ -26,6 +28,8 @@ LEVELS = Levels(whole=(320, 640), shrinks=5)
 320 it sees that one. It is sure of faces from some 25 pixels on."""
 
 RGB = (0, 1, 2)
+
+SURETY = Surety(upright=0.8, turned=0.65)
 
 ANCHORS = 2
 """Faces that each cell of the grids can report."""
@@ -55,11 +59,14 @@ class ScrfdEngine:
 
     def find(self, image: Pixels) -> list[Face]:
         """Find the faces of an image, (height, width, 3) uint8 RGB; surest first."""
-        return search(image, self._look, LEVELS, SAME).faces()
+        return turning.find(image, self._find, self._look, SURETY)
 
     def close(self) -> None:
         """Free the model."""
         del self._session
+
+    def _find(self, image: Pixels) -> list[Face]:
+        return search(image, self._look, LEVELS, SAME).faces()
 
     def _look(self, image: Pixels, side: int) -> Found:
         """Return what looks like a face at one size, in pixels of the image.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dtst_flow.faces import turning
 from dtst_flow.faces.base import Face
 from dtst_flow.faces.detection import (
     STRIDES,
@@ -19,6 +20,7 @@ from dtst_flow.faces.detection import (
     planes,
 )
 from dtst_flow.faces.search import Levels, search
+from dtst_flow.faces.turning import Surety
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
 
@@ -28,6 +30,8 @@ fill half of it or all."""
 
 MIN_SCORE = 0.74
 """Score from which something is a face, see tests/benchmarks/face_recall.py."""
+
+SURETY = Surety(upright=0.92, turned=0.85)
 
 SAME = 0.45
 """Overlap (intersection over union) that makes two boxes one face, as its authors have it."""
@@ -62,7 +66,9 @@ class YunetEngine:
 
     def find(self, image: Pixels) -> list[Face]:
         """Find the faces of an image, (height, width, 3) uint8 RGB; surest first."""
-        return self.detect(image).faces()
+        return turning.find(
+            image, lambda image: self.detect(image).faces(), self.look, SURETY
+        )
 
     def detect(self, image: Pixels) -> Found:
         """Find the faces of an image as it stands, surest first."""
