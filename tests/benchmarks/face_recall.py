@@ -9,7 +9,8 @@ face_boxes.csv       hand-drawn boxes x1, y1, x2, y2 with a label; the label fac
 no_person.csv        photos without people: whatever is found there is false
 groups.csv           min_faces_expected and max_faces_expected, counted by eye
 composite_faces.csv  faces pasted on photos, with box and visible_fraction
-identities.csv       portraits of somebody
+identities.csv       portraits of somebody; every fifth is also shown on its sides and its
+                     head, and so is every other labelled photo
 
 A labelled face is found when a box overlaps its own by IOU or more. Photos are read
 before the clock starts; times are CPU time of all threads. At the end the whole way from a
@@ -33,7 +34,7 @@ import numpy as np
 from onnxruntime import InferenceSession
 from PIL import Image
 
-from dtst_flow.faces import alignment, crop
+from dtst_flow.faces import alignment, crop, turning
 from dtst_flow.faces.base import Engine, Face
 from dtst_flow.faces.engines import MODELS, open_engine
 from dtst_flow.imaging import decode, encode
@@ -54,8 +55,9 @@ class Finder:
         self.photos = 0
         self.seconds = 0.0
 
-    def __call__(self, photo: str) -> list[Face]:
-        image = decode.read(self._data / photo)
+    def __call__(self, photo: str, quarters: int = 0) -> list[Face]:
+        """Find the faces of a photo turned clockwise by so many quarters."""
+        image = turning.turn(decode.read(self._data / photo), quarters)
         start = time.process_time()
         faces = self._engine.find(image)
         self.seconds += time.process_time() - start
@@ -106,6 +108,16 @@ def recall(finder: Finder, photos: dict[str, list[Row]], group: str) -> None:
                 found[key].append(hit)
     for key, hits in sorted(found.items()):
         print(f"  {key:34} {np.mean(hits):5.3f} of {len(hits)}")
+
+
+def heads_up(finder: Finder, photos: list[str], quarters: int) -> str:
+    """Turn photos and tell how many show a face then, and how many one as they stand."""
+    seen = upright = 0
+    for photo in photos:
+        faces = finder(photo, quarters)
+        seen += bool(faces)
+        upright += bool(faces) and faces[0].turned == (-90 * quarters) % 360
+    return f"{seen} of {len(photos)} with a face, {upright} of them head up"
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -211,6 +223,14 @@ def main() -> None:
         portraits = by_photo(table(data, "identities.csv"))
         seen = sum(bool(finder(photo)) for photo in portraits)
         print(f"portraits: {seen} of {len(portraits)} with a face{finder.lap()}")
+        several = {
+            "portraits": list(portraits)[::5],
+            "labelled": list(labelled)[::2],
+        }
+        for name, photos in several.items():
+            for quarters in range(4):
+                told = heads_up(finder, photos, quarters)
+                print(f"{name} turned by {90 * quarters}: {told}{finder.lap()}")
         if "yunet" in options.weights[-1].name:
             photos = [data / photo for photo in list(labelled)[:20]]
             costs(engine, options.weights[-1], photos)

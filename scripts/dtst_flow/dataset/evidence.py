@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeGuard
+from typing import Any, NamedTuple, Protocol
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.containment import is_relative
@@ -59,11 +59,13 @@ class CropEvidence:
         columns: The keys of a provenance, but for MARKS.
         stem_of: The name of a crop and its provenance -> the stem of the photo in it, None
             if the name is none of such a crop.
+        sometimes: Keys that a provenance may have as well.
     """
 
     bucket: Path
     columns: frozenset[str]
     stem_of: Callable[[str, Mapping[str, Any]], str | None]
+    sometimes: frozenset[str] = frozenset()
 
     def row(
         self, path: str, ours: Mapping[str, Any] | None, lost: bool
@@ -99,10 +101,15 @@ class CropEvidence:
             said = sidecars.read(self.bucket / path).get("provenance")
         except sidecars.BrokenSidecar:
             return None
-        if not _has_shape(said, self.columns):
+        if not isinstance(said, dict) or not self._has_keys(said):
+            return None
+        if not _has_values(said):
             return None
         stem = self.stem_of(path, said)
         return said if stem and is_stem_of(stem, said["image"]) else None
+
+    def _has_keys(self, said: dict[str, Any]) -> bool:
+        return said.keys() - self.sometimes == self.columns | MARKS
 
     def _is_whole(self, path: str, said: Mapping[str, Any], stat: Stat | None) -> bool:
         """Tell whether a crop is gone or has the bytes that its provenance tells of."""
@@ -118,11 +125,10 @@ class CropEvidence:
             return False
 
 
-def _has_shape(said: object, columns: frozenset[str]) -> TypeGuard[dict[str, Any]]:
+def _has_values(said: dict[str, Any]) -> bool:
+    """Tell whether the values of a provenance are such as we write."""
     return (
-        isinstance(said, dict)
-        and said.keys() == columns | MARKS
-        and is_relative(said["image"])
+        is_relative(said["image"])
         and all(_is_digest(said[key]) for key in ("digest", "file"))
         and is_signature(said["keys"])
         and isinstance(said["box"], list)

@@ -5,6 +5,9 @@ from typing import Protocol
 
 from dtst_flow.utils.array_types import Pixels
 
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1."""
+
 
 @dataclass(frozen=True)
 class Face:
@@ -15,12 +18,15 @@ class Face:
         score: The engine's own confidence, higher is surer. Scores of different
             engines cannot be compared.
         points: Five (x, y): the eye on the viewer's left, the one on the right, the
-            nose tip, the mouth corner on the left, the one on the right.
+            nose tip, the mouth corner on the left, the one on the right. For a face
+            on its head the viewer stands on the head, too.
+        turned: Degrees by which the image was turned clockwise to find the face.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     score: float
     points: tuple[tuple[float, float], ...]
+    turned: int = 0
 
     @property
     def area(self) -> float:
@@ -36,7 +42,7 @@ class Engine(Protocol):
         """Find the faces of an image.
 
         Args:
-            image: The upright image, (height, width, 3) uint8 RGB.
+            image: The image, (height, width, 3) uint8 RGB.
 
         Returns:
             Its faces, in any order.

@@ -8,6 +8,7 @@ import numpy as np
 
 from dtst_flow.faces.detection import Floats, Found, fit, suppress
 from dtst_flow.faces.tflite import open_model
+from dtst_flow.faces.turning import Surety
 from dtst_flow.utils.array_types import Pixels
 
 SIDE = 128
@@ -18,6 +19,8 @@ GRIDS = ((16, 2), (8, 6))
 
 MIN_SCORE = 2 / 3
 """Score from which something is a face, by tests/benchmarks/face_recall.py."""
+
+SURETY = Surety(upright=0.75, turned=0.85)
 
 SAME = 0.3
 """Overlap (intersection over union) that makes two boxes one face, as in MediaPipe's."""
@@ -34,7 +37,7 @@ class BlazeFace:
         self._model = open_model(content, zero=127.5, scale=127.5)
 
     def detect(self, image: Pixels) -> Found:
-        """Find the faces of an upright image, (height, width, 3) uint8 RGB; surest first.
+        """Find the faces of an image as it stands, (height, width, 3) uint8 RGB; surest first.
 
         Their points are six: the eyes on the viewer's left and right, the tip of the
         nose, the middle of the mouth, the ears.
@@ -46,6 +49,10 @@ class BlazeFace:
             found.boxes * np.tile(scale, 2), found.scores, found.points * scale
         )
         return suppress(scaled, SAME)
+
+    def look(self, image: Pixels, _: int) -> Found:
+        """Find faces as `detect` does: BlazeFace looks at one size only."""
+        return self.detect(image)
 
     def close(self) -> None:
         """Free the model."""

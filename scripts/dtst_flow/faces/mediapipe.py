@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from dtst_flow.faces import alignment, crop
+from dtst_flow.faces import alignment, blazeface, crop, turning, yunet
 from dtst_flow.faces.base import Face
 from dtst_flow.faces.blazeface import BlazeFace
 from dtst_flow.faces.detection import Floats
@@ -71,18 +71,29 @@ class MediapipeEngine:
     def __init__(self, weights: Path, detector: Path | None = None):
         try:
             with zipfile.ZipFile(weights) as bundle:
-                blazeface, mesh = bundle.read(DETECTOR), bundle.read(MESH)
+                finder, mesh = bundle.read(DETECTOR), bundle.read(MESH)
         except (zipfile.BadZipFile, KeyError) as error:
             raise ValueError(f"{weights} is no face landmarker: {error}") from error
         self._detector: YunetEngine | BlazeFace
         if detector:
             self._detector, self._framing = YunetEngine(detector), YUNETS
+            self._surety = yunet.SURETY
         else:
-            self._detector, self._framing = BlazeFace(blazeface), BLAZEFACES
+            self._detector, self._framing = BlazeFace(finder), BLAZEFACES
+            self._surety = blazeface.SURETY
         self._mesh = open_model(mesh, zero=0, scale=255)
 
     def find(self, image: Pixels) -> list[Face]:
-        """Find the faces of an upright image, (height, width, 3) uint8 RGB; surest first."""
+        """Find the faces of an image, (height, width, 3) uint8 RGB; surest first."""
+        return turning.find(image, self._find, self._detector.look, self._surety)
+
+    def close(self) -> None:
+        """Free the models."""
+        self._detector.close()
+        self._mesh.close()
+
+    def _find(self, image: Pixels) -> list[Face]:
+        """Find the faces of an image as it stands."""
         boxes, scores, points = self._detector.detect(image)
         return [
             Face(
@@ -96,11 +107,6 @@ class MediapipeEngine:
                 boxes, scores, points[:, :5], strict=True
             )
         ]
-
-    def close(self) -> None:
-        """Free the models."""
-        self._detector.close()
-        self._mesh.close()
 
     def _vertices(self, image: Pixels, square: Positions) -> Floats:
         """Return the mesh of a face in pixels of the photo, (478, 2).

@@ -142,7 +142,7 @@ class RankedFace(NamedTuple):
         """Take a face from its image's record."""
         box, score, points = known["box"], known["score"], known["points"]
         metrics = measure(points, score, known["sharpness"])
-        return cls(rank, Face(box, score, points), metrics)
+        return cls(rank, Face(box, score, points, known["turned"]), metrics)
 
 
 def missed_limit(metrics: Mapping[str, float], settings: Mapping[str, Any]) -> str:

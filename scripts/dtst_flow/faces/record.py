@@ -17,8 +17,8 @@ def make(image: Pixels, faces: Iterable[Face]) -> dict[str, Any]:
         faces: Those that an engine found; one whose points span no pixel is left out.
 
     Returns:
-        A JSON value: the image's size, and box, score, points and sharpness of each face,
-        the largest first.
+        A JSON value: the image's size, and box, score, points, turning and sharpness of
+        each face, the largest first.
     """
     usable = filter(_can_be_cut, faces)
     height, width = image.shape[:2]
@@ -30,6 +30,7 @@ def make(image: Pixels, faces: Iterable[Face]) -> dict[str, Any]:
                 "box": [round(float(v), 2) for v in face.box],
                 "score": round(float(face.score), 4),
                 "points": [[round(float(v), 2) for v in p] for p in face.points],
+                "turned": face.turned,
                 "sharpness": round(sharpness(image, face.points), 4),
             }
             for face in sorted(usable, key=lambda face: (-face.area, face.box))

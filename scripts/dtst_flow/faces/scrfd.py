@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dtst_flow.faces import turning
 from dtst_flow.faces.base import Face
 from dtst_flow.faces.detection import (
     STRIDES,
@@ -16,19 +17,19 @@ from dtst_flow.faces.detection import (
     fit,
     join,
     planes,
-    suppress,
 )
+from dtst_flow.faces.search import Levels, search
+from dtst_flow.faces.turning import Surety
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
 
-SIDES = (640, 320)
-"""Sides in pixels of the squares an image is shrunk or enlarged to.
-
-640 is the size SCRFD was made for, but there it overlooks a face that fills the
-image; at 320 it sees that one.
-"""
+LEVELS = Levels(whole=(320, 640), shrinks=5)
+"""640 is the size SCRFD was made for, but there it overlooks a face that fills the image; at
+320 it sees that one. It is sure of faces from some 25 pixels on."""
 
 RGB = (0, 1, 2)
+
+SURETY = Surety(upright=0.8, turned=0.65)
 
 ANCHORS = 2
 """Faces that each cell of the grids can report."""
@@ -57,12 +58,15 @@ class ScrfdEngine:
             raise ValueError(f"{weights} is no SCRFD model with five key points")
 
     def find(self, image: Pixels) -> list[Face]:
-        """Find the faces of an upright image, (height, width, 3) uint8 RGB; surest first."""
-        return suppress(join([self._look(image, s) for s in SIDES]), SAME).faces()
+        """Find the faces of an image, (height, width, 3) uint8 RGB; surest first."""
+        return turning.find(image, self._find, self._look, SURETY)
 
     def close(self) -> None:
         """Free the model."""
         del self._session
+
+    def _find(self, image: Pixels) -> list[Face]:
+        return search(image, self._look, LEVELS, SAME).faces()
 
     def _look(self, image: Pixels, side: int) -> Found:
         """Return what looks like a face at one size, in pixels of the image.
@@ -71,7 +75,8 @@ class ScrfdEngine:
         (…, 4) from a cell's corner to the left, upper, right and lower edge, and the
         points (…, 10) from there on, both by the stride.
         """
-        pixels, scale = fit(image, side, side)
+        square = -(-side // STRIDES[-1]) * STRIDES[-1]
+        pixels, scale = fit(image, side, square)
         values = (planes(pixels, RGB) - np.float32(127.5)) / np.float32(128)
         outputs = self._session.run(None, {self._input: values})
         seen = []
@@ -79,7 +84,7 @@ class ScrfdEngine:
             STRIDES, outputs[:3], outputs[3:6], outputs[6:], strict=True
         ):
             likely = scores[..., 0].ravel() >= MIN_SCORE
-            cells = np.repeat(corners(side, side, stride), ANCHORS, axis=0)[likely]
+            cells = np.repeat(corners(square, square, stride), ANCHORS, axis=0)[likely]
             distances = edges.reshape(-1, 4)[likely] * stride
             offsets = points.reshape(-1, 5, 2)[likely] * stride
             corner = (

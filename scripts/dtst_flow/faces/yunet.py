@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dtst_flow.faces import turning
 from dtst_flow.faces.base import Face
 from dtst_flow.faces.detection import (
     STRIDES,
@@ -17,24 +18,20 @@ from dtst_flow.faces.detection import (
     fit,
     join,
     planes,
-    suppress,
 )
+from dtst_flow.faces.search import Levels, search
+from dtst_flow.faces.turning import Surety
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
 
-SIDE = 640
-"""Long side in pixels of a photo as YuNet looks at it. It sees faces of about 10 to 300
-pixels there."""
-
-SMALL_SIDE = 192
-"""Long side at which faces from half of the photo to all of it are seen."""
-
-SHRINKS = 6
-"""So many pixels of a large photo in a row become one, at most: then faces of 60 pixels
-are seen in photos of any size, and memory stays at some 15 bytes a pixel of the photo."""
+LEVELS = Levels(whole=(192, 640))
+"""YuNet sees faces of about 10 to 300 pixels: at 640 those of a photo, at 192 those that
+fill half of it or all."""
 
 MIN_SCORE = 0.74
 """Score from which something is a face, see tests/benchmarks/face_recall.py."""
+
+SURETY = Surety(upright=0.92, turned=0.85)
 
 SAME = 0.45
 """Overlap (intersection over union) that makes two boxes one face, as its authors have it."""
@@ -68,19 +65,20 @@ class YunetEngine:
             raise ValueError(f"{weights} is no model of YuNet")
 
     def find(self, image: Pixels) -> list[Face]:
-        """Find the faces of an upright image, (height, width, 3) uint8 RGB; surest first."""
-        return self.detect(image).faces()
+        """Find the faces of an image, (height, width, 3) uint8 RGB; surest first."""
+        return turning.find(
+            image, lambda image: self.detect(image).faces(), self.look, SURETY
+        )
 
     def detect(self, image: Pixels) -> Found:
-        """Find faces; see `find`."""
-        seen = [self._look(image, side) for side in sides(max(image.shape))]
-        return suppress(join(seen), SAME)
+        """Find the faces of an image as it stands, surest first."""
+        return search(image, self.look, LEVELS, SAME)
 
     def close(self) -> None:
         """Free the model."""
         del self._session
 
-    def _look(self, image: Pixels, side: int) -> Found:
+    def look(self, image: Pixels, side: int) -> Found:
         """Return what looks like a face at one size, in pixels of the image."""
         pixels, scale = fit(image, side, STRIDES[-1])
         values = planes(pixels, BGR)
@@ -103,9 +101,3 @@ class YunetEngine:
                 )
             )
         return join(seen)
-
-
-def sides(long_side: int) -> list[int]:
-    """Return the long sides at which to look at a photo of this long side, in pixels."""
-    finest = -(-long_side // SHRINKS)
-    return [SMALL_SIDE, SIDE, *([finest] if finest > SIDE else [])]

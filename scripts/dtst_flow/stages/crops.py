@@ -24,7 +24,7 @@ BOX = frozenset({"image", "digest", "class", "box", "score", "crop"})
 
 def of_faces(bucket: str | Path) -> CropEvidence:
     """Return what the crops of faces in a bucket say of whose they are."""
-    return CropEvidence(Path(bucket), FACE, _stem_of_face)
+    return CropEvidence(Path(bucket), FACE, _stem_of_face, frozenset({"turned"}))
 
 
 def of_boxes(bucket: str | Path) -> CropEvidence:

@@ -222,6 +222,7 @@ class Extractor:
             "score": face.score,
             "engine": options.engine,
             "model": self.weights[0].digest,
+            **({"turned": face.turned} if face.turned else {}),
         }
         sidecar = {**own_keys, "provenance": provenance, "metrics": found.metrics}
         key = [

@@ -66,6 +66,27 @@ def test_a_large_image_is_searched_smaller_and_answered_in_its_own_pixels(
         assert min(off) < 10
 
 
+def test_a_larger_one_is_looked_at_closer_in_tiles(engine, photo, monkeypatch):
+    large = np.ascontiguousarray(photo[200:700])
+    expected = len(engine.find(large))
+    monkeypatch.setattr(engine_module, "MAX_PIXELS", 15_000)
+    monkeypatch.setattr(engine_module, "TILE", 500)
+    monkeypatch.setattr(engine_module, "SHRINKS", 100)
+    assert engine.find(large) == []
+    monkeypatch.setattr(engine_module, "SHRINKS", 1.5)
+    assert len(engine.find(large)) == expected > 0
+
+
+def test_a_photo_on_its_head_is_turned(engine, photo):
+    part = np.ascontiguousarray(photo[250:500, :640][::-1, ::-1])
+    found = engine.find(part)
+    assert found and all(face.turned == 180 for face in found)
+    for face in found:
+        eye_left, eye_right, _, mouth_left, mouth_right = np.array(face.points)
+        assert eye_left[0] > eye_right[0] and mouth_left[0] > mouth_right[0]
+        assert eye_left[1] > mouth_left[1] and eye_right[1] > mouth_right[1]
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 3000), (3000, 1), (300, 400)])
 def test_an_image_without_room_or_content_has_no_faces(engine, shape):
     for grey in (0, 128, 255):

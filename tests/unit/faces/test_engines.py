@@ -13,6 +13,7 @@ import pytest
 from dtst_flow.faces.base import Engine, Face
 from dtst_flow.faces.detection import overlaps
 from dtst_flow.faces.engines import MODELS, open_engine
+from dtst_flow.faces.turning import back
 from dtst_flow.imaging import decode
 from dtst_flow.models.registry import MODELS as REGISTERED
 
@@ -145,6 +146,32 @@ def test_a_turned_face_keeps_its_points(engine, photo, faces, degrees):
         for other in engine.find(turned)
     ]
     assert min(distances) < 0.1 * np.sqrt(face.area)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_faces_of_a_photo_that_lies_or_stands_on_its_head(engine, photo, faces, turns):
+    lying = np.ascontiguousarray(np.rot90(photo, turns))
+    found = engine.find(lying)
+    assert [face.turned for face in found] == [90 * turns] * len(faces)
+    found = [back(face, 4 - turns, *lying.shape[:2]) for face in found]
+    points = np.array([face.points for face in found])
+    for face in faces:
+        distances = np.abs(points - face.points).max(axis=(1, 2))
+        assert distances.min() < 0.01
+
+
+@pytest.mark.parametrize(("width", "height"), [(6000, 2000), (12000, 3000)])
+def test_finds_faces_of_200_pixels_in_a_large_photo(
+    engine, photo, faces, width, height
+):
+    wall = np.full((height, width, 3), 128, np.uint8)
+    for i, face in enumerate(faces):
+        x0, y0, x1, y1 = map(round, face.box)
+        head = photo[max(0, y0 - 60) : y1 + 60, max(0, x0 - 50) : x1 + 50]
+        head = cv2.resize(head, None, fx=1.8, fy=1.8)
+        x, y = width * i // len(faces) + 31 * i, height // 2
+        wall[y : y + len(head), x : x + head.shape[1]] = head
+    assert len(engine.find(wall)) == len(faces)
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dtst_flow.faces.detection import join, overlaps, suppress
-from dtst_flow.faces.scrfd import SAME, SIDES, ScrfdEngine
+from dtst_flow.faces.scrfd import LEVELS, SAME, ScrfdEngine
 from dtst_flow.imaging import decode
 
 
@@ -27,7 +27,7 @@ def test_gives_what_insightface_gives(shared, group_photo):
 
 
 def test_looks_at_sizes_that_all_strides_divide():
-    assert all(side % 32 == 0 for side in SIDES)
+    assert all(side % 32 == 0 for side in (*LEVELS.whole, LEVELS.tile))
 
 
 def test_refuses_a_model_that_is_no_face_detector(shared):

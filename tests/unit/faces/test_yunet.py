@@ -4,19 +4,6 @@ import pytest
 from dtst_flow.faces import yunet
 
 
-@pytest.mark.parametrize(
-    ("long_side", "expected"),
-    [
-        (1, [192, 640]),
-        (3840, [192, 640]),
-        (3841, [192, 640, 641]),
-        (12000, [192, 640, 2000]),
-    ],
-)
-def test_a_large_photo_is_looked_at_more_closely(long_side, expected):
-    assert yunet.sides(long_side) == expected
-
-
 def test_refuses_what_is_no_such_model(shared):
     with pytest.raises(ValueError, match="no model of YuNet"):
         yunet.YunetEngine(shared / "models/det_500m.onnx")
@@ -45,7 +32,7 @@ def test_a_cell_of_each_grid_by_hand(monkeypatch):
 
     engine._session = Session()
     image = np.full((320, 640, 3), (10, 20, 30), np.uint8)
-    boxes, scores, points = engine._look(image, 320)
+    boxes, scores, points = engine.look(image, 320)
     np.testing.assert_allclose(scores, 0.9, rtol=1e-6)
     for i, stride in enumerate((8, 16, 32)):
         middle = np.array((1.5 * stride, stride))

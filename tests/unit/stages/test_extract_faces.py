@@ -1,5 +1,6 @@
 """Stage extract_faces, by an engine that knows where the faces are."""
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -97,6 +98,18 @@ def test_a_crop_bears_the_metrics_of_its_face(engine):
         assert "niqe" not in measured  # it is the photo's own
         assert sidecars.read(Path("faces", name))["license"] == "CC0"
     assert metrics(NAMES[BLURRED])["quality"] < metrics(NAMES[2])["quality"]
+
+
+def test_a_crop_tells_how_its_photo_was_turned(engine, monkeypatch):
+    extract()
+    assert "turned" not in sidecars.read(Path("faces", NAMES[0]))["provenance"]
+    Path("images/photo.jpg").write_bytes(Path("images/photo.jpg").read_bytes() + b"2")
+    lying = dataclasses.replace(face(*FACES[0]), turned=180)
+    monkeypatch.setattr(engine, "find", lambda image: [lying])
+    for _ in range(2):  # looked at, then from the record
+        extract()
+        told = sidecars.read(Path("faces", NAMES[0]))["provenance"]
+        assert (told["turned"], told["box"]) == (180, list(lying.box))
 
 
 @pytest.mark.parametrize(
