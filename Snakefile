@@ -19,6 +19,7 @@ configfile: workflow.source_path("config/config.yaml")
 
 include: "workflow/rules/config.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/staleness.smk"
 include: "workflow/rules/workers.smk"
 
 

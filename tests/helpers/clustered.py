@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dtst_flow.utils.files import digest_file, to_json, write_atomic, write_table
+from dtst_flow.utils.files import digest_file, to_json, write_atomic
+from dtst_flow.utils.tables import write_table
 
 HOSTILE = [
     "<script>window.hit=1</script>.jpg",

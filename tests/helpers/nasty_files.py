@@ -13,7 +13,7 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.tables import read_table
 
 register_heif_opener()
 

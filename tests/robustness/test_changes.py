@@ -19,7 +19,7 @@ from dtst_flow.models import store
 from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
 from dtst_flow.stages.cluster import ClusterJob
 from dtst_flow.stages.contract import ShardJob
-from dtst_flow.utils.files import read_table, write_table
+from dtst_flow.utils.tables import read_table, write_table
 from helpers.dataset import DLIB, Dataset
 
 SENTENCE = "1 image changed while the run was at work, first: 'images/a.png'; run again"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.tables import read_table
 from helpers import dataset as datasets
 from helpers.dataset import DLIB, Dataset
 

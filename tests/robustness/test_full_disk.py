@@ -26,7 +26,7 @@ from dtst_flow.stages import collect, detect, extract_classes
 from dtst_flow.stages.collect import CollectJob
 from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.layout import lay_out
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.tables import read_table
 from helpers import colour_detector
 from helpers.dataset import Dataset
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from dtst_flow.cli.settings import schema
 from dtst_flow.cli.workflows import names, read_steps
 from dtst_flow.cli.yaml_config import read_config
+from dtst_flow.dataset.bucket_specs import parse_specs
 from dtst_flow.dataset.containment import BadBucket, check_target
-from dtst_flow.dataset.scan import parse_specs, scan
+from dtst_flow.dataset.scan import scan
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.planning.schema import BadSettings, check
 from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces

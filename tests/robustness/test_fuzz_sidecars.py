@@ -22,7 +22,8 @@ from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.stages import embedding, extract_classes
 from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.extract_classes import Options
-from dtst_flow.utils.files import digest_file, read_table, write_table
+from dtst_flow.utils.files import digest_file
+from dtst_flow.utils.tables import read_table, write_table
 
 SEEDS = sorted((Path(__file__).parent / "seeds/sidecars").iterdir())
 SIZE = [64, 48]

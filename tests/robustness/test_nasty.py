@@ -14,7 +14,8 @@ from PIL import Image
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.imaging import decode
-from dtst_flow.utils.files import digest_file, read_table
+from dtst_flow.utils.files import digest_file
+from dtst_flow.utils.tables import read_table
 from helpers.dataset import ROOT, Dataset
 from helpers.nasty_files import assert_alike, crops, fates, members
 from helpers.once import once

@@ -7,7 +7,8 @@ import pytest
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.imaging import decode
-from dtst_flow.utils.files import digest_file, read_table
+from dtst_flow.utils.files import digest_file
+from dtst_flow.utils.tables import read_table
 from helpers import nasty_files
 from helpers.dataset import Dataset
 from helpers.nasty_files import NAMES, PASSED_OVER, assert_alike, crops, fates, members

@@ -26,8 +26,9 @@ from dtst_flow.models.errors import ModelError
 from dtst_flow.report import thumbnails
 from dtst_flow.runtime import run_lock, verified_read
 from dtst_flow.utils import arrays, links, locks
-from dtst_flow.utils.files import is_table, read_bytes, read_json, read_table, sweep
+from dtst_flow.utils.files import read_bytes, read_json, sweep
 from dtst_flow.utils.folders import folders_below
+from dtst_flow.utils.tables import is_table, read_table
 from helpers import nasty_files
 from helpers.dataset import Dataset
 from helpers.strange_files import KINDS, in_time, put

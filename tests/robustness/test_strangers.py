@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.utils.files import write_table
+from dtst_flow.utils.tables import write_table
 from helpers.dataset import Dataset, environment
 
 CUT = {

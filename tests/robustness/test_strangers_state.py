@@ -16,7 +16,8 @@ from dtst_flow.cli.main import main
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile, Part
 from dtst_flow.stages import detect
-from dtst_flow.utils.files import read_json, to_json, write_atomic, write_table
+from dtst_flow.utils.files import read_json, to_json, write_atomic
+from dtst_flow.utils.tables import write_table
 from helpers import clustered, strange_files
 from helpers.dataset import DLIB
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.imaging import decode
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.tables import read_table
 from helpers import colour_detector, things_of_colour
 from helpers.dataset import Dataset
 from helpers.things_of_colour import SIDECAR, THINGS

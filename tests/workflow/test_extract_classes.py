@@ -10,7 +10,7 @@ from PIL import Image
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.imaging import decode, encode
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.tables import read_table
 from helpers.dataset import Dataset
 
 NOTHING = "Nothing to be done"

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.tables import read_table
 from helpers.dataset import DLIB, NOTHING, Dataset, photos_of
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from dtst_flow.cluster.groups import Settings, group
 from dtst_flow.cluster.metrics import bcubed
 from dtst_flow.imaging import decode
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.tables import read_table
 from helpers.dataset import Dataset
 from helpers.sights import MODEL, found_in, images_of
 

@@ -18,7 +18,8 @@ from dtst_flow.dataset.containment import escapes, is_relative
 from dtst_flow.dataset.entries import Stat, stat_of, unchanged
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.state import STATE, state_of
-from dtst_flow.utils.files import read_table, sweep
+from dtst_flow.utils.files import sweep
+from dtst_flow.utils.tables import read_table
 
 log = logging.getLogger(__name__)
 

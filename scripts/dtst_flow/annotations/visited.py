@@ -10,14 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.utils.files import (
-    BrokenTable,
-    digest,
-    read_bytes,
-    read_table,
-    write_atomic,
-    write_table,
-)
+from dtst_flow.utils.files import digest, read_bytes, write_atomic
+from dtst_flow.utils.tables import BrokenTable, read_table, write_table
 
 
 class Visited:

@@ -10,7 +10,7 @@ from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
 from dtst_flow.planning.plan import Plan, PlanError
-from dtst_flow.planning.staleness import source_listing
+from dtst_flow.planning.source_scan import source_listing
 from dtst_flow.stages.contract import Stage
 
 

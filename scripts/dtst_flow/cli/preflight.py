@@ -26,7 +26,8 @@ from dtst_flow.planning.plan import (
 )
 from dtst_flow.planning.preview import Preview, preview
 from dtst_flow.planning.schema import BadSettings
-from dtst_flow.planning.staleness import source_listing, stage_version
+from dtst_flow.planning.source_scan import source_listing
+from dtst_flow.planning.staleness import stage_version
 from dtst_flow.runtime import run_lock
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.dataset.containment import is_relative
-from dtst_flow.utils.files import EndlessLine, NotRegular, pieces_of
+from dtst_flow.utils.files import NotRegular
+from dtst_flow.utils.tables import EndlessLine, pieces_of
 
 Stat = tuple[int, int]
 """Size in bytes and modification time in ns of a file."""

@@ -11,12 +11,10 @@ from dtst_flow.dataset import photo_keys, sidecars
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
-from dtst_flow.utils.files import (
+from dtst_flow.utils.files import digest, digest_file, digest_value
+from dtst_flow.utils.tables import (
     BrokenTable,
     count_rows,
-    digest,
-    digest_file,
-    digest_value,
     is_table,
     read_table,
     write_table,

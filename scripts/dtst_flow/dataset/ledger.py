@@ -30,7 +30,8 @@ from dtst_flow.dataset.entries import (
 )
 from dtst_flow.dataset.evidence import Evidence, Found
 from dtst_flow.dataset.stems import folded
-from dtst_flow.utils.files import sweep, write_table
+from dtst_flow.utils.files import sweep
+from dtst_flow.utils.tables import write_table
 
 
 class Ledgers:

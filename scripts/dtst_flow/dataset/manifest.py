@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.utils.files import read_table, write_table
+from dtst_flow.utils.tables import read_table, write_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from dtst_flow.dataset import photo_keys, unopened
-from dtst_flow.dataset.containment import BadBucket, check_target, is_relative
+from dtst_flow.dataset.bucket_specs import HERE, fits, overlap_of
+from dtst_flow.dataset.containment import BadBucket, is_relative
 from dtst_flow.dataset.image_names import is_image, is_system, suffix
 from dtst_flow.dataset.whereabouts import what_is_there
-
-HERE = "."
-"""The spec of the dataset folder's loose files."""
 
 OF_A_SYSTEM = "a system's or NAS box's own, no photos"
 
@@ -84,7 +81,7 @@ def scan(
             if os.path.isdir(path):
                 name = path.relative_to(dataset).as_posix()
                 if to and target and _is_below(path, target):
-                    raise _overlap_of(spec, to, name)
+                    raise overlap_of(spec, to, name)
                 _take_all(dataset, path, listing)
                 entered.add(name)
             else:
@@ -158,20 +155,15 @@ def _below(
             continue
         path = Path(entry.path)
         if is_system(entry.name) and entry.name != head:
-            if head == "**" or _fits(entry.name, head):
+            if head == "**" or fits(entry.name, head):
                 listing.skipped[path.relative_to(dataset).as_posix()] = OF_A_SYSTEM
         elif head == "**":
             if entry.is_dir(follow_symlinks=False):
                 yield path, parts
             elif path.is_dir():
                 listing.skipped[path.relative_to(dataset).as_posix()] = LINKED
-        elif _fits(entry.name, head):
+        elif fits(entry.name, head):
             yield path, rest
-
-
-def _fits(name: str, pattern: str) -> bool:
-    """Tell whether a name matches a pattern, or is what looks like one."""
-    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _take_all(dataset: Path, folder: Path, listing: Listing) -> None:
@@ -227,67 +219,6 @@ def _drop_stray_json(listing: Listing) -> None:
     for path in photo_keys.strays(listing.files):
         del listing.files[path]
         listing.skipped[path] = "a .json file that belongs to no image here"
-
-
-def parse_specs(text: str | list[str], dataset: str | Path = ".") -> list[str]:
-    """Split a comma list of specs.
-
-    Args:
-        text: The list, as the user gave it. A folder whose own name has a comma stays
-            whole.
-        dataset: The dataset folder.
-
-    Returns:
-        The specs, without slashes at their ends.
-
-    Raises:
-        BadBucket: No spec is left.
-    """
-    # A list of names may be longer than any name; os.path takes it nevertheless.
-    if isinstance(text, str) and not os.path.exists(Path(dataset) / text.strip()):
-        text = text.split(",")
-    elif isinstance(text, str):
-        text = [text]
-    specs = [part.strip().rstrip("/") for part in text if part.strip()]
-    if not specs:
-        raise BadBucket("no source is named; say --from 'images/*' or another folder")
-    return specs
-
-
-def check_apart(specs: Iterable[str], to: str) -> None:
-    """Refuse a target that is a source, contains one or is inside one.
-
-    Args:
-        specs: The specs of the sources.
-        to: The target.
-
-    Raises:
-        BadBucket: They overlap, or the target is no plain name of a folder.
-    """
-    check_target(to)
-    target = PurePosixPath(to)
-    for spec in specs:
-        # Its own files only: no target, which is a folder below, is among them.
-        if spec != HERE and _overlap(PurePosixPath(spec).parts, target.parts):
-            raise _overlap_of(spec, to)
-
-
-def _overlap_of(spec: str, to: str, link: str | None = None) -> BadBucket:
-    how = f" ('{link}' leads there)" if link else ""
-    return BadBucket(
-        f"--to '{to}' and --from '{spec}' overlap{how}: results would be read back as "
-        "input; choose a folder beside the sources"
-    )
-
-
-def _overlap(spec: tuple[str, ...], target: tuple[str, ...]) -> bool:
-    """Tell whether what a spec matches may be the target, contain it or be inside it."""
-    for part, name in zip(spec, target, strict=False):
-        if part == "**":
-            return True
-        if not _fits(name, part):
-            return False
-    return True
 
 
 def fingerprint(listing: Listing, ignore: frozenset[str] = frozenset()) -> str:

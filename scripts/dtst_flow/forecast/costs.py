@@ -14,8 +14,9 @@ from statistics import fmean
 
 from dtst_flow.runtime.meter import Note
 from dtst_flow.stages.contract import Settings, Stage
-from dtst_flow.utils.files import read_bytes, to_json, write_table
+from dtst_flow.utils.files import read_bytes, to_json
 from dtst_flow.utils.folders import user_cache
+from dtst_flow.utils.tables import write_table
 
 RUN = f"run on {platform.node()}"
 """The key of what a stage costs around the jobs that note their own costs."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.dataset import inventory, scan, sidecars
+from dtst_flow.dataset import bucket_specs, inventory, sidecars
 from dtst_flow.dataset.state import PROGRESS, STATE
 from dtst_flow.forecast import costs
 from dtst_flow.forecast.costs import Cost
@@ -38,7 +38,9 @@ def try_stage(
     The few are spread over the images; without any it is tried on what a trial of the stage
     before left. Returns what it cost, and its crops; None where it told nothing.
     """
-    specs = spread(images, TRIAL_IMAGES) or scan.parse_specs(settings["from"], folder)
+    specs = spread(images, TRIAL_IMAGES) or bucket_specs.parse_specs(
+        settings["from"], folder
+    )
     if not images and not (folder / specs[0]).is_dir():
         return None
     for image in specs if images else ():

@@ -12,7 +12,7 @@ from dtst_flow.forecast import costs
 from dtst_flow.forecast.costs import Cost
 from dtst_flow.planning.plan import Plan
 from dtst_flow.runtime.meter import Note, notes_of
-from dtst_flow.utils import files
+from dtst_flow.utils import files, tables
 from dtst_flow.utils.quantities import duration
 
 
@@ -75,7 +75,7 @@ def _costs(run: Run, notes: dict[str, list[Note]]) -> Iterator[Cost]:
         settings = run.plan.settings[stage.name]
         manifests = Path(run.plan.inventory(stage.name)).glob("s*.jsonl")
         images = sum(
-            len(lines) for path in manifests for lines in files.pieces_of(path)
+            len(lines) for path in manifests for lines in tables.pieces_of(path)
         )
         ran = stage.cost_keys.keys() & notes.keys()
         stages, most = stages + bool(ran), max(most, images * bool(ran))

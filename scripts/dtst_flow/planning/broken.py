@@ -20,13 +20,8 @@ from dtst_flow.dataset import inventory
 from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Stage
-from dtst_flow.utils.files import (
-    BrokenTable,
-    count_rows,
-    is_table,
-    read_json,
-    read_table,
-)
+from dtst_flow.utils.files import read_json
+from dtst_flow.utils.tables import BrokenTable, count_rows, is_table, read_table
 
 AHEAD = 5
 """Seconds that the clocks of machines which share a file system may differ by."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
 from dtst_flow.cluster import labels
-from dtst_flow.dataset import inventory, scan
+from dtst_flow.dataset import bucket_specs, inventory
 from dtst_flow.dataset.containment import (
     BadBucket,
     check_is_folder,
@@ -118,11 +118,11 @@ class Plan:
         if settings["from"] is None:
             raise PlanError(f"{stage} needs a source: --from, or {stage}: from")
         try:
-            specs = scan.parse_specs(settings["from"])
+            specs = bucket_specs.parse_specs(settings["from"])
             if settings.get("people") is not None:
                 specs = _with_people(specs, PurePosixPath(settings["people"]))
             if "to" in settings:
-                scan.check_apart(specs, self.bucket(stage))
+                bucket_specs.check_apart(specs, self.bucket(stage))
         except BadBucket as error:
             raise PlanError(str(error)) from error
         return specs

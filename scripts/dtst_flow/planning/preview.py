@@ -11,7 +11,7 @@ from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Row, Settings, Stage
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.tables import read_table
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dtst_flow.dataset.state import PROGRESS, state_of
 from dtst_flow.runtime import events
 from dtst_flow.runtime.meter import notes_of
 from dtst_flow.runtime.progress import counts_of
-from dtst_flow.utils.files import read_json, read_table
+from dtst_flow.utils.files import read_json
 from dtst_flow.utils.quantities import duration
+from dtst_flow.utils.tables import read_table
 from dtst_flow.utils.text import printable
 
 MAX_SHOWN = 3

@@ -14,7 +14,7 @@ from typing import Any
 from dtst_flow.dataset.sidecars import BrokenSidecar
 from dtst_flow.dataset.state import state_of
 from dtst_flow.imaging.decode import UnreadableImage
-from dtst_flow.utils.files import BrokenTable, read_table
+from dtst_flow.utils.tables import BrokenTable, read_table
 
 
 def failure(path: str, error: Exception) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from dtst_flow.runtime.pool import each
 from dtst_flow.runtime.progress import Progress
 from dtst_flow.runtime.worker import Failed, Worker
 from dtst_flow.utils import gpu
-from dtst_flow.utils.files import DISK_ERRORS, BrokenTable, make_way
+from dtst_flow.utils.files import DISK_ERRORS, make_way
 from dtst_flow.utils.folders import why_not_writable
 from dtst_flow.utils.pace import Patience
+from dtst_flow.utils.tables import BrokenTable
 from dtst_flow.utils.text import printable_lines
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.state import state_of
-from dtst_flow.utils.files import count_rows
+from dtst_flow.utils.tables import count_rows
 
 
 def check_complete(inventory: str, tables: list[str], failed: list[str]) -> None:

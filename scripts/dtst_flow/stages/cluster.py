@@ -28,7 +28,8 @@ from dtst_flow.stages.contract import Row, Settings, Stage, options_of
 from dtst_flow.stages.layout import Handling, check_links, write
 from dtst_flow.stages.people import NOBODY, KnownPeople, set_apart
 from dtst_flow.utils.arrays import load
-from dtst_flow.utils.files import read_table, to_json, write_atomic, write_table
+from dtst_flow.utils.files import to_json, write_atomic
+from dtst_flow.utils.tables import read_table, write_table
 
 if TYPE_CHECKING:
     from dtst_flow.cluster.groups import Grouping

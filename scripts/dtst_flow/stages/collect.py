@@ -12,13 +12,8 @@ from dtst_flow.stages.accounting import check_complete, refuse_nothing
 from dtst_flow.stages.contract import Committed, Row, Stage
 from dtst_flow.stages.registry import STAGES
 from dtst_flow.stages.telling import of_files
-from dtst_flow.utils.files import (
-    digest_value,
-    read_table,
-    to_json,
-    write_atomic,
-    write_table,
-)
+from dtst_flow.utils.files import digest_value, to_json, write_atomic
+from dtst_flow.utils.tables import read_table, write_table
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import healed_parts
 from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.contract import Committed, Row
-from dtst_flow.utils.files import read_table
+from dtst_flow.utils.tables import read_table
 
 FACE = frozenset(
     {"image", "digest", "box", "points", "size", "score", "engine", "model"}

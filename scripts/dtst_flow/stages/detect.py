@@ -35,12 +35,8 @@ from dtst_flow.stages.contract import (
     options_of,
 )
 from dtst_flow.stages.detection import Finder, Options, records
-from dtst_flow.utils.files import (
-    read_json,
-    to_json,
-    write_atomic,
-    write_table,
-)
+from dtst_flow.utils.files import read_json, to_json, write_atomic
+from dtst_flow.utils.tables import write_table
 
 log = logging.getLogger(__name__)
 

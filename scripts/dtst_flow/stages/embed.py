@@ -30,7 +30,8 @@ from dtst_flow.stages.embedding import (
     stored_item,
 )
 from dtst_flow.utils.arrays import decode_vector
-from dtst_flow.utils.files import write_atomic, write_table
+from dtst_flow.utils.files import write_atomic
+from dtst_flow.utils.tables import write_table
 
 FLOOR = ["floor"]
 """The name of the record of a model's floor, among those of images."""

@@ -31,7 +31,7 @@ from dtst_flow.stages.contract import (
     options_of,
 )
 from dtst_flow.utils.array_types import Pixels
-from dtst_flow.utils.files import write_table
+from dtst_flow.utils.tables import write_table
 from dtst_flow.utils.text import capped
 
 log = logging.getLogger(__name__)

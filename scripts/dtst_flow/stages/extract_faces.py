@@ -3,7 +3,6 @@
 import functools
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -43,49 +42,11 @@ from dtst_flow.stages.contract import (
     Stage,
     options_of,
 )
-from dtst_flow.utils import json_text, pace
+from dtst_flow.stages.face_options import Options
+from dtst_flow.utils import json_text
 from dtst_flow.utils.array_types import Pixels
-from dtst_flow.utils.files import digest_value, write_atomic, write_table
-
-
-@dataclass(frozen=True)
-class Options:
-    """The settings of extract-faces that its results depend on.
-
-    Attributes:
-        engine: A key of `engines.MODELS`.
-        search: mediapipe only: look for small and distant faces as well.
-        max_size: The longest side of a crop in pixels, None for the natural size.
-        max_faces: Keep the largest so many faces of an image, None for all.
-        padding: Fill what is outside the image with its reflection, else with black.
-        skip_partial: Drop faces whose crop reaches outside the image.
-        min_size: Drop faces with fewer pixels between the eyes, None to keep all.
-        min_score: Drop faces with a lower score.
-        min_quality: Drop faces of a lower `quality.quality`.
-        debug: Draw the faces into a copy of each image under .dtst/debug.
-        background: The colour that shows through transparent pixels, "#rrggbb".
-        allow_truncated: Whether to read files that are cut short, however much is missing.
-        max_pixels: An image of more is refused; without effect on all others.
-        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
-            on all others.
-        keep_keys: The photo's keys that crops get, as `photo_keys.travelling` takes them.
-    """
-
-    engine: str = "mediapipe"
-    search: bool = True
-    max_size: int | None = None
-    max_faces: int | None = None
-    padding: bool = True
-    skip_partial: bool = False
-    min_size: float | None = None
-    min_score: float | None = None
-    min_quality: float | None = None
-    debug: bool = False
-    background: str = decode.WHITE
-    allow_truncated: bool = False
-    max_pixels: int = decode.MAX_PIXELS
-    max_seconds: float = pace.SECONDS
-    keep_keys: str | list[str] | None = None
+from dtst_flow.utils.files import digest_value, write_atomic
+from dtst_flow.utils.tables import write_table
 
 
 def records(

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
@@ -28,9 +28,6 @@ DISK_ERRORS = frozenset(
 )
 """Errors of the disk or of its permissions; a sentence about one says all, without a
 traceback."""
-
-LONGEST_ROW = 1 << 26
-"""Most bytes of a table's row."""
 
 LARGEST = 1 << 30
 """Most bytes of a file that is read whole, where nothing smaller is said."""
@@ -206,88 +203,6 @@ def read_json(path: str | Path) -> Any:
         return json.loads(read_bytes(path))
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
-
-
-def write_table(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows as JSON Lines, one object a line, durably."""
-    # Grown row by row, as joining the rows would take their memory a second time.
-    content = bytearray()
-    for row in rows:
-        content += to_json(row) + b"\n"
-    write_atomic(path, content, durable=True)
-
-
-class BrokenTable(ValueError):
-    """A table that is none, or was damaged; the message says so and what to do."""
-
-
-def read_table(path: str | Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows that `write_table` wrote. Raises BrokenTable."""
-    try:
-        # Rows that are parsed together share their keys in memory.
-        for lines in pieces_of(path):
-            yield from json.loads(b"[" + b",".join(lines) + b"]")
-    except (ValueError, RecursionError, NotRegular) as error:
-        raise BrokenTable(
-            f"{path} is not as dtst writes it; delete it and run the same again"
-        ) from error
-
-
-class EndlessLine(ValueError):
-    """A line of more bytes than any table has."""
-
-
-def pieces_of(path: str | Path) -> Iterator[list[bytes]]:
-    """Yield the lines of a file, some at once.
-
-    Raises:
-        EndlessLine: A line has more than LONGEST_ROW bytes.
-        OSError: The file cannot be read; as NotRegular it is none.
-    """
-    with open_regular(path) as file:
-        rest = bytearray()
-        while piece := file.read(PIECE):
-            first, *more = piece.split(b"\n")
-            rest += first
-            if len(rest) > LONGEST_ROW:
-                raise EndlessLine(f"a line has more than {LONGEST_ROW} bytes")
-            if more:
-                yield [bytes(rest), *more[:-1]]
-                rest[:] = more[-1]
-        if rest:
-            yield [bytes(rest)]
-
-
-def count_rows(table: str | Path) -> int:
-    """Count the rows of a table without reading what is in them."""
-    return sum(map(len, pieces_of(table)))
-
-
-def is_table(path: str | Path, *columns: str, wholly: bool = False) -> bool:
-    """Tell by its beginning and its end whether a file is a table.
-
-    Whoever makes such a file anew need not read all rows, of which there may be a million.
-
-    Args:
-        path: The file; one that is not there is no table.
-        columns: What its first row must have.
-        wholly: Look at all rows nevertheless.
-    """
-    try:
-        with open_regular(path) as file:
-            first = file.readline(LONGEST_ROW)
-            if not first:
-                return True
-            file.seek(-2, os.SEEK_END)
-            row, end = json.loads(first), file.read()
-        rows = read_table(path) if wholly else [row]
-        return end == b"}\n" and all(_has(row, columns) for row in rows)
-    except (OSError, ValueError, RecursionError):
-        return False
-
-
-def _has(row: Any, columns: tuple[str, ...]) -> bool:
-    return isinstance(row, dict) and row.keys() >= set(columns)
 
 
 def digest(content: bytes) -> str:

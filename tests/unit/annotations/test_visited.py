@@ -3,7 +3,7 @@
 import pytest
 
 from dtst_flow.annotations.visited import Visited
-from dtst_flow.utils.files import write_table
+from dtst_flow.utils.tables import write_table
 
 
 @pytest.fixture(autouse=True)

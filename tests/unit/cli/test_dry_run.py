@@ -11,7 +11,7 @@ from dtst_flow.cli import run
 from dtst_flow.cli.main import main
 from dtst_flow.dataset import scan, sidecars
 from dtst_flow.dataset.state import state_of
-from dtst_flow.utils.files import write_table
+from dtst_flow.utils.tables import write_table
 
 CUT = ("extract-classes", "--from", "images", "--to", "crops")
 

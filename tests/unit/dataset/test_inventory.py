@@ -12,18 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dtst_flow.dataset import inventory
+from dtst_flow.dataset.bucket_specs import check_apart, parse_specs
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.inventory import split
-from dtst_flow.dataset.scan import (
-    LINKED,
-    OF_A_SYSTEM,
-    check_apart,
-    fingerprint,
-    parse_specs,
-    scan,
-)
+from dtst_flow.dataset.scan import LINKED, OF_A_SYSTEM, fingerprint, scan
 from dtst_flow.dataset.unopened import Unopened
-from dtst_flow.utils.files import digest, read_table
+from dtst_flow.utils.files import digest
+from dtst_flow.utils.tables import read_table
 
 DEEP = ["glob[1]/g.jpg", "images/a.jpg", "images/s1/b.PNG", "images/s1/deep/c.webp"]
 LATIN1 = os.fsdecode(b"caf\xe9.jpg")

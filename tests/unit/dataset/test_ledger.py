@@ -21,8 +21,9 @@ from dtst_flow.dataset import entries, sidecars
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile, Part
-from dtst_flow.utils.files import TEMPORARY_PREFIX, write_atomic, write_table
+from dtst_flow.utils.files import TEMPORARY_PREFIX, write_atomic
 from dtst_flow.utils.links import LINKERS, LinkRefused
+from dtst_flow.utils.tables import write_table
 
 
 @pytest.fixture

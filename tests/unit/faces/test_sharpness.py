@@ -92,6 +92,7 @@ class TestRecord:
             "box": [0, 0, 90, 90],
             "score": 0.1235,
             "points": POINTS.tolist(),
+            "turned": 0,
             "sharpness": round(sharpness(photo, POINTS), 4),
         }
 

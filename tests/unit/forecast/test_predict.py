@@ -17,7 +17,8 @@ from dtst_flow.planning.plan import Plan
 from dtst_flow.planning.staleness import Stale
 from dtst_flow.stages.crops import CropStats
 from dtst_flow.stages.registry import STAGES
-from dtst_flow.utils.files import read_json, write_table
+from dtst_flow.utils.files import read_json
+from dtst_flow.utils.tables import write_table
 
 FACES = {
     "from": "images",

@@ -17,7 +17,8 @@ from dtst_flow.forecast.verdict import (
 )
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.registry import STAGES
-from dtst_flow.utils.files import to_json, write_atomic, write_table
+from dtst_flow.utils.files import to_json, write_atomic
+from dtst_flow.utils.tables import write_table
 
 SETTINGS = {
     "extract_faces": {

@@ -7,7 +7,7 @@ import pytest
 
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.stages.registry import STAGES
-from dtst_flow.utils.files import write_table
+from dtst_flow.utils.tables import write_table
 from helpers.plans import complete
 
 

@@ -6,9 +6,9 @@ import pytest
 from dtst_flow.dataset import inventory, scan
 from dtst_flow.planning.plan import NoImages, PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
-from dtst_flow.planning.staleness import source_listing
+from dtst_flow.planning.source_scan import source_listing
 from dtst_flow.stages.contract import Row
-from dtst_flow.utils.files import write_table
+from dtst_flow.utils.tables import write_table
 from helpers.plans import complete
 
 

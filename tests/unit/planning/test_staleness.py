@@ -12,9 +12,10 @@ from dtst_flow.planning import staleness
 from dtst_flow.planning.broken import broken
 from dtst_flow.planning.dag_hints import DagHints
 from dtst_flow.planning.plan import Plan, PlanError, make_plan
-from dtst_flow.planning.staleness import source_fingerprint, stage_version, stale_files
+from dtst_flow.planning.source_scan import source_fingerprint
+from dtst_flow.planning.staleness import stage_version, stale_files
 from dtst_flow.stages.registry import STAGES
-from dtst_flow.utils.files import read_table, write_table
+from dtst_flow.utils.tables import read_table, write_table
 from helpers.plans import complete
 
 STATE = Path(".dtst/buckets")

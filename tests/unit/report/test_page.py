@@ -15,7 +15,8 @@ from PIL import Image
 
 from dtst_flow.cli.main import main
 from dtst_flow.report import page, thumbnails
-from dtst_flow.utils.files import read_json, to_json, write_atomic, write_table
+from dtst_flow.utils.files import read_json, to_json, write_atomic
+from dtst_flow.utils.tables import write_table
 from helpers import clustered
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from dtst_flow.dataset.state import PROGRESS, state_of
 from dtst_flow.report.summary import outcome, sentences, written_at
-from dtst_flow.utils.files import to_json, write_atomic, write_table
+from dtst_flow.utils.files import to_json, write_atomic
+from dtst_flow.utils.tables import write_table
 
 BUCKETS = {"extract_faces": "faces", "cluster": "cluster"}
 

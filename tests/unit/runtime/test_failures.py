@@ -7,7 +7,7 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.imaging import decode
 from dtst_flow.runtime.failures import failure, healed_parts
-from dtst_flow.utils.files import write_table
+from dtst_flow.utils.tables import write_table
 
 
 def fail(state: Path, error: Exception, part: str = "s") -> None:

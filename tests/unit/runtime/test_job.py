@@ -166,7 +166,7 @@ def test_what_is_in_the_way_of_state_is_told_in_a_sentence(tmp_path):
     script = """
 import os
 from dtst_flow.runtime.job import logged
-from dtst_flow.utils.files import write_table
+from dtst_flow.utils.tables import write_table
 os.chdir(os.path.dirname(log))
 os.makedirs(".dtst/x.jsonl")
 with logged(log):

@@ -1,7 +1,7 @@
 import pytest
 
 from dtst_flow.stages.accounting import check_complete
-from dtst_flow.utils.files import write_table
+from dtst_flow.utils.tables import write_table
 
 
 @pytest.mark.parametrize(("done", "failed"), [(2, 0), (1, 1), (0, 2)])

@@ -9,7 +9,7 @@ from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages import collect
 from dtst_flow.stages.collect import CollectJob
-from dtst_flow.utils.files import read_table, write_table
+from dtst_flow.utils.tables import read_table, write_table
 
 WRITTEN = ("inventory", "summary.json", "failed.jsonl")
 

@@ -16,7 +16,8 @@ from dtst_flow.runtime import pool
 from dtst_flow.stages import embed, embedding
 from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.embedding import Item, Options, stored_item
-from dtst_flow.utils.files import digest, read_table, write_table
+from dtst_flow.utils.files import digest
+from dtst_flow.utils.tables import read_table, write_table
 
 OPTIONS = Options("efficientnet")
 POINTS = [[600, 300], [650, 300], [625, 330], [605, 350], [645, 350]]

@@ -13,8 +13,9 @@ from dtst_flow.dataset import inventory, sidecars
 from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.stages import cluster
-from dtst_flow.utils.files import read_json, read_table, write_atomic, write_table
+from dtst_flow.utils.files import read_json, write_atomic
 from dtst_flow.utils.links import LINKERS
+from dtst_flow.utils.tables import read_table, write_table
 
 THINGS = ("cat", "dog")
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dtst_flow.utils import files
+from dtst_flow.utils import files, tables
 
 names = (
     st.binary(min_size=1, max_size=12)
@@ -59,7 +59,7 @@ class TestWriteAtomic:
             os, "replace", lambda *a: done.append("named") or replace(*a)
         )
         files.write_atomic(tmp_path / "x", b"four", durable=True)
-        files.write_table(tmp_path / "t", [{}])
+        tables.write_table(tmp_path / "t", [{}])
         files.write_atomic(tmp_path / "y", b"five")
         assert done == [4, "named", 3, "named", "named"]
 
@@ -117,15 +117,15 @@ class TestJson:
     @given(rows=st.lists(st.dictionaries(names, values, max_size=3), max_size=5))
     def test_tables_come_back_the_same(self, rows, tmp_path_factory):
         path = tmp_path_factory.getbasetemp() / "table.jsonl"
-        files.write_table(path, iter(rows))
-        assert list(files.read_table(path)) == rows
+        tables.write_table(path, iter(rows))
+        assert list(tables.read_table(path)) == rows
 
     @pytest.mark.parametrize("count", [0, 1, 2, 10_000])
     def test_so_do_large_ones(self, count, tmp_path):
         rows = [{"path": f"{n}.jpg", "digest": n} for n in range(count)]
-        files.write_table(tmp_path / "t", rows)
+        tables.write_table(tmp_path / "t", rows)
         assert count < 10_000 or (tmp_path / "t").stat().st_size > files.PIECE
-        assert list(files.read_table(tmp_path / "t")) == rows
+        assert list(tables.read_table(tmp_path / "t")) == rows
 
 
 class TestDigest:

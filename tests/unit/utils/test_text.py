@@ -7,7 +7,8 @@ import pytest
 
 from dtst_flow.cli.console import Ending, Voice
 from dtst_flow.report.summary import outcome, sentences
-from dtst_flow.utils.files import to_json, write_atomic, write_table
+from dtst_flow.utils.files import to_json, write_atomic
+from dtst_flow.utils.tables import write_table
 from dtst_flow.utils.text import LONGEST, capped, printable, printable_lines
 from helpers.dataset import environment
 

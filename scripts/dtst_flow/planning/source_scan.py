@@ -1,0 +1,103 @@
+"""The source of a stage: its images, and whether they are there at all."""
+
+import os
+from pathlib import Path
+
+from dtst_flow.annotations import beside
+from dtst_flow.dataset import inventory, scan
+from dtst_flow.dataset.containment import BadBucket
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.photo_keys import is_sidecar
+from dtst_flow.dataset.state import state_of
+from dtst_flow.dataset.unopened import CLOSED, Unopened
+from dtst_flow.dataset.whereabouts import explain_empty
+from dtst_flow.planning.plan import NoImages, Plan, PlanError
+from dtst_flow.stages.registry import STAGES
+
+
+def source_fingerprint(plan: Plan, stage: str) -> str:
+    """Return what changes when anybody changes the source of a stage.
+
+    What the stages before write there does not count: they tell of it themselves.
+
+    Raises:
+        PlanError: There is no such source, it has no image and no stage is to make them,
+            or this is not the dataset folder.
+    """
+    if not plan.dataset.is_dir():
+        raise PlanError(f"there is no dataset folder {plan.dataset}")
+    if not plan.dataset.samefile("."):
+        raise PlanError(
+            f"the run works in {os.getcwd()}, not in the dataset folder {plan.dataset}: "
+            "leave out --directory and `workdir:`, and run one dataset at a time"
+        )
+    listing = source_listing(plan, stage)
+    return scan.fingerprint(listing, _announced(plan, stage, listing))
+
+
+def source_listing(plan: Plan, stage: str) -> scan.Listing:
+    """List the source of a stage, in the dataset's folder.
+
+    Raises:
+        PlanError: There is no such source, or it has nothing of what is asked for and no
+            stage is to make it, or detect would write outside of the dataset.
+        NoImages: It has none and no stage is to make them, or cannot be opened.
+    """
+    settings = plan.settings[stage]
+    specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
+    try:
+        listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
+    except Unopened as error:
+        raise NoImages(str(error)) from error
+    except BadBucket as error:
+        raise PlanError(str(error)) from error
+    # Told before any job runs: results of photos that there were stay as they are.
+    _refuse_closed(listing, plan.state(stage) / inventory.DIGESTS)
+    if plan.before(stage):
+        return listing
+    if not listing.images:
+        raise NoImages(explain_empty(".", specs, listing.skipped))
+    if fault := STAGES[stage].unfit(settings, listing.files):
+        raise PlanError(f"{fault}. Nothing was removed.")
+    if stage == "detect" and not settings["clear"]:
+        try:
+            beside.check_inside(listing.images)
+        except BadBucket as error:
+            raise PlanError(str(error)) from error
+    return listing
+
+
+def _refuse_closed(listing: scan.Listing, cache: Path) -> None:
+    """Refuse a source where links lead nowhere now that led to images. Raises NoImages."""
+    closed = {
+        path: reason
+        for path, reason in listing.skipped.items()
+        if reason.startswith(CLOSED)
+    }
+    for folder in inventory.were_below(closed, cache):
+        leads = f"it leads to {os.path.realpath(folder)}"
+        why = closed[folder].removeprefix(f"{CLOSED}: ")
+        raise NoImages(str(Unopened(folder, f"{leads}: {why}")))
+
+
+def _can_be_scanned(plan: Plan, stage: str, spec: str) -> bool:
+    """Whether a spec exists: a bucket that is still to be made need not."""
+    return os.path.exists(spec) or spec not in map(plan.bucket, plan.before(stage))
+
+
+def _announced(plan: Plan, stage: str, listing: scan.Listing) -> frozenset[str]:
+    """The files in a stage's source of which a summary tells when they change."""
+    maker = plan.before(stage)[-1:]
+    if stage == "detect":
+        return frozenset(path for path in listing.files if path.endswith(".json"))
+    if maker == ["detect"]:
+        return frozenset(
+            path for path in listing.files if is_sidecar(path, listing.files)
+        )
+    if not maker:
+        return frozenset()
+    bucket = plan.bucket(maker[0])
+    evidence_of = STAGES[maker[0]].evidence
+    ledgers = Ledgers(bucket, state_of(bucket), evidence_of and evidence_of(bucket))
+    owned = ledgers.paths() | {one.row.path for one in ledgers.found()}
+    return frozenset(f"{bucket}/{path}{x}" for path in owned for x in ("", ".json"))
