@@ -18,7 +18,7 @@ from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError
 from dtst_flow.planning.config import complete_config
 from dtst_flow.planning.plan import (
-    NoImages,
+    NothingToCluster,
     Plan,
     PlanError,
     check_state_links,
@@ -45,7 +45,7 @@ def refusing(dataset: Path) -> Iterator[None]:
     """Turn the errors of what was asked for into a sentence, before anything begins."""
     try:
         yield
-    except NoImages as error:
+    except NothingToCluster as error:
         raise click.ClickException(str(error)) from error
     except (BadSettings, PlanError, ModelError, StateGone) as error:
         raise Refused(str(error)) from error

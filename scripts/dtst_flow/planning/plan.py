@@ -35,8 +35,8 @@ class PlanError(Exception):
     """A config that cannot be carried out; the message says why and what would do."""
 
 
-class NoImages(PlanError):
-    """A source without images, or one that cannot be opened: nothing to be done now."""
+class NothingToCluster(PlanError):
+    """There is no image to cluster, perhaps as the commands before found nothing."""
 
 
 @dataclass(frozen=True)

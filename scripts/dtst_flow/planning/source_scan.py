@@ -11,7 +11,7 @@ from dtst_flow.dataset.photo_keys import is_sidecar
 from dtst_flow.dataset.state import state_of
 from dtst_flow.dataset.unopened import CLOSED, Unopened
 from dtst_flow.dataset.whereabouts import explain_empty
-from dtst_flow.planning.plan import NoImages, Plan, PlanError
+from dtst_flow.planning.plan import NothingToCluster, Plan, PlanError
 from dtst_flow.stages.registry import STAGES
 
 
@@ -39,24 +39,23 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
     """List the source of a stage, in the dataset's folder.
 
     Raises:
-        PlanError: There is no such source, or it has nothing of what is asked for and no
-            stage is to make it, or detect would write outside of the dataset.
-        NoImages: It has none and no stage is to make them, or cannot be opened.
+        PlanError: There is no such source, or it cannot be opened, or has nothing of what
+            is asked for and no stage is to make it, or detect would write outside of the
+            dataset.
     """
     settings = plan.settings[stage]
     specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
     try:
         listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
-    except Unopened as error:
-        raise NoImages(str(error)) from error
-    except BadBucket as error:
+    except (BadBucket, Unopened) as error:
         raise PlanError(str(error)) from error
     # Told before any job runs: results of photos that there were stay as they are.
     _refuse_closed(listing, plan.state(stage) / inventory.DIGESTS)
     if plan.before(stage):
         return listing
     if not listing.images:
-        raise NoImages(explain_empty(".", specs, listing.skipped))
+        kind = NothingToCluster if stage == "cluster" else PlanError
+        raise kind(explain_empty(".", specs, listing.skipped))
     if fault := STAGES[stage].unfit(settings, listing.files):
         raise PlanError(f"{fault}. Nothing was removed.")
     if stage == "detect" and not settings["clear"]:
@@ -68,7 +67,7 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
 
 
 def _refuse_closed(listing: scan.Listing, cache: Path) -> None:
-    """Refuse a source where links lead nowhere now that led to images. Raises NoImages."""
+    """Refuse a source where links lead nowhere now that led to images. Raises PlanError."""
     closed = {
         path: reason
         for path, reason in listing.skipped.items()
@@ -77,7 +76,7 @@ def _refuse_closed(listing: scan.Listing, cache: Path) -> None:
     for folder in inventory.were_below(closed, cache):
         leads = f"it leads to {os.path.realpath(folder)}"
         why = closed[folder].removeprefix(f"{CLOSED}: ")
-        raise NoImages(str(Unopened(folder, f"{leads}: {why}")))
+        raise PlanError(str(Unopened(folder, f"{leads}: {why}")))
 
 
 def _can_be_scanned(plan: Plan, stage: str, spec: str) -> bool:

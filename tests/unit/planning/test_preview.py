@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.dataset import inventory, scan
-from dtst_flow.planning.plan import NoImages, PlanError, make_plan
+from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
 from dtst_flow.planning.source_scan import source_listing
 from dtst_flow.stages.contract import Row
@@ -70,7 +70,8 @@ def test_images_that_are_listed_are_not_new():
     rows = []
     for path in ("images/a/0.jpg", "images/a/1.jpg"):
         stat = os.stat(path)
-        known = {"size": stat.st_size, "mtime": stat.st_mtime_ns, "digest": "0"}
+        times = {"mtime": stat.st_mtime_ns, "ctime": stat.st_ctime_ns}
+        known = {"size": stat.st_size, **times, "digest": "0"}
         rows.append({"path": path, **known})
     rows[1]["size"] += 1  # it changed since
     write_table(digests, rows)
@@ -187,7 +188,7 @@ def test_a_link_that_led_to_images_and_leads_nowhere_is_refused():
     listing = scan.scan(".", ["images/*"])
     inventory.digests(".", listing.files, digests)
     drive.rename("../elsewhere")
-    with pytest.raises(NoImages, match="'images/drive' cannot be opened: it leads to"):
+    with pytest.raises(PlanError, match="'images/drive' cannot be opened: it leads to"):
         look(**{"from": "images/*"})
     assert look(**{"from": "images/a"}).images == 4
 
