@@ -26,10 +26,10 @@ LINKED = "a linked folder, which ** does not enter; name it in --from"
 
 
 FileState = tuple[int, int, int]
-"""Size in bytes, mtime and ctime in ns of a file.
+"""Size in bytes, mtime and ctime in ns of a file; of one with several names no ctime, but 0.
 
-Who writes into a file can set its mtime back, but not its ctime. That changes with a link to
-the file or its mode as well: a file is read again then, and its content decides.
+Who writes into a file can set its mtime back, but not its ctime. That changes with its mode
+and with each hard link to it as well: the file is read again then, and its content decides.
 """
 
 
@@ -204,7 +204,8 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
     if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
     elif is_image(name) or name.endswith(".json"):
-        listing.files[name] = status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        changed = status.st_ctime_ns if status.st_nlink == 1 else 0
+        listing.files[name] = status.st_size, status.st_mtime_ns, changed
     else:
         listing.skipped[name] = f"not an image type ({suffix(name) or 'no suffix'})"
 
