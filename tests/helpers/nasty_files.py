@@ -13,6 +13,7 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.scan import LINKED
 from dtst_flow.utils.tables import read_table
 
 register_heif_opener()
@@ -271,6 +272,7 @@ PASSED_OVER = {
     "loop.jpg": "cannot be opened: Too many levels of symbolic links",
     "pipe.jpg": "not a regular file",
     "stray.json": "a .json file that belongs to no image here",
+    "folder loop": LINKED,
 }
 """File -> why it is passed over."""
 

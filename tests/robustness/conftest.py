@@ -10,7 +10,7 @@ from dtst_flow.runtime.worker import answer
 def in_this_process(monkeypatch) -> None:
     """Stages do their work here: of thousands of shards not each gets a process of its own."""
 
-    def each(make, rows, workers):
+    def each(make, rows, workers, patience=None):
         with closing(make()) as worker:
             return [(row, answer(worker, row)) for row in rows]
 

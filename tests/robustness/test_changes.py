@@ -179,7 +179,8 @@ def test_nothing_is_kept_of_what_changed(folder, survived, stage, happens):
     survived["faults survived"] += 1
 
 
-def test_an_edit_that_neither_size_nor_mtime_shows(tmp_path, group_photo, survived):
+def test_an_edit_that_neither_size_nor_time_shows(tmp_path, group_photo, survived):
+    """The job that has to read the image finds out, and the run after takes it as it is."""
     survived["faults injected"] += 1
     dataset = Dataset(tmp_path / "crowd")
     photo = dataset.folder / "images/a.bmp"
@@ -191,6 +192,9 @@ def test_an_edit_that_neither_size_nor_mtime_shows(tmp_path, group_photo, surviv
         whole.crop((640, 0, 1280, 443)).save(photo)
     os.utime(photo, ns=(noted.st_atime_ns, noted.st_mtime_ns))
     assert photo.stat().st_size == noted.st_size
+    printed = dataset.run(settings=FACES, ok=False)
+    assert SENTENCE.replace(".png", ".bmp") in printed
+    assert not (dataset.folder / "faces").exists()
     dataset.run(settings=FACES)
     anew = dataset.from_nothing(tmp_path / "anew")
     anew.run(settings=FACES)

@@ -6,8 +6,8 @@ files, byte for byte; nothing of the user's is lost on the way; and nothing is l
 From nothing means: a new folder with all files and keys that the user has, wherever they
 lie, so also those in the way of results. Theirs are photos, sidecars and keys of them, and
 what they put into made buckets under a name that no run had used. A made file that they
-edit, replace or delete stays the workflow's. What is not promised: an edit of a made file
-that changes neither size nor date is not seen; where the user says in a sidecar just what the workflow
+edit, replace or delete stays the workflow's. What is not promised: an edit that changes
+neither size nor date is not seen; where the user says in a sidecar just what the workflow
 says, it counts as said by the workflow; and when .dtst is lost, a crop without its
 provenance is the user's.
 """
@@ -158,10 +158,6 @@ class Histories(Edits):
         anew.folder.mkdir(parents=True)
         self.user.copy_to(anew.folder)
         printed = anew.run(settings=self.settings(), ok=None)
-        ours, theirs = self.shown(self.dataset), self.shown(anew)
-        if self.SETTINGS["path"] == "images":  # hard links to photos date them anew
-            for dataset in (self.dataset, anew):
-                dataset.run(settings=self.settings(), ok=None)
         left = [
             dataset.run("-n", settings=self.settings(), ok=None)
             for dataset in (self.dataset, anew)
@@ -170,6 +166,7 @@ class Histories(Edits):
         assert done[0] is done[1], left[0] + printed
         if not done[1]:
             return  # no photo could be used, so there is no result
+        ours, theirs = self.shown(self.dataset), self.shown(anew)
         other = {
             path: [len(each.get(path, "")) for each in (ours, theirs)]
             for path in sorted(ours.keys() | theirs.keys())

@@ -28,17 +28,18 @@ REPORTED = {
     "broken_png",
     "decompression_bomb_192MP",
     "decompression_bomb_900MP",
-    "decompression_dos_png",
     "header_only",
     "html_as_png",
     "large_108MP",
-    "png_bad_crc",
     "random_bytes",
     "text_as_jpg",
     "truncated_jpeg",
     "zero_byte",
 }
 """Kinds of files that are listed as failed; all kinds not named here are decoded."""
+
+READ = {"images/bad/truncated_tail.jpg"}
+"""Files of such kinds that are decoded nevertheless: hardly anything is missing."""
 
 PASSED_OVER = {"no_extension": "no suffix", "symlink broken": "cannot be opened"}
 """Kinds of files that are no images -> what their reason says."""
@@ -68,7 +69,8 @@ class Row:
             return "not listed"
         if self.kind in PASSED_OVER:
             return "passed over"
-        return "failed" if self.kind in REPORTED else "done"
+        failed = self.kind in REPORTED and self.path not in READ
+        return "failed" if failed else "done"
 
 
 def listed() -> list[Row]:

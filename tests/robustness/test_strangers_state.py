@@ -167,7 +167,7 @@ def test_damaged_state_is_made_again_from_the_records(finished, tmp_path, way):
         path = crowd.folder / ".dtst/buckets" / name
         assert path.exists(), name
         if number % 2 == (way == "dtst"):
-            strange_files.put(("pipe", "link to a device")[number // 2 % 2], path)
+            strange_files.put(("pipe", "socket")[number // 2 % 2], path)
         else:
             path.write_bytes(b"{garbage" if way == "dtst" else b'{"a": 1}\n')
             soon = time.time() + 3600

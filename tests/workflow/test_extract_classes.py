@@ -100,8 +100,9 @@ def test_every_box_becomes_a_crop_with_its_sidecar(dahlias):
     photo = decode.read(dahlias.folder / "images/dahlia.jpg")
     assert crop.read_bytes() == encode.encode(photo[60:280, 300:560])
     content = sidecars.read(crop)
-    digest = content["provenance"].pop("digest")
-    assert len(digest) == 32
+    digest, file = (content["provenance"].pop(key) for key in ("digest", "file"))
+    assert len(digest) == len(file) == 32
+    assert content["provenance"].pop("keys").keys() == {"source", "license", "classes"}
     assert content == {
         "source": "flickr",
         "license": "CC0",

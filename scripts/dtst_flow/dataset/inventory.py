@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dtst_flow.dataset import photo_keys, sidecars
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
-from dtst_flow.dataset.scan import FileState, Listing, scan
+from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.utils.files import digest, digest_file, digest_value
 from dtst_flow.utils.tables import (
@@ -47,17 +47,17 @@ def digest_of(path: str | Path) -> str | None:
 
 def digests(
     dataset: str | Path,
-    files: dict[str, FileState],
+    files: dict[str, tuple[int, int]],
     cache: str | Path,
     keep: bool = True,
 ) -> dict[str, str]:
     """Digest the content of every file that can be read.
 
-    Only files whose size, mtime or ctime is new are read.
+    Only files whose size or time is new are read.
 
     Args:
         dataset: The dataset folder.
-        files: The state of each file, by its path in the dataset.
+        files: Size in bytes and mtime in ns of each file, by its path in the dataset.
         cache: The table that the last call wrote.
         keep: Replace that table by what is found.
 
@@ -76,13 +76,13 @@ def digests(
     if not keep:
         return content
     rows = ((path, *files[path], name) for path, name in content.items())
-    columns = ("path", "size", "mtime", "ctime", "digest")
+    columns = ("path", "size", "mtime", "digest")
     write_table(cache, (dict(zip(columns, row, strict=True)) for row in rows))
     return content
 
 
 def known_digests(
-    files: dict[str, FileState], cache: str | Path
+    files: dict[str, tuple[int, int]], cache: str | Path
 ) -> tuple[dict[str, str], int]:
     """Read the digests of the files that did not change, and how many rows there are."""
     known: dict[str, str] = {}
@@ -91,8 +91,7 @@ def known_digests(
         try:
             for row in read_table(cache):
                 cached += 1
-                state = row["size"], row["mtime"], row["ctime"]
-                if files.get(row["path"]) == state:
+                if files.get(row["path"]) == (row["size"], row["mtime"]):
                     known[row["path"]] = row["digest"]
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return {}, -1  # damaged: all files are read again

@@ -25,24 +25,17 @@ LINKED = "a linked folder, which ** does not enter; name it in --from"
 """Why a folder is skipped that a pattern of any depth came by."""
 
 
-FileState = tuple[int, int, int]
-"""Size in bytes, mtime and ctime in ns of a file; of one with several names no ctime, but 0.
-
-Who writes into a file can set its mtime back, but not its ctime. That changes with its mode
-and with each hard link to it as well: the file is read again then, and its content decides.
-"""
-
-
 @dataclass
 class Listing:
     """What a scan of a bucket found.
 
     Attributes:
-        files: `FileState` of each image and sidecar, by its path relative to the dataset.
+        files: Size in bytes and mtime in ns of each image and sidecar, by its path
+            relative to the dataset.
         skipped: Why a file or folder is no image of the bucket, by its path.
     """
 
-    files: dict[str, FileState] = field(default_factory=dict)
+    files: dict[str, tuple[int, int]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -204,8 +197,7 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
     if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
     elif is_image(name) or name.endswith(".json"):
-        changed = status.st_ctime_ns if status.st_nlink == 1 else 0
-        listing.files[name] = status.st_size, status.st_mtime_ns, changed
+        listing.files[name] = (status.st_size, status.st_mtime_ns)
     else:
         listing.skipped[name] = f"not an image type ({suffix(name) or 'no suffix'})"
 
@@ -213,7 +205,7 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
 def _drop_large(listing: Listing, max_file_size: float) -> None:
     large = [
         path
-        for path, (size, *_) in listing.files.items()
+        for path, (size, _) in listing.files.items()
         if size / 1e6 > max_file_size and is_image(path)
     ]
     for path in large:
@@ -240,6 +232,6 @@ def fingerprint(listing: Listing, ignore: frozenset[str] = frozenset()) -> str:
     total = hashlib.blake2b(digest_size=16)
     for path in sorted(listing.files):
         if path not in ignore:
-            size, written, changed = listing.files[path]
-            total.update(os.fsencode(f"{path}\0{size}\0{written}\0{changed}\0"))
+            size, time = listing.files[path]
+            total.update(os.fsencode(f"{path}\0{size}\0{time}\0"))
     return total.hexdigest()

@@ -80,5 +80,5 @@ def count(plan: Plan, stage: Stage, listing: Listing | None = None) -> StageWork
     pending = stage.pending(settings, content)
     todo, rest = pending.images, len(content) - len(pending.images)
     said = pending.said or f"{len(todo)} to compute, {rest} known from records"
-    files = {path: float(size) for path, (size, *_) in listing.files.items()}
+    files = {path: float(size) for path, (size, _) in listing.files.items()}
     return StageWork(stage, settings, f"{len(images)} images, {said}", files, todo)
