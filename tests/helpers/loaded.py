@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-IMPORTED = "PYTHONPATH"
-"""The variable that counts when Python starts: runs that change it are started anew."""
+AT_START = ("PYTHONPATH", "LD_LIBRARY_PATH")
+"""Variables that count when Python starts: each value has a process of its own."""
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
     Returns:
         Its exit code, and what it printed: to stdout, then to stderr.
     """
-    server = _server(variables.get(IMPORTED, ""))
+    server = _server(*(variables.get(name, "") for name in AT_START))
     assert server.stdin and server.stdout
     with TemporaryDirectory() as place:
         request = [list(words), str(folder), variables, place]
@@ -44,11 +44,11 @@ def run(
 
 
 @cache
-def _server(path: str) -> subprocess.Popen[str]:
-    """The process that has it imported, with a search path for modules."""
+def _server(*values: str) -> subprocess.Popen[str]:
+    """The process that has it imported, started with values of AT_START."""
     process = subprocess.Popen(
         [sys.executable, __file__],
-        env=os.environ | {IMPORTED: path},
+        env=os.environ | dict(zip(AT_START, values, strict=True)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

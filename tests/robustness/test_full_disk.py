@@ -15,6 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dtst_flow.cluster.constraints import Constraints
+from dtst_flow.cluster.duplicates import Sets
+from dtst_flow.cluster.groups import Grouping
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
@@ -23,6 +26,7 @@ from dtst_flow.imaging import decode
 from dtst_flow.models import store
 from dtst_flow.models.store import Weights
 from dtst_flow.stages import collect, detect, extract_classes
+from dtst_flow.stages.clustering import Clustering, Options
 from dtst_flow.stages.collect import CollectJob
 from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.layout import lay_out
@@ -140,8 +144,11 @@ def stages(weights: Weights) -> None:
     inventory.write(".", ["classes"], state / "inventory", state / "digests.jsonl", 99)
     rows = list(read_table(state / "inventory/s.jsonl"))
     ledgers = Ledgers("cluster", state)
-    placed, _ = lay_out(rows, [], np.arange(len(rows)), ledgers, "copy")
-    ledgers.commit({"all": placed})
+    every = np.arange(len(rows))
+    grouping = Grouping([], every, every[:0])
+    options = Options("efficientnet")
+    noise = Clustering(rows, grouping, Sets(every, every), Constraints(), options)
+    ledgers.commit({"all": lay_out(noise, ledgers, "copy").entries})
 
 
 @pytest.mark.usefixtures("in_this_process")

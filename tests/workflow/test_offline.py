@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from dtst_flow.cache import code_version
-from helpers.dataset import ROOT
+from helpers.dataset import ROOT, environment
 
 ALONE = ("unshare", "--map-root-user", "--net")
 """Runs a command where there is no network, not even to the machine itself."""
@@ -18,7 +18,8 @@ def test_a_run_needs_no_network(finished, tmp_path):
     anew = finished.from_nothing(tmp_path)
     main = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
     words = ["run", "faces", str(ROOT / "demo/demo.yaml"), "-d", str(anew.folder)]
-    anew._call([*ALONE, sys.executable, "-c", main, *words], ok=True)
+    command = [*ALONE, sys.executable, "-c", main, *words]
+    subprocess.run(command, cwd=tmp_path, env=environment(), check=True)
     assert anew.results() == finished.results()
 
 
