@@ -16,12 +16,13 @@ from dtst_flow.dataset.photo_keys import travelling
 from dtst_flow.dataset.provenance import MARKS
 from dtst_flow.imaging import decode, encode
 from dtst_flow.runtime import verified_read
-from dtst_flow.utils import json_text, pace
+from dtst_flow.runtime.verified_read import Reading
+from dtst_flow.utils import json_text
 from dtst_flow.utils.files import digest_value
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Reading):
     """The settings of extract-classes that its results depend on.
 
     Attributes:
@@ -30,11 +31,6 @@ class Options:
         margin: Widen a crop on all sides by this fraction of its longer side.
         skip_partial: Drop boxes whose crop reaches outside the image.
         min_score: Drop boxes with a lower score or none, None to keep all.
-        background: The colour that shows through transparent pixels, "#rrggbb".
-        allow_truncated: Whether to read files that are cut short, however much is missing.
-        max_pixels: An image of more is refused; without effect on all others.
-        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
-            on all others.
         keep_keys: The photo's keys that crops get, as `photo_keys.travelling` takes them.
     """
 
@@ -43,10 +39,6 @@ class Options:
     margin: float = 0.0
     skip_partial: bool = False
     min_score: float | None = None
-    background: str = decode.WHITE
-    allow_truncated: bool = False
-    max_pixels: int = decode.MAX_PIXELS
-    max_seconds: float = pace.SECONDS
     keep_keys: str | list[str] | None = None
 
 

@@ -101,9 +101,7 @@ class CropEvidence:
             said = sidecars.read(self.bucket / path).get("provenance")
         except sidecars.BrokenSidecar:
             return None
-        if not isinstance(said, dict) or not self._has_keys(said):
-            return None
-        if not _has_values(said):
+        if not (isinstance(said, dict) and self._has_keys(said) and _has_values(said)):
             return None
         stem = self.stem_of(path, said)
         return said if stem and is_stem_of(stem, said["image"]) else None

@@ -7,6 +7,7 @@ forever once those come back.
 import functools
 import logging
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,20 +31,22 @@ class Changed(Exception):
     """An image that is no longer as the inventory noted it."""
 
 
-class Reading(Protocol):
-    """The options of a stage that reads images."""
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The settings of a stage that reads images, its others aside.
 
-    @property
-    def background(self) -> str:
-        """Colour that shows through transparent pixels, "#rrggbb"."""
+    Attributes:
+        background: The colour that shows through transparent pixels, "#rrggbb".
+        allow_truncated: Whether to read files that are cut short, however much is missing.
+        max_pixels: An image of more is refused; without effect on all others.
+        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
+            on all others.
+    """
 
-    @property
-    def allow_truncated(self) -> bool:
-        """Whether to read files that are cut short, however much is missing."""
-
-    @property
-    def max_pixels(self) -> int:
-        """An image of more pixels is refused."""
+    background: str = decode.WHITE
+    allow_truncated: bool = False
+    max_pixels: int = decode.MAX_PIXELS
+    max_seconds: float = pace.SECONDS
 
 
 class Listed(Protocol):

@@ -18,10 +18,10 @@ from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.imaging import decode
 from dtst_flow.models.store import Weights
 from dtst_flow.runtime import verified_read
+from dtst_flow.runtime.verified_read import Reading
 from dtst_flow.stages.contract import (
     Row,
 )
-from dtst_flow.utils import pace
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +31,13 @@ that another threshold computes nothing anew."""
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Reading):
     """The settings of detect that its results depend on.
 
     Attributes:
         classes: What to look for, a comma list or a list.
         threshold: The lowest score of a box.
         max_instances: The most boxes of a class in one image; the best are kept.
-        background: The colour that shows through transparent pixels, "#rrggbb".
-        allow_truncated: Whether to read files that are cut short, however much is missing.
-        max_pixels: An image of more is refused; without effect on all others.
-        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
-            on all others.
         clear: Look for nothing; take out what was written of these classes, None for
             all.
     """
@@ -50,10 +45,6 @@ class Options:
     classes: str | list[str] | None = None
     threshold: float = 0.2
     max_instances: int = 100
-    background: str = decode.WHITE
-    allow_truncated: bool = False
-    max_pixels: int = decode.MAX_PIXELS
-    max_seconds: float = pace.SECONDS
     clear: bool = False
 
 

@@ -23,6 +23,7 @@ from dtst_flow.models import store
 from dtst_flow.models.store import Weights
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import cause_of
+from dtst_flow.runtime.verified_read import Reading
 from dtst_flow.runtime.worker import Failed
 from dtst_flow.utils import pace
 from dtst_flow.utils.array_types import Pixels, Vectors
@@ -33,26 +34,17 @@ DETECTOR = "dlib"
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Reading):
     """The settings of embed.
 
     Attributes:
         model: A key of `embedders.MODELS`.
         clip_model: Which of OpenCLIP's models clip is.
-        background: The colour that shows through transparent pixels, "#rrggbb".
-        allow_truncated: Whether to read files that are cut short, however much is missing.
-        max_pixels: An image of more is refused; without effect on all others.
-        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
-            on all others.
         batch_size: Images computed at once, at most; without effect on the results.
     """
 
     model: str
     clip_model: str = CLIP
-    background: str = decode.WHITE
-    allow_truncated: bool = False
-    max_pixels: int = decode.MAX_PIXELS
-    max_seconds: float = pace.SECONDS
     batch_size: int = 32
 
 

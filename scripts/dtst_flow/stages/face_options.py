@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from dtst_flow.imaging import decode
-from dtst_flow.utils import pace
+from dtst_flow.runtime.verified_read import Reading
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Reading):
     """The settings of extract-faces that its results depend on.
 
     Attributes:
@@ -21,11 +20,6 @@ class Options:
         min_score: Drop faces with a lower score.
         min_quality: Drop faces of a lower `quality.quality`.
         debug: Draw the faces into a copy of each image under .dtst/debug.
-        background: The colour that shows through transparent pixels, "#rrggbb".
-        allow_truncated: Whether to read files that are cut short, however much is missing.
-        max_pixels: An image of more is refused; without effect on all others.
-        max_seconds: An image that takes longer fails, as `pace.At` has it; without effect
-            on all others.
         keep_keys: The photo's keys that crops get, as `photo_keys.travelling` takes them.
     """
 
@@ -39,8 +33,4 @@ class Options:
     min_score: float | None = None
     min_quality: float | None = None
     debug: bool = False
-    background: str = decode.WHITE
-    allow_truncated: bool = False
-    max_pixels: int = decode.MAX_PIXELS
-    max_seconds: float = pace.SECONDS
     keep_keys: str | list[str] | None = None
