@@ -175,7 +175,9 @@ class Edits(RuleBasedStateMachine):
             if along:
                 self.user.rename_sidecar(photo, new)
 
-    @rule(folder=folders, new=st.sampled_from([*FOLDERS, "images/c"]))
+    @rule(
+        folder=st.sampled_from(FOLDERS[1:]), new=st.sampled_from([*FOLDERS, "images/c"])
+    )
     def rename_folder(self, folder, new):
         if (self.dataset.folder / folder).is_dir() and self.user.is_free(new):
             self.user.rename_folder(folder, new)
