@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from dtst_flow.dataset import inventory
+from dtst_flow.dataset import given_names, inventory
+from dtst_flow.dataset.evidence import Given
 from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Stage
@@ -132,6 +133,8 @@ def _of_source(plan: Plan, stage: Stage, wholly: bool) -> list[str]:
     if whole and digests.exists() and not digests.stat().st_size:
         whole = not all_shards(plan, stage)  # of images there are digests
     found = [] if whole else [str(digests)]
+    names = state / given_names.FILE
+    found += [] if _may_be(names, *Given._fields, wholly=wholly) else [str(names)]
     if os.path.isdir(folder):
         found += inventory.broken(folder, wholly)
     return found
