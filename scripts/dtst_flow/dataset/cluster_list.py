@@ -148,7 +148,8 @@ class ClusterEvidence:
         if os.path.lexists(file) and not is_of(file, one):
             return None
         stat = stat_of(file, follow_links=False)
-        return Claim(one.file, signatures(file, one.keys), (stat,))
+        signed = signatures(file, one.keys)
+        return Claim(one.file, signed, (stat,), shows=one.digest)
 
 
 def is_of(file: Path, one: Listed) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import sidecars, subjects
 from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.entries import Claim, Stat, stat_of
 from dtst_flow.dataset.provenance import MARKS, is_signature, same_photo
@@ -97,7 +97,8 @@ class CropEvidence:
             return None
         stat = stat_of(self.bucket / path, follow_links=False)
         if same_photo(said, ours) or (lost and self._is_whole(path, said, stat)):
-            return Claim(path, (said["keys"],), (stat,))
+            shows = subjects.of_provenance(said)
+            return Claim(path, (said["keys"],), (stat,), shows=shows)
         return None
 
     def found(self) -> Iterator[Found]:
