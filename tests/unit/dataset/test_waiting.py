@@ -1,11 +1,16 @@
 """Keys that a user added to a sidecar: they stay with what they were said of."""
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
 from PIL import Image
 
 from dtst_flow.dataset import sidecars, subjects, waiting
@@ -16,6 +21,7 @@ from dtst_flow.dataset.provenance import sign
 from dtst_flow.stages.crops import of_faces
 from dtst_flow.stages.telling import of_files
 from helpers.evidence import FACE
+from helpers.killed import Killed, killed_after
 
 A, B = "a" * 32, "b" * 32
 FIRST, SECOND = [0, 0, 9, 9], [20, 0, 29, 9]
@@ -158,26 +164,6 @@ def test_of_a_photo_saved_anew_under_its_name_they_stay(bucket, tmp_path):
     assert said(bucket, "x_00.jpg") == {} and len(waits(bucket)) == 1
 
 
-@pytest.mark.parametrize("name", ["x_00.jpg", "y_00.jpg"])
-@pytest.mark.parametrize("at", range(3))
-def test_a_kill_loses_none(bucket, monkeypatch, name, at):
-    settle(bucket, put(bucket, "x_00.jpg"))
-    say(bucket, "x_00.jpg", rating=5)
-    steps = [(sidecars, "edit"), (sidecars, "write"), (waiting, "put")]
-    with monkeypatch.context() as patch:
-        patch.setattr(*steps[at], lambda *_, **__: (_ for _ in ()).throw(Killed))
-        with suppress(Killed):
-            settle(bucket, put(bucket, name, B, crop=b"other"))
-    settle(bucket, put(bucket, name, B, crop=b"other"))
-    assert said(bucket, name) == {} and waits(bucket) == [("x_00.jpg", {"rating": 5})]
-    settle(bucket, put(bucket, "z_00.jpg"))
-    assert said(bucket, "z_00.jpg") == {"rating": 5}
-
-
-class Killed(BaseException):
-    """The end of a process."""
-
-
 def test_nothing_is_kept_outside_of_the_bucket(bucket, tmp_path):
     settle(bucket, put(bucket, "x_00.jpg"))
     say(bucket, "x_00.jpg", rating=5)
@@ -226,3 +212,90 @@ def test_subjects(one, other, same):
 )
 def test_a_provenance_that_tells_of_no_subject(said):
     assert subjects.of_provenance(said) == ""
+
+
+class Histories(RuleBasedStateMachine):
+    """Faces come, go and change names, runs are killed, and a user says something of some.
+
+    words  what was said and not said anew of the same crop: (subject, key, value)
+    """
+
+    NAMES = ("x_00.jpg", "x_01.jpg", "y_00.jpg")
+    FACES = ((A, FIRST), (A, [0, 0, 9, 8]), (A, SECOND), (B, FIRST))
+    names = st.sampled_from(NAMES)
+
+    def __init__(self):
+        super().__init__()
+        self.before, self.folder = Path.cwd(), Path(mkdtemp())
+        os.chdir(self.folder)
+        self.bucket = Path("faces")
+        self.wanted: dict[str, tuple[str, list[int]]] = {}
+        self.words: set[tuple[str, str, str]] = set()
+        self.edits = 0
+
+    def teardown(self):
+        self.run_through()
+        os.chdir(self.before)
+        shutil.rmtree(self.folder)
+
+    @rule(name=names, face=st.sampled_from(FACES))
+    def want(self, name, face):
+        self.wanted[name] = face
+
+    @rule(name=names)
+    def want_no_more(self, name):
+        self.wanted.pop(name, None)
+
+    @rule(name=names, key=st.sampled_from(["rating", "license"]))
+    def say(self, name, key):
+        present = sidecars.read(self.bucket / name)
+        shows = subjects.of_provenance(present.get("provenance"))
+        if not shows:
+            return
+        self.edits += 1
+        self.words -= {
+            word for word in self.words if word[1:] == (key, present.get(key))
+        }
+        self.words.add((shows, key, f"mine {self.edits}"))
+        say(self.bucket, name, **{key: f"mine {self.edits}"})
+
+    def run(self) -> None:
+        entries = [
+            put(self.bucket, name, *face, crop=face[0].encode(), license="ours")
+            for name, face in sorted(self.wanted.items())
+        ]
+        settle(self.bucket, *entries)
+
+    @rule(steps=st.integers(0, 12), half=st.booleans())
+    def run_killed(self, steps, half):
+        with killed_after(steps, half), suppress(Killed):
+            self.run()
+
+    @rule()
+    def lose_the_state(self):
+        self.run_through()
+        shutil.rmtree("state", ignore_errors=True)
+
+    @rule()
+    def run_through(self):
+        self.run()
+        self.run()
+        assert ledgers(self.bucket).damaged_parts() == []
+        there = [(words.shows, words.keys) for words in waiting.read(self.bucket)]
+        for name in self.NAMES:
+            present = sidecars.read(self.bucket / name)
+            assert bool(present) is (name in self.wanted)
+            if present:
+                keys = {k: present[k] for k in ("rating", "license") if k in present}
+                there.append((subjects.of_provenance(present["provenance"]), keys))
+        found = [(s, k, v) for s, keys in there for k, v in keys.items() if v != "ours"]
+        assert len(found) == len(self.words), (found, self.words)
+        for shows, key, value in found:
+            (said,) = (word for word in self.words if word[1:] == (key, value))
+            assert subjects.likeness(said[0], shows), (found, self.words)
+
+
+Histories.TestCase.settings = settings(
+    max_examples=50, stateful_step_count=25, deadline=None
+)
+TestHistories = Histories.TestCase
