@@ -6,8 +6,8 @@ Where the ledger is lost, it takes its place.
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,14 +20,17 @@ from dtst_flow.utils.files import digest_file, read_json
 FILE = "clusters.json"
 """Its name, in the folder of the clusters."""
 
+REJECTED = "rejected"
+"""The key of what the user does not want, and its folder."""
+
 KEYS = frozenset({"parameters", "clusters", "noise", "near_duplicates"})
-"""What one of ours holds."""
+"""What one of ours holds, besides REJECTED in those written since there is such."""
 
 PARAMETERS = frozenset({"model", "top", "min_cluster_size"})
 """Some of what its parameters are."""
 
-FOLDER = re.compile(r"\d{3,}|noise")
-"""A folder of a clustering."""
+FOLDER = re.compile(r"\d{3,}|noise|rejected")
+"""A folder of a clustering, if it is not named after its cluster."""
 
 
 @dataclass(frozen=True)
@@ -48,33 +51,67 @@ class Listed:
 
 
 @dataclass(frozen=True)
+class ListedCluster:
+    """A cluster, by what a user may call it.
+
+    Attributes:
+        id: Its id.
+        name: Its name, if it has one.
+        folder: Its folder, if it has one.
+        members: Its images, the most typical first.
+    """
+
+    id: str
+    name: str | None
+    folder: str | None
+    members: list[str]
+
+
+@dataclass(frozen=True)
 class ClusterList:
     """A cluster list that we wrote.
 
     Attributes:
         listed: The images with a file, by its path.
-        folders: The images of each cluster that has a folder, the most typical first.
+        clusters: The clusters, the largest first.
+        least: Fewer images made no cluster.
     """
 
-    listed: dict[str, Listed]
-    folders: dict[str, list[str]]
+    listed: dict[str, Listed] = field(default_factory=dict)
+    clusters: tuple[ListedCluster, ...] = ()
+    least: int = 2
+
+    @property
+    def folders(self) -> dict[str, list[str]]:
+        """The images of each cluster that has a folder, the most typical first."""
+        return {c.folder: c.members for c in self.clusters if c.folder is not None}
+
+    def called(self, word: str, name_first: bool = False) -> ListedCluster | None:
+        """Find a cluster by its id, its folder or its name, or else by its name first."""
+        kinds = ["id", "folder", "name"]
+        for kind in reversed(kinds) if name_first else kinds:
+            for cluster in self.clusters:
+                if getattr(cluster, kind) == word:
+                    return cluster
+        return None
 
 
-NOTHING = ClusterList({}, {})
+NOTHING = ClusterList()
 
 
 def read(path: str | Path) -> ClusterList | None:
     """Read a cluster list; None if there is none, or it is not as we write it."""
     try:
         content = read_json(path)
-        if not (content.keys() == KEYS and content["parameters"].keys() >= PARAMETERS):
+        keys, parameters = content.keys() - {REJECTED}, content["parameters"]
+        if not (keys == KEYS and parameters.keys() >= PARAMETERS):
             return None
-        named = [c for c in content["clusters"] if c["folder"] is not None]
-        folders = {
-            str(c["folder"]): [str(m["path"]) for m in c["members"]] for c in named
-        }
+        clusters = tuple(map(_cluster, content["clusters"]))
         images = [m for c in content["clusters"] for m in c["members"]]
-        every = list(map(_listed, [*images, *content["noise"]]))
+        apart = [*content["noise"], *content.get(REJECTED, ())]
+        folders = {c.folder for c in clusters}
+        every = [_listed(member, folders) for member in [*images, *apart]]
+        least = int(parameters["min_cluster_size"])
     except (
         OSError,
         ValueError,
@@ -84,11 +121,30 @@ def read(path: str | Path) -> ClusterList | None:
         RecursionError,
     ):
         return None
-    return ClusterList({one.file: one for one in every if one}, folders)
+    return ClusterList({one.file: one for one in every if one}, clusters, least)
 
 
-def _listed(member: Mapping[str, Any]) -> Listed | None:
-    """An image of a list, None if it has no file, or one that could not be its own."""
+def _cluster(cluster: Mapping[str, Any]) -> ListedCluster:
+    """A cluster of a list."""
+    name, folder = cluster.get("name"), cluster["folder"]
+    members = sorted(cluster["members"], key=lambda m: float(m.get("distance", 0)))
+    return ListedCluster(
+        str(cluster.get("id")),
+        None if name is None else str(name),
+        None if folder is None else str(folder),
+        [str(member["path"]) for member in members],
+    )
+
+
+def _listed(
+    member: Mapping[str, Any], folders: Collection[str | None]
+) -> Listed | None:
+    """An image of a list, None if it has no file, or one that could not be its own.
+
+    Args:
+        member: What the list says of it.
+        folders: Those of the clusters.
+    """
     image, file, digest = member["path"], member.get("file"), member.get("digest")
     keys = member.get("keys", {})
     if not all(isinstance(value, str) for value in (image, file, digest)):
@@ -96,7 +152,9 @@ def _listed(member: Mapping[str, Any]) -> Listed | None:
     folder, _, name = str(file).partition("/")
     stem, suffix = os.path.splitext(name)
     fits = (
-        FOLDER.fullmatch(folder)
+        (FOLDER.fullmatch(folder) or folder in folders)
+        and folder
+        and not folder.startswith(".")
         and "/" not in name
         and suffix == PurePosixPath(image).suffix
         and is_stem_of(stem, image)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.cluster.constraints import Constraints
+from dtst_flow.cluster.meaning import Constraints
+from dtst_flow.dataset.cluster_list import REJECTED
 from dtst_flow.embed.base import CLIP
 from dtst_flow.stages.contract import Row
 from dtst_flow.stages.people import NOBODY, KnownPeople
@@ -81,7 +82,7 @@ class Clustering:
 def unrecognisable(
     rows: list[Row], known: Constraints, least: float
 ) -> NDArray[np.intp]:
-    """Find the faces that the model tells nobody by, except those that the user links.
+    """Find the faces that the model tells nobody by, but for what the user links or rejects.
 
     Args:
         rows: Those of embed's tables.
@@ -91,14 +92,14 @@ def unrecognisable(
     Returns:
         Rows, (j,) int.
     """
-    linked = {row for pair in known.must for row in pair}
+    told = {row for pair in known.must for row in pair} | set(known.rejected)
     return np.array(
         [
             i
             for i, row in enumerate(rows)
             if (value := row.get("recognisability")) is not None
             and value < least
-            and i not in linked
+            and i not in told
         ],
         np.intp,
     )
@@ -143,6 +144,10 @@ def describe(
             | files.get(i, {})
             for i in clustering.grouping.noise.tolist()
         ],
+        REJECTED: [
+            {"path": rows[i]["path"]} | _measures(rows[i]) | files.get(i, {})
+            for i in clustering.known.rejected
+        ],
         "near_duplicates": [
             [rows[i]["path"] for i in members] for members in clustering.sets.several
         ],
@@ -179,6 +184,8 @@ def sentences(clustering: Clustering, failures: int, listed: str) -> list[str]:
         f"{len(rows)} images: {len(groups)} clusters with "
         f"{sum(len(g.members) for g in groups)} images, {len(noise)} in noise"
     ]
+    if rejected := len(clustering.known.rejected):
+        said.append(f"{rejected} images are rejected (labels.csv)")
     if failures:
         said.append(f"{failures} images could not be embedded")
     centred = sum(row["aligned"] == "centre" for row in rows)
@@ -267,6 +274,7 @@ def _of_trouble(clustering: Clustering) -> list[str]:
 
 
 def _name(group: Group, known: Constraints) -> str | None:
-    """The name that the user gave a cluster, by one of its images or by known faces."""
-    named = (known.names[i] for i in group.members if i in known.names)
+    """The name that the user gave a cluster last, or that of known faces."""
+    members = set(group.members.tolist())
+    named = (name for row, name in reversed(known.names.items()) if row in members)
     return next(named, group.name)

@@ -119,6 +119,7 @@ def lay_out(clustering: Clustering, ledgers: Ledgers, link: str) -> Layout:
     groups = enumerate(grouping.groups[:shown])
     places = [(f"{rank:03d}", i) for rank, g in groups for i in g.members.tolist()]
     places += [("noise", i) for i in grouping.noise.tolist()]
+    places += [(cluster_list.REJECTED, i) for i in clustering.known.rejected]
     progress = Progress("cluster", PART, len(places))
     changed: list[str] = []
     for folder, i in places:

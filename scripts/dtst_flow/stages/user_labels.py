@@ -1,10 +1,12 @@
 """What the user says about the images of a clustering, and of which images it was said."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from dtst_flow.cluster import constraints, label_file, labels
-from dtst_flow.cluster.constraints import Constraints
+from dtst_flow.cluster import label_file, labels, meaning
+from dtst_flow.cluster.meaning import Constraints
+from dtst_flow.dataset import cluster_list
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages.contract import Row
 from dtst_flow.utils.files import to_json, write_atomic
@@ -13,12 +15,13 @@ BOUND = "labels.json"
 """Name of the file in a bucket's state with what each label is bound to."""
 
 
-def read(rows: list[Row], bucket: str) -> Constraints:
+def read(rows: list[Row], bucket: str, people: Collection[str] = ()) -> Constraints:
     """Read the labels in a bucket of clusters, and find those of whom they were said.
 
     Args:
         rows: Those of embed's tables.
         bucket: The bucket.
+        people: The names of known people.
     """
     said, faults = label_file.read(Path(bucket) / label_file.FILE)
     if not said:
@@ -33,7 +36,8 @@ def read(rows: list[Row], bucket: str) -> Constraints:
     ]
     images = labels.Images([row["path"] for row in rows], sights)
     bound = labels.read_bound(state_of(bucket) / BOUND)
-    known = constraints.make(said, images, bound)
+    clusters = cluster_list.read(Path(bucket) / cluster_list.FILE)
+    known = meaning.make(said, images, bound, clusters or cluster_list.NOTHING, people)
     return replace(known, faults=faults + known.faults)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dtst_flow.dataset import inventory, sidecars
+from dtst_flow.dataset import cluster_list, inventory, sidecars
 from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.stages import cluster
@@ -429,3 +429,26 @@ def test_only_so_many_moves_are_shown(dataset):
     assert "4 images were moved" in said(dataset)
     assert "... and those of 1 more" in said(dataset)
     assert (dataset.state / "moves.csv").read_text().count("must-link") == 4
+
+
+def test_what_is_rejected_has_a_folder_of_its_own_until_its_line_goes(dataset):
+    dataset.run("copy")
+    victim = dataset.images()[0]
+    image = placed(dataset)[f"000/{victim.name}"]
+    labels = dataset.folder / "cluster/labels.csv"
+    labels.write_text(f"relation;image;other\nreject;{image};a dog\n")
+    dataset.run("copy")
+    assert placed(dataset)[f"rejected/{victim.name}"] == image
+    assert not victim.exists() and "1 images are rejected" in said(dataset)
+    found = read_json(dataset.folder / "cluster/clusters.json")
+    assert [each["path"] for each in found["rejected"]] == [image]
+    shutil.rmtree(dataset.state)  # the list alone tells whose the file is
+    labels.unlink()
+    dataset.run("copy")
+    assert victim.exists() and not (dataset.folder / "cluster/rejected").exists()
+
+
+def placed(dataset) -> dict[str, str]:
+    """File among the clusters -> its image."""
+    listed = cluster_list.read(dataset.folder / "cluster/clusters.json")
+    return {one.file: one.image for one in listed.listed.values()}
