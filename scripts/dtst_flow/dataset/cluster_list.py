@@ -163,35 +163,43 @@ def _listed(
     return Listed(image, str(file), str(digest), keys) if fits else None
 
 
-class ClusterEvidence:
-    """What a cluster list says of the files beside it; an `evidence.Evidence`.
+class ListEvidence:
+    """What a list that lies in a bucket says of the files beside it; an `evidence.Evidence`.
 
     Args:
-        bucket: The folder of the clusters.
+        bucket: The bucket.
+
+    Attributes:
+        file: The name of the list.
     """
+
+    file: str
 
     def __init__(self, bucket: str | Path) -> None:
         self.bucket = Path(bucket)
 
     @functools.cached_property
-    def before(self) -> ClusterList | None:
-        """The list as it was when first asked for: a run writes another in its place."""
-        return read(self.bucket / FILE)
+    def listed(self) -> dict[str, Listed] | None:
+        """The images with a file, by its path; None where the list is none of ours.
+
+        As it was when first asked for: a run writes another in its place.
+        """
+        raise NotImplementedError
 
     def row(
         self, path: str, ours: Mapping[str, Any] | None, lost: bool
     ) -> Claim | None:
         """Return the row of a file; as `Evidence.row`. The list itself is always known."""
-        if self.before is None:
+        if self.listed is None:
             return None
-        if path == FILE:
+        if path == self.file:
             return Claim(path, (), (stat_of(self.bucket / path, follow_links=False),))
-        one = self.before.listed.get(path) if lost else None
+        one = self.listed.get(path) if lost else None
         return self._claim(one) if one else None
 
     def found(self) -> Iterator[Found]:
         """Yield the files that the list names and that are as we wrote them."""
-        for one in (self.before or NOTHING).listed.values():
+        for one in (self.listed or {}).values():
             if row := self._claim(one):
                 yield Found(one.image, row)
 
@@ -202,6 +210,22 @@ class ClusterEvidence:
             return None
         stat = stat_of(file, follow_links=False)
         return Claim(one.file, signatures(file, one.keys), (stat,))
+
+
+class ClusterEvidence(ListEvidence):
+    """What a cluster list says of the files beside it."""
+
+    file = FILE
+
+    @functools.cached_property
+    def before(self) -> ClusterList | None:
+        """The list as it was when first asked for."""
+        return read(self.bucket / FILE)
+
+    @functools.cached_property
+    def listed(self) -> dict[str, Listed] | None:
+        """The images with a file among the clusters, by its path."""
+        return self.before.listed if self.before else None
 
 
 def is_of(file: Path, one: Listed) -> bool:

@@ -54,9 +54,9 @@ class Layout:
     """What is laid out.
 
     Attributes:
-        files: Row -> what clusters.json says of its file: {file, digest, keys}, the path,
-            its content's digest, and the signature of what its sidecar has besides what
-            provenance signs, if anything.
+        files: Number of an image -> what the list beside them says of its file: {file,
+            digest, keys}, the path, its content's digest, and the signature of what its
+            sidecar has besides what provenance signs, if anything.
         entries: The ledger rows.
         left_out: A `failure` of every image that could not go there.
         said: What to tell the user of it.
@@ -114,17 +114,40 @@ def lay_out(clustering: Clustering, ledgers: Ledgers, link: str) -> Layout:
     Raises:
         SystemExit: Images changed in the meantime; all others are laid out.
     """
-    part, laid = Part(ledgers, PART), Layout()
     grouping, shown = clustering.grouping, clustering.options.top
     groups = enumerate(grouping.groups[:shown])
-    places = [(f"{rank:03d}", i) for rank, g in groups for i in g.members.tolist()]
-    places += [("noise", i) for i in grouping.noise.tolist()]
-    places += [(cluster_list.REJECTED, i) for i in clustering.known.rejected]
-    progress = Progress("cluster", PART, len(places))
+    folders = [(f"{rank:03d}", i) for rank, g in groups for i in g.members.tolist()]
+    folders += [("noise", i) for i in grouping.noise.tolist()]
+    folders += [(cluster_list.REJECTED, i) for i in clustering.known.rejected]
+    rows = clustering.rows
+    places = [(i, f"{folder}/{name_of(rows[i])}", rows[i]) for folder, i in folders]
+    return bring("cluster", places, ledgers, link)
+
+
+def name_of(row: Row) -> str:
+    """The name of an image's file, which no other image of the source has."""
+    return f"{row['stem']}{PurePosixPath(row['path']).suffix}"
+
+
+def bring(
+    rule: str, places: list[tuple[int, str, Row]], ledgers: Ledgers, link: str
+) -> Layout:
+    """Bring every image and its sidecar to its place.
+
+    Args:
+        rule: Names the job.
+        places: Of each image its number, its path in the bucket, and its {path, digest,
+            sidecar}.
+        ledgers: Those of the bucket.
+        link: A key of `links.LINKERS`.
+
+    Raises:
+        SystemExit: Images changed in the meantime; all others are there.
+    """
+    part, laid = Part(ledgers, PART), Layout()
+    progress = Progress(rule, PART, len(places))
     changed: list[str] = []
-    for folder, i in places:
-        row = clustering.rows[i]
-        name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
+    for i, name, row in places:
         sidecar = _sidecar_of(row)
         try:
             entry, written = _place(part, name, row, sidecar, link)
