@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dtst_flow.dataset.entries import Claim, Signature, stat_of
-from dtst_flow.dataset.evidence import Found
+from dtst_flow.dataset.evidence import Found, Given
 from dtst_flow.dataset.provenance import is_signature, signatures
 from dtst_flow.dataset.stems import is_stem_of
 from dtst_flow.utils.files import digest_file, read_json
@@ -202,6 +202,11 @@ class ListEvidence:
         for one in (self.listed or {}).values():
             if row := self._claim(one):
                 yield Found(one.image, row)
+
+    def names(self) -> Iterator[Given]:
+        """Yield the names by which images have files."""
+        for one in (self.before or NOTHING).listed.values():
+            yield Given(one.image, PurePosixPath(one.file).stem, one.digest)
 
     def _claim(self, one: Listed) -> Claim | None:
         """The row of a file, None where the user has put another there."""
