@@ -54,6 +54,7 @@ class Constraints:
         names: Row -> the name of the cluster that it is in; what was said last comes last.
         rejected: Rows that are not wanted in any cluster.
         faults: Why labels have no effect, or what their images are called now.
+        unread: Those of them that are of lines which cannot be read.
         bound: Labels that name images which are or were there -> what these show.
         readings: What became of each label.
     """
@@ -65,6 +66,7 @@ class Constraints:
     names: dict[int, str] = field(default_factory=dict)
     rejected: list[int] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     bound: dict[Cells, list[Place]] = field(default_factory=dict)
     readings: list[Reading] = field(default_factory=list)
 

@@ -74,12 +74,12 @@ class ClusterList:
     Attributes:
         listed: The images with a file, by its path.
         clusters: The clusters, the largest first.
-        least: Fewer images made no cluster.
+        parameters: The settings that they were made with.
     """
 
     listed: dict[str, Listed] = field(default_factory=dict)
     clusters: tuple[ListedCluster, ...] = ()
-    least: int = 2
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folders(self) -> dict[str, list[str]]:
@@ -111,7 +111,6 @@ def read(path: str | Path) -> ClusterList | None:
         apart = [*content["noise"], *content.get(REJECTED, ())]
         folders = {c.folder for c in clusters}
         every = [_listed(member, folders) for member in [*images, *apart]]
-        least = int(parameters["min_cluster_size"])
     except (
         OSError,
         ValueError,
@@ -121,7 +120,7 @@ def read(path: str | Path) -> ClusterList | None:
         RecursionError,
     ):
         return None
-    return ClusterList({one.file: one for one in every if one}, clusters, least)
+    return ClusterList({one.file: one for one in every if one}, clusters, parameters)
 
 
 def _cluster(cluster: Mapping[str, Any]) -> ListedCluster:
@@ -205,7 +204,7 @@ class ListEvidence:
 
     def names(self) -> Iterator[Given]:
         """Yield the names by which images have files."""
-        for one in (self.before or NOTHING).listed.values():
+        for one in (self.listed or {}).values():
             yield Given(one.image, PurePosixPath(one.file).stem, one.digest)
 
     def _claim(self, one: Listed) -> Claim | None:

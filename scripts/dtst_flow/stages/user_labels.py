@@ -6,10 +6,12 @@ from pathlib import Path
 
 from dtst_flow.cluster import label_file, labels, meaning
 from dtst_flow.cluster.meaning import Constraints
-from dtst_flow.dataset import cluster_list
+from dtst_flow.dataset import cluster_list, inventory
+from dtst_flow.dataset.cluster_list import NOTHING
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages.contract import Row
 from dtst_flow.utils.files import to_json, write_atomic
+from dtst_flow.utils.tables import read_table
 
 BOUND = "labels.json"
 """Name of the file in a bucket's state with what each label is bound to."""
@@ -25,7 +27,7 @@ def read(rows: list[Row], bucket: str, people: Collection[str] = ()) -> Constrai
     """
     said, faults = label_file.read(Path(bucket) / label_file.FILE)
     if not said:
-        return Constraints(faults=faults)
+        return Constraints(faults=faults, unread=faults)
     sights = [
         labels.Sight(
             row.get("photo") or row["digest"],
@@ -37,8 +39,33 @@ def read(rows: list[Row], bucket: str, people: Collection[str] = ()) -> Constrai
     images = labels.Images([row["path"] for row in rows], sights)
     bound = labels.read_bound(state_of(bucket) / BOUND)
     clusters = cluster_list.read(Path(bucket) / cluster_list.FILE)
-    known = meaning.make(said, images, bound, clusters or cluster_list.NOTHING, people)
-    return replace(known, faults=faults + known.faults)
+    known = meaning.make(said, images, bound, clusters or NOTHING, people)
+    return replace(known, faults=faults + known.faults, unread=faults)
+
+
+def read_again(bucket: str) -> tuple[list[Row], Constraints]:
+    """Read the labels as the next run will, with the images of the last one.
+
+    Returns:
+        The images, by path, and what the labels say of them.
+
+    Raises:
+        OSError: There was none, or its tables are gone or damaged.
+    """
+    state = state_of(bucket)
+    clusters = cluster_list.read(Path(bucket) / cluster_list.FILE) or NOTHING
+    shards = sorted(inventory.shards(state / "inventory"))
+    tables = (state / "embeddings" / f"{shard}.jsonl" for shard in shards)
+    apart = f"{clusters.parameters.get('people') or '/'}/"
+    rows = [
+        row
+        for table in tables
+        for row in read_table(table)
+        if not row["path"].startswith(apart)
+    ]
+    people = {cluster.name for cluster in clusters.clusters if cluster.name}
+    rows.sort(key=lambda row: str(row["path"]))
+    return rows, read(rows, bucket, people)
 
 
 def keep(known: Constraints, bucket: str) -> None:
