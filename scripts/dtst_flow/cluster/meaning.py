@@ -123,11 +123,11 @@ def _find(
     if isinstance(known, Sight):
         return _image(reading, word, known, images)
     by_name = place == 1 and label.relation == "not"
-    if known is None and (found := clusters.called(word, by_name)):
-        members = ((path, images.named(path)) for path in found.members)
-        known = tuple((p, images.sights[r]) for p, r in members if r is not None)
-        if by_name and found.name == word:
-            known = ()
+    if known is None:
+        found = [
+            (path, images.named(path)) for path in _members(label, place, clusters)
+        ]
+        known = tuple((p, images.sights[r]) for p, r in found if r is not None)
     if by_name and not known:  # whoever has the name, from run to run
         reading.rows.append([])
         return ()
@@ -139,6 +139,17 @@ def _find(
     if not reading.rows[-1]:
         reading.fail(WAITS, f"no image of cluster {word!r} is here now; the line waits")
     return tuple((p, s if r is None else images.sights[r]) for p, s, r in rows)
+
+
+def _members(label: Label, place: int, clusters: ClusterList) -> list[str]:
+    """The images of the cluster that a place of a line is of; none of a name or of none."""
+    said = clusters.labels.get(label.cells, ())
+    if place < len(said) and said[place]:
+        return said[place]
+    by_name = place == 1 and label.relation == "not"
+    word = label.cells[1 + place]
+    found = clusters.called(word, by_name)
+    return [] if found is None or (by_name and found.name == word) else found.members
 
 
 def _image(reading: Reading, name: str, sight: Sight, images: Images) -> Sight:

@@ -20,11 +20,14 @@ from dtst_flow.utils.files import digest_file, read_json
 FILE = "clusters.json"
 """Its name, in the folder of the clusters."""
 
-REJECTED = "rejected"
-"""The key of what the user does not want, and its folder."""
+NOISE, REJECTED = "noise", "rejected"
+"""The keys of what is in no cluster, and of what the user does not want; also folders."""
+
+LABELS = "labels"
+"""The key of the lines of labels.csv that are of clusters, with the images of these."""
 
 KEYS = frozenset({"parameters", "clusters", "noise", "near_duplicates"})
-"""What one of ours holds, besides REJECTED in those written since there is such."""
+"""What one of ours holds, and since there are such, REJECTED and perhaps LABELS."""
 
 PARAMETERS = frozenset({"model", "top", "min_cluster_size"})
 """Some of what its parameters are."""
@@ -75,11 +78,14 @@ class ClusterList:
         listed: The images with a file, by its path.
         clusters: The clusters, the largest first.
         parameters: The settings that they were made with.
+        labels: A line of labels.csv -> for each of its places the images of the cluster
+            that it was of when it was first read, none of an image.
     """
 
     listed: dict[str, Listed] = field(default_factory=dict)
     clusters: tuple[ListedCluster, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[tuple[str, ...], list[list[str]]] = field(default_factory=dict)
 
     @property
     def folders(self) -> dict[str, list[str]]:
@@ -103,12 +109,16 @@ def read(path: str | Path) -> ClusterList | None:
     """Read a cluster list; None if there is none, or it is not as we write it."""
     try:
         content = read_json(path)
-        keys, parameters = content.keys() - {REJECTED}, content["parameters"]
+        keys, parameters = content.keys() - {REJECTED, LABELS}, content["parameters"]
         if not (keys == KEYS and parameters.keys() >= PARAMETERS):
             return None
         clusters = tuple(map(_cluster, content["clusters"]))
         images = [m for c in content["clusters"] for m in c["members"]]
-        apart = [*content["noise"], *content.get(REJECTED, ())]
+        apart = [*content[NOISE], *content.get(REJECTED, ())]
+        labels = {
+            tuple(map(str, each["label"])): [list(map(str, p)) for p in each["images"]]
+            for each in content.get(LABELS, ())
+        }
         folders = {c.folder for c in clusters}
         every = [_listed(member, folders) for member in [*images, *apart]]
     except (
@@ -120,7 +130,9 @@ def read(path: str | Path) -> ClusterList | None:
         RecursionError,
     ):
         return None
-    return ClusterList({one.file: one for one in every if one}, clusters, parameters)
+    return ClusterList(
+        {one.file: one for one in every if one}, clusters, parameters, labels
+    )
 
 
 def _cluster(cluster: Mapping[str, Any]) -> ListedCluster:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dtst_flow.cluster.meaning import Constraints
 from dtst_flow.dataset.cluster_list import REJECTED
 from dtst_flow.embed.base import CLIP
+from dtst_flow.stages import user_labels
 from dtst_flow.stages.contract import Row
 from dtst_flow.stages.people import NOBODY, KnownPeople
 from dtst_flow.utils.text import MOST, capped
@@ -42,6 +43,8 @@ class Options:
         max_distance: The cosine distance above which parts of a cluster are taken apart,
             None for that of the model.
         people: The folder with photos of people whom the user knows, None for nobody.
+        folders: What the folders of clusters with a name are called: by rank, by name or
+            by both.
         min_recognisability: Faces of less are noise, whatever they are like.
     """
 
@@ -53,6 +56,7 @@ class Options:
     count_duplicates: bool = False
     max_distance: float | None = None
     people: str | None = None
+    folders: str = "rank"
     min_recognisability: float = 1.0
 
 
@@ -77,6 +81,14 @@ class Clustering:
     options: Options
     people: KnownPeople = NOBODY
     junk: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+
+    @property
+    def names(self) -> list[str | None]:
+        """The names of the clusters: what the user said last, or that of known faces."""
+        groups, said = self.grouping.groups, self.known.names
+        of = {row: rank for rank, g in enumerate(groups) for row in g.members.tolist()}
+        names = {of[row]: name for row, name in said.items() if row in of}
+        return [names.get(rank, group.name) for rank, group in enumerate(groups)]
 
 
 def unrecognisable(
@@ -106,26 +118,30 @@ def unrecognisable(
 
 
 def describe(
-    clustering: Clustering, ids: list[str], files: Mapping[int, Row]
+    clustering: Clustering,
+    ids: list[str],
+    folders: list[str],
+    files: Mapping[int, Row],
 ) -> dict[str, Any]:
     """Return the content of clusters.json.
 
     Args:
         clustering: The result.
         ids: Those of the clusters.
+        folders: Those that are laid out.
         files: Row -> what there is to say of its file; none of an image without one.
     """
     rows, groups = clustering.rows, clustering.grouping.groups
     junk = set(clustering.junk.tolist())
-    shown = len(groups[: clustering.options.top])
+    names = clustering.names
     return {
         "parameters": asdict(clustering.options),
         "clusters": [
             {
                 "id": ids[rank],
-                "name": _name(group, clustering.known),
+                "name": names[rank],
                 "rank": rank,
-                "folder": f"{rank:03d}" if rank < shown else None,
+                "folder": folders[rank] if rank < len(folders) else None,
                 "size": len(group.members),
                 "medoid": rows[group.members[0]]["path"],
                 "members": [
@@ -151,7 +167,7 @@ def describe(
         "near_duplicates": [
             [rows[i]["path"] for i in members] for members in clustering.sets.several
         ],
-    }
+    } | user_labels.of_clusters(clustering.known)
 
 
 def best_first(rows: list[Row], group: Group) -> list[tuple[int, float]]:
@@ -271,10 +287,3 @@ def _of_trouble(clustering: Clustering) -> list[str]:
             for a, b in grouping.refused
         ),
     ]
-
-
-def _name(group: Group, known: Constraints) -> str | None:
-    """The name that the user gave a cluster last, or that of known faces."""
-    members = set(group.members.tolist())
-    named = (name for row, name in reversed(known.names.items()) if row in members)
-    return next(named, group.name)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dtst_flow.cluster import label_file, labels, meaning
 from dtst_flow.cluster.meaning import Constraints
@@ -73,3 +74,16 @@ def keep(known: Constraints, bucket: str) -> None:
     path = state_of(bucket) / BOUND
     if known.bound or path.exists():
         write_atomic(path, to_json(labels.to_json(known.bound)))
+
+
+def of_clusters(known: Constraints) -> dict[str, Any]:
+    """What the user's lines that are of clusters were said of, for when the state is lost."""
+    images = {
+        cells: [
+            [] if isinstance(p, labels.Sight) else [path for path, _ in p]
+            for p in places
+        ]
+        for cells, places in known.bound.items()
+    }
+    said = [{"label": c, "images": each} for c, each in images.items() if any(each)]
+    return {cluster_list.LABELS: said} if said else {}

@@ -102,7 +102,7 @@ def test_faces_that_cannot_be_recognised_are_found_told_and_marked():
     clustering = Clustering(
         rows, grouping, Sets(every, every), known, options, junk=junk
     )
-    content = describe(clustering, ["id"], {})
+    content = describe(clustering, ["id"], ["000"], {})
     assert content["noise"] == [
         {"path": "0.jpg", "recognisability": 0.4, "unrecognisable": True},
         {"path": "1.jpg", "recognisability": 1.2},
@@ -125,7 +125,7 @@ def test_the_best_comes_first_and_the_medoid_stays_one():
     grouping = Grouping([Group(members, np.arange(6) / 10)], every[:0], every[:0])
     sets = Sets(every, every)
     clustering = Clustering(rows, grouping, sets, Constraints(), Options("arcface"))
-    (cluster,) = describe(clustering, ["id"], {})["clusters"]
+    (cluster,) = describe(clustering, ["id"], ["000"], {})["clusters"]
     assert cluster["medoid"] == "4.jpg"
     assert cluster["members"][:3] == [
         {"path": "2.jpg", "distance": 0.3, "quality": 0.9},
@@ -179,9 +179,9 @@ def test_what_is_rejected_bridges_nothing_and_stands_for_no_copy(tmp_path, monke
     assert [len(g.members) for g in found.grouping.groups] == [8, 8]
     assert not len(found.grouping.noise) and not len(found.grouping.unusable)
     assert [sorted(rows.tolist()) for rows in found.sets.several] == [[8, 9]]
-    assert [each["path"] for each in describe(found, ["x", "y"], {})["rejected"]] == [
-        f"{i}.jpg" for i in range(8)
-    ]
+    assert [
+        each["path"] for each in describe(found, ["x", "y"], [], {})["rejected"]
+    ] == [f"{i}.jpg" for i in range(8)]
     assert "8 images are rejected (labels.csv)" in sentences(found, 0, "x.log")
     assert np.isfinite(vectors).all()
 
