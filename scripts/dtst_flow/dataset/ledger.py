@@ -143,21 +143,18 @@ class Ledgers:
         Returns:
             The paths removed, sorted.
         """
-        wanted = {
-            entry.path: (name, at)
-            for name, part in parts.items()
-            for at, entry in enumerate(part)
-        }
+        wanted = {entry.path: entry for part in parts.values() for entry in part}
         found = (one.row for one in self.found())
         every = itertools.chain(found, self._all_rows())
         stale: dict[str, Row] = {}
+        newer: dict[str, Entry] = {}
         for row in every:
             if row.path not in wanted:
                 stale[row.path] = row
-                continue
-            name, at = wanted[row.path]
-            if self._is_newer(row, parts[name][at]):
-                parts[name][at] = row
+            elif self._is_newer(row, wanted[row.path]):
+                newer[row.path] = row
+        for part in parts.values() if newer else ():
+            part[:] = [newer.get(entry.path, entry) for entry in part]
         for path in self._renamed(stale.keys(), wanted.keys()):
             del stale[path]
         sweep(self.bucket, below=True)
