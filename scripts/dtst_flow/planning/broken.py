@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from dtst_flow.dataset import digests, inventory
+from dtst_flow.dataset import digests, given_names, inventory
+from dtst_flow.dataset.evidence import Given
 from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Stage
@@ -127,11 +128,15 @@ def _is_ledger(path: Path, empty: bool) -> bool:
 
 def _of_source(plan: Plan, stage: Stage, wholly: bool) -> list[str]:
     state, folder = plan.state(stage.name), plan.inventory(stage.name)
-    table = state / digests.FILE
-    whole = _may_be(table, "path", "digest")
-    if whole and table.exists() and not table.stat().st_size:
-        whole = not all_shards(plan, stage)  # of images there are digests
-    found = [] if whole else [str(table)]
+    table, names = state / digests.FILE, state / given_names.FILE
+    listed = bool(all_shards(plan, stage))  # of images there are digests and names
+    found = []
+    if table.exists() and not _is_filled(table, ("path", "digest"), listed):
+        found.append(str(table))
+    # Without it, names would be given anew when the next image comes.
+    named = stage.evidence and (listed or names.exists())
+    if named and not _is_filled(names, Given._fields, listed):
+        found.append(str(names))
     if os.path.isdir(folder):
         found += inventory.broken(folder, wholly)
     return found
@@ -185,6 +190,10 @@ def _is_ahead(path: str | Path) -> bool:
 def _may_be(table: str | Path, *columns: str, wholly: bool = False) -> bool:
     """Whether a file is a table; what is not there is missed by others."""
     return not os.path.exists(table) or is_table(table, *columns, wholly=wholly)
+
+
+def _is_filled(table: Path, columns: tuple[str, ...], filled: bool) -> bool:
+    return is_table(table, *columns) and (not filled or table.stat().st_size > 0)
 
 
 def _is_array(path: Path) -> bool:
