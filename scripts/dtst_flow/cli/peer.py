@@ -9,7 +9,6 @@ COMMANDS = (
     "search",
     "fetch",
     "extract_frames",
-    "select",
     "analyze",
     "annotate",
     "dedup",
@@ -22,6 +21,15 @@ COMMANDS = (
     "validate",
 )
 """Its commands, as the blocks of a config file name them, except those that are here."""
+
+NO_MOVE = (
+    "has no --move: an image that is taken out of its bucket is put back by the next run. "
+    "--link hard or symbolic takes no room either; what you do not want stays out of "
+    "'select' by its filters"
+)
+
+FLAGS = {("select", "--move"): f"'select' {NO_MOVE}"}
+"""Commands that both have, and flags that only its has -> why, and what to do instead."""
 
 ELSEWHERE = {
     "dry_run": "is a flag: -n on the command line",
@@ -44,6 +52,11 @@ def command_elsewhere(word: str) -> str:
     )
 
 
+def flag_elsewhere(command: str | None, flag: str) -> str | None:
+    """Say why a command has no flag that its command of this name has; None of others."""
+    return FLAGS.get((command or "", flag))
+
+
 def take_keys(section: str, block: dict[str, Any], known: Collection[str]) -> None:
     """Turn its keys in a block into ours.
 
@@ -57,6 +70,9 @@ def take_keys(section: str, block: dict[str, Any], known: Collection[str]) -> No
     """
     for name in block.keys() & ELSEWHERE.keys():
         raise BadSettings(f"{section}: '{name}' {ELSEWHERE[name]}")
+    for name in block.keys() - set(known):
+        if told := flag_elsewhere(section, f"--{name}"):
+            raise BadSettings(told)
     if "cache" in known and "no_cache" in block:
         if "cache" in block:
             raise BadSettings(f"{section} has both 'cache' and 'no_cache'; keep one")
