@@ -35,8 +35,9 @@ class Cluster:
     @property
     def spelled(self) -> str:
         """What a user knows it by: folder, name and id."""
-        words = [word for word in (self.folder, self.name) if word]
-        return f"{' '.join(dict.fromkeys(words))} ({self.id})".lstrip()
+        folder, name = self.folder or "", self.name or ""
+        words = [folder, *([] if name in folder else [name]), f"({self.id})"]
+        return " ".join(filter(None, words))
 
 
 @dataclass(frozen=True)

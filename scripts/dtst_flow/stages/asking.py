@@ -8,7 +8,10 @@ from pathlib import Path
 from dtst_flow.dataset import bucket_specs, cluster_list, known_clusters
 from dtst_flow.dataset.containment import BadBucket, is_relative
 from dtst_flow.dataset.known_clusters import KnownClusters
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.selection import FILE as SELECTION
 from dtst_flow.dataset.selection import SelectionEvidence
+from dtst_flow.dataset.state import state_of
 from dtst_flow.stages import choosing, wanted
 from dtst_flow.stages.choosing import Choice, Options
 from dtst_flow.stages.contract import Row, Settings, options_of
@@ -20,13 +23,13 @@ class Asked:
     """What is asked for.
 
     Attributes:
-        source: The folder with the clusters; "" of an ordinary bucket.
+        specs: What is named as the source.
         known: The clusters that there are, if any.
         found: Those that are asked for, as they were.
         options: The settings.
     """
 
-    source: str
+    specs: list[str]
     known: KnownClusters | None
     found: list[Wanted]
     options: Options
@@ -35,6 +38,22 @@ class Asked:
         """Choose among the images of the source."""
         chosen = choosing.of_size(self.found, self.options) if self.known else None
         return choosing.choose(rows, chosen, self.known, self.options)
+
+    def renumbering(self, to: str) -> list[str]:
+        """Say what a number means that may be, or is by now, that of another cluster.
+
+        Args:
+            to: The folder of the chosen images.
+        """
+        said = wanted.renumbered(self.found, f"{to}/{SELECTION}")
+        for spec in self.specs:
+            folder, _, number = spec.rpartition("/")
+            if number.isdecimal() and any(_clusterings(Path(), [folder])):
+                said.append(
+                    f"{spec} is another cluster once numbers change; --from {folder} "
+                    f"--clusters {number} stays with the one that it is now"
+                )
+        return said
 
     def is_about(self, image: str) -> bool:
         """Tell whether an image of the source is one to choose from."""
@@ -63,7 +82,7 @@ def ask(settings: Settings) -> Asked:
                 f"{' and '.join(flags)} needs clusters, and {','.join(specs)!r} has none; "
                 f"name a folder with a {cluster_list.FILE}, such as --from cluster"
             )
-        return Asked("", None, [], options)
+        return Asked(specs, None, [], options)
     bound = SelectionEvidence(settings["to"]).bound
     try:
         found = wanted.find(known, options.clusters, bound)
@@ -73,7 +92,7 @@ def ask(settings: Settings) -> Asked:
         raise UnknownCluster(
             f"{source}: no cluster asked for has {options.min_cluster} images"
         )
-    return Asked(source, known, found, options)
+    return Asked(specs, known, found, options)
 
 
 def _clusterings(
@@ -111,6 +130,11 @@ def unfit(settings: Settings, files: Collection[str]) -> str:
     listed = os.path.join(settings["to"], cluster_list.FILE)
     if os.path.lexists(listed):
         return f"--to {settings['to']!r} has clusters ({listed}); choose another folder"
+    mine = os.path.join(settings["to"], SELECTION)
+    ledgers = Ledgers(settings["to"], state_of(settings["to"]))
+    known = SelectionEvidence(settings["to"]).listed is not None
+    if os.path.lexists(mine) and not known and SELECTION not in ledgers.paths():
+        return f"{mine} was not written by dtst; move it away or choose another --to"
     try:
         ask(settings)
     except UnknownCluster as error:

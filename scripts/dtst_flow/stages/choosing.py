@@ -112,14 +112,14 @@ def choose(
         rows = _in_clusters(rows, clusters, choice)
     for name, passes in filters(options):
         kept = [row for row in rows if passes(row)]
-        choice.left_out[f"by {name}"] = len(rows) - len(kept)
+        choice.left_out[name] = len(rows) - len(kept)
         rows = kept
     groups = list(_ranked(rows, choice.homes).values())
     if options.bursts == "best" and known:
-        name = "by --bursts best"
+        name = "--bursts best"
         groups = [_without(choice, name, g, _alike(g, known)) for g in groups]
     if options.best is not None:
-        name = f"by --best {options.best}"
+        name = f"--best {options.best}"
         groups = [_without(choice, name, g, g[options.best :]) for g in groups]
     choice.rows = sorted((r for g in groups for r in g), key=lambda row: row["path"])
     return choice

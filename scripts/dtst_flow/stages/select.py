@@ -19,7 +19,7 @@ from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.imaging import header
 from dtst_flow.imaging.decode import UnreadableImage
 from dtst_flow.runtime.failures import fail_where_due
-from dtst_flow.stages import choosing, crops, measuring, wanted
+from dtst_flow.stages import choosing, crops, measuring
 from dtst_flow.stages.accounting import check_complete, refuse_missing, refuse_nothing
 from dtst_flow.stages.asking import Asked, ask, sources, unfit
 from dtst_flow.stages.choosing import Choice, Options
@@ -172,7 +172,10 @@ def sentences(asked: Asked, rows: list[Row], choice: Choice, bucket: str) -> lis
         ]
         said += capped(told, f"in {file}", MAX_SHOWN)
     if choice.left_out:
-        left = (f"{count} {how}" for how, count in choice.left_out.items())
+        left = (
+            f"{count} {'by ' if why.startswith('--') else ''}{why}"
+            for why, count in choice.left_out.items()
+        )
         said.append(f"left out: {', '.join(left)}")
     if choice.lost:
         said.append(
@@ -180,8 +183,7 @@ def sentences(asked: Asked, rows: list[Row], choice: Choice, bucket: str) -> lis
             f"{','.join(asked.known.folders if asked.known else ())}; dtst cluster "
             "clusters what is there"
         )
-    said += wanted.moved(asked.found, file)
-    return said + choosing.notes(rows, asked.options)
+    return said + asked.renumbering(bucket) + choosing.notes(rows, asked.options)
 
 
 def models(settings: Settings) -> dict[str, str | None]:

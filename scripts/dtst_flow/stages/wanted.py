@@ -108,25 +108,30 @@ def _hint(known: KnownClusters, word: str) -> str:
     near = (within or difflib.get_close_matches(word.casefold(), folded))[:MOST_NEAR]
     if near:
         named = dict.fromkeys(words[folded[other]].spelled for other in near)
-        return f"; did you mean {' or '.join(named)}?"
+        return f"; near to that are {', '.join(named)}"
     some = [cluster.spelled for cluster in known.clusters[:MAX_SHOWN]]
     rest = len(known.clusters) - MAX_SHOWN
     more = f" and {rest} more" if rest > 0 else ""
     return f"; there are {', '.join(some)}{more}"
 
 
-def moved(wanted: list[Wanted], file: str) -> list[str]:
+def renumbered(wanted: list[Wanted], file: str) -> list[str]:
     """Say which numbers have become those of other clusters since they were asked for.
 
     Args:
         wanted: The clusters that were found.
         file: What remembers them.
     """
-    return [
-        f"{w.asked!r} is cluster {w.cluster.spelled}, as when it was first asked for; to "
-        f"choose by the numbers of now, delete {file}"
+    said = [
+        f"{w.asked!r} is {w.cluster.spelled}"
         for w in wanted
         if w.bound and w.asked and not _is_number_of(w.asked, w.cluster)
+    ]
+    if not said:
+        return []
+    return [
+        f"{', '.join(said)}, as when first asked for; to choose by the numbers of now, "
+        f"delete {file}"
     ]
 
 
