@@ -177,7 +177,7 @@ def test_where_nothing_is_chosen_nothing_is_removed(asked, sentence):
     run()
     before = {path: path.read_bytes() for path in Path("curated").iterdir()}
     with pytest.raises(
-        SystemExit, match="Nothing was removed|nothing was changed"
+        SystemExit, match=r"Nothing was removed|nothing was changed"
     ) as told:
         run(**asked)
     assert sentence in str(told.value)
