@@ -119,7 +119,9 @@ class Pairs(Option):
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """Return the numbers by their names; None where it is not given."""
-        return dict(super().process_value(ctx, value) or ()) or None
+        pairs = super().process_value(ctx, value) or ()
+        # Whole ones as a config file has them: to Snakemake 5.0 is another setting than 5.
+        return {n: int(x) if x.is_integer() else x for n, x in pairs} or None
 
 
 @dataclass(frozen=True)

@@ -105,10 +105,11 @@ def test_names_with_numbers_make_one_setting(requests, tmp_path):
     call("select", "c.yaml", "--top", "2")
     one, other = (request.settings["select"] for request in requests)
     assert one == {
-        "min_metric": {"blur": 5.0, "yaw": -30.0},
+        "min_metric": {"blur": 5, "yaw": -30},
         "max_detect": {"cup": 0.5},
         "clusters": "0",
     }
+    assert repr(one["min_metric"]["blur"]) == "5"
     assert other == {"min_metric": {"blur": 9}, "top": 2}
 
 
