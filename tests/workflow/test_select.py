@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.state import state_of
 from helpers.dataset import NOTHING, Dataset
 
 COLOURS = {"red": 5, "green": 4, "blue": 3}
