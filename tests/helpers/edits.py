@@ -263,7 +263,7 @@ class Edits(RuleBasedStateMachine):
 
     @rule(which=numbers)
     def move_to_another_cluster(self, which):
-        to = self.buckets()["cluster"]
+        to = self.buckets().get("cluster")
         laid_out = [
             p for p in self.made() if p.startswith(f"{to}/") and p.count("/") == 2
         ]
@@ -282,6 +282,8 @@ class Edits(RuleBasedStateMachine):
     def put_own_file(self, name, where, image):
         stem = Path(name).stem
         *made, to = self.buckets().values()
+        if "cluster" not in self.buckets():
+            made = [to]
         names = [f"{stem}{end}.jpg" for end in self.SUFFIXES]
         places = [
             f"{bucket}/{x}{n}" for bucket in made for x in ("", "a_") for n in names
@@ -316,8 +318,9 @@ class Edits(RuleBasedStateMachine):
         one=numbers, two=numbers, relation=st.sampled_from(["must-link", "cannot-link"])
     )
     def write_labels(self, one, two, relation):
-        clusters = self.dataset.folder / self.buckets()["cluster"]
-        if self.made() and clusters.is_dir():
+        to = self.buckets().get("cluster")
+        clusters = self.dataset.folder / (to or "")
+        if to and self.made() and clusters.is_dir():
             pair = [pick(self.made(), one), pick(self.made(), two)]
             text = f"{relation},{','.join(pair)}\nname,{pair[0]},Ann\n"
             self.user.write(f"{clusters.name}/labels.csv", text.encode())
