@@ -167,7 +167,9 @@ class Edits(RuleBasedStateMachine):
 
     @rule(folder=folders, new=st.sampled_from([*FOLDERS, "images/c"]))
     def rename_folder(self, folder, new):
-        if (self.dataset.folder / folder).is_dir() and self.user.is_free(new):
+        within = new.startswith(f"{folder}/")  # of itself, which no system does
+        is_there = (self.dataset.folder / folder).is_dir()
+        if is_there and not within and self.user.is_free(new):
             self.user.rename_folder(folder, new)
 
     @rule(which=numbers)
