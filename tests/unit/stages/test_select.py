@@ -10,7 +10,7 @@ from PIL import Image
 from dtst_flow.dataset import inventory, sidecars
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.state import PROGRESS
-from dtst_flow.stages import measuring, select
+from dtst_flow.stages import crops, layout, measuring, select
 from dtst_flow.stages.contract import ShardJob
 from dtst_flow.utils.files import digest_file, read_json, to_json
 from dtst_flow.utils.tables import read_table
@@ -146,6 +146,29 @@ def test_with_the_state_lost_its_files_are_known_again():
     shutil.rmtree(".dtst")
     assert run(clusters="Bob", link="symbolic")["removed"] == 3
     assert chosen() == "demine"
+
+
+@pytest.mark.parametrize("files", range(4))
+def test_a_run_that_is_cut_off_leaves_nothing_to_clear_up(files, monkeypatch):
+    run(clusters="Bob")
+    place, calls = layout._place, []
+
+    def cut_off(*words):
+        calls.append(words)
+        if len(calls) > files:
+            raise KeyboardInterrupt
+        return place(*words)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(layout, "_place", cut_off)
+        run(clusters="Ann,2" if files == 3 else "Ann")
+    # What was chosen before stays until all is there.
+    assert {"d", "e"} <= set(chosen())
+    Path("curated/mine.png").write_bytes(b"mine")
+    assert crops.damaged_shards("curated") == (["all"] if files else [])
+    run(clusters="Ann")
+    assert chosen() == "abcmine"
+    assert Path("curated/mine.png").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("link", ["hard", "symbolic"])
