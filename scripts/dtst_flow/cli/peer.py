@@ -22,6 +22,12 @@ COMMANDS = (
 )
 """Its commands, as the blocks of a config file name them, except those that are here."""
 
+INSTEAD = {
+    "analyze": "Here, extract-faces measures the faces that it cuts out (metrics).",
+    "dedup": "Here, cluster lists near-duplicates, and select --bursts best leaves them out.",
+}
+"""Commands of its -> what does the like here."""
+
 NO_MOVE = (
     "has no --move: an image that is taken out of its bucket is put back by the next run. "
     "--link hard or symbolic takes no room either; what you do not want stays out of "
@@ -45,11 +51,13 @@ def is_command(word: str) -> bool:
 
 def command_elsewhere(word: str) -> str:
     """Say that a command is the other's, and how to have both."""
-    return (
+    instead = INSTEAD.get(word, "")
+    told = (
         f"'{word}' is a command of github.com/ucodia/dtst, which is another program "
         "called dtst. To have both, install each in its own environment and call this "
         "one by its second name, dtst-flow."
     )
+    return f"{told} {instead}".rstrip()
 
 
 def flag_elsewhere(command: str | None, flag: str) -> str | None:

@@ -15,7 +15,6 @@ from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.selection import FILE, SelectionEvidence
 from dtst_flow.dataset.state import state_of
-from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.imaging import header
 from dtst_flow.imaging.decode import UnreadableImage
 from dtst_flow.runtime.failures import fail_where_due
@@ -206,12 +205,7 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     if rows and (fault := choosing.missing(rows, asked.options)):
         return Pending([], fault)
     choice = asked.choose(rows)
-    ledgers = Ledgers(settings["to"], state_of(settings["to"]))
-    owned = ledgers.owned()
-    there = sum(
-        isinstance(row := owned.get(name_of(one)), Entry) and ledgers.intact(row)
-        for one in choice.rows
-    )
+    there = len(_there(settings["to"]) & {row["path"] for row in choice.rows})
     _, *more = sentences(asked, rows, choice, settings["to"])
     said = (
         f"{len(choice.rows)} chosen: {len(choice.rows) - there} to write, {there} there"
@@ -219,15 +213,25 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     return Pending([], "; ".join([said, *more]))
 
 
+def _there(bucket: str) -> set[str]:
+    """The images that are laid out, as far as their files are as they were written."""
+    ledgers = Ledgers(bucket, state_of(bucket))
+    owned = ledgers.owned()
+    listed = (SelectionEvidence(bucket).listed or {}).values()
+    return {
+        one.image
+        for one in listed
+        if (row := owned.get(one.file)) and ledgers.intact(row)
+    }
+
+
 def _looked_up(settings: Settings, images: dict[str, str]) -> Iterator[Row]:
     """Yield the rows of images as a run would have them; of unreadable ones none."""
-    stems = unique_stems(images)
     sizes = {row["digest"]: tuple(row["size"]) for row in _known_rows(settings["to"])}
     for path, digest in images.items():
         with suppress(OSError, UnreadableImage):
             size = sizes.get(digest) or header.size(read_bytes(path, sys.maxsize))
-            row = ManifestRow(path, digest, stems[path])
-            yield measuring.facts(row, size)
+            yield measuring.facts(ManifestRow(path, digest, stem=""), size)
 
 
 def _known_rows(bucket: str) -> list[Row]:
