@@ -34,6 +34,12 @@ class Asked:
     found: list[Wanted]
     options: Options
 
+    @property
+    def needs_sizes(self) -> bool:
+        """Whether sizes decide what is chosen."""
+        ranked_by_size = self.options.best is not None and self.known is None
+        return self.options.min_side is not None or ranked_by_size
+
     def choose(self, rows: list[Row]) -> Choice:
         """Choose among the images of the source."""
         chosen = choosing.of_size(self.found, self.options) if self.known else None

@@ -17,7 +17,7 @@ from dtst_flow.dataset.selection import FILE, SelectionEvidence
 from dtst_flow.dataset.state import state_of
 from dtst_flow.imaging import header
 from dtst_flow.imaging.decode import UnreadableImage
-from dtst_flow.runtime.failures import fail_where_due
+from dtst_flow.runtime.failures import fail_where_due, first_of
 from dtst_flow.stages import choosing, crops, measuring
 from dtst_flow.stages.accounting import check_complete, refuse_missing, refuse_nothing
 from dtst_flow.stages.asking import Asked, ask, sources, unfit
@@ -85,8 +85,9 @@ def run(job: SelectJob, settings: Settings, strict: bool) -> None:
         raise SystemExit(f"{fault}. Nothing was removed.")
     choice = asked.choose(rows)
     said = sentences(asked, rows, choice, bucket)
-    if rows and not choice.rows:
-        raise SystemExit("\n".join([*said, "So nothing was changed."]))
+    if not choice.rows:
+        named = [first_of(failed, bucket)] if failed else []
+        raise SystemExit("\n".join([*said, *named, "So nothing was changed."]))
     check_links(choice.rows, bucket, link)
     laid, removed, restored = _lay_out(asked, choice, settings)
     failures = sorted(failed + laid.left_out, key=lambda row: str(row["path"]))
@@ -201,7 +202,7 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
         asked = ask(settings)
     except UnknownCluster as error:
         return Pending([], str(error))
-    rows = list(_looked_up(settings, images))
+    rows = list(_looked_up(asked, settings["to"], images))
     if rows and (fault := choosing.missing(rows, asked.options)):
         return Pending([], fault)
     choice = asked.choose(rows)
@@ -225,12 +226,17 @@ def _there(bucket: str) -> set[str]:
     }
 
 
-def _looked_up(settings: Settings, images: dict[str, str]) -> Iterator[Row]:
-    """Yield the rows of images as a run would have them; of unreadable ones none."""
-    sizes = {row["digest"]: tuple(row["size"]) for row in _known_rows(settings["to"])}
+def _looked_up(asked: Asked, bucket: str, images: dict[str, str]) -> Iterator[Row]:
+    """Yield the rows of images as a run would have them; of unreadable ones none.
+
+    Sizes that make no difference are left out, as to know them takes long.
+    """
+    sizes = {row["digest"]: tuple(row["size"]) for row in _known_rows(bucket)}
     for path, digest in images.items():
         with suppress(OSError, UnreadableImage):
-            size = sizes.get(digest) or header.size(read_bytes(path, sys.maxsize))
+            size = sizes.get(digest, (0, 0))
+            if asked.needs_sizes and digest not in sizes:
+                size = header.size(read_bytes(path, sys.maxsize))
             yield measuring.facts(ManifestRow(path, digest, stem=""), size)
 
 

@@ -215,6 +215,11 @@ def test_an_unreadable_image_counts_only_where_it_may_be_chosen():
     assert chosen() == "bcdefg"
     with pytest.raises(SystemExit, match="1 images failed and --strict was given"):
         run(strict=True)
+    for name in "abcdefgh":
+        Path(f"faces/{name}.png").write_bytes(b"no image")
+    with pytest.raises(SystemExit, match=r"first: 'faces/a.png'.*\nSo nothing was chan"):
+        run()
+    assert chosen() == "bcdefg"
 
 
 def test_before_a_run_it_is_told_what_would_be_chosen_and_go():
