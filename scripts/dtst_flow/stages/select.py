@@ -71,24 +71,19 @@ def run(job: SelectJob, settings: Settings, strict: bool) -> None:
             in none: nothing was removed. Or an image failed and that was not to be: all
             others are laid out.
     """
-    bucket, link = settings["to"], settings["link"]
+    bucket = settings["to"]
     check_complete(job.inventory, job.tables, job.failed)
     rows = [row for table in job.tables for row in read_table(table)]
     failed = [row for table in job.failed for row in read_table(table)]
     refuse_nothing((rows, failed), bucket)
-    try:
-        asked = ask(settings)
-    except UnknownCluster as error:
-        raise SystemExit(f"{error}. Nothing was removed.") from error
+    asked = _ask(settings, rows)
     failed = [row for row in failed if asked.is_about(row["path"])]
-    if rows and (fault := choosing.missing(rows, asked.options)):
-        raise SystemExit(f"{fault}. Nothing was removed.")
     choice = asked.choose(rows)
     said = sentences(asked, rows, choice, bucket)
     if not choice.rows:
         named = [first_of(failed, bucket)] if failed else []
         raise SystemExit("\n".join([*said, *named, "So nothing was changed."]))
-    check_links(choice.rows, bucket, link)
+    check_links(choice.rows, bucket, settings["link"])
     laid, removed, restored = _lay_out(asked, choice, settings)
     failures = sorted(failed + laid.left_out, key=lambda row: str(row["path"]))
     write_table(job.failures, failures)
@@ -108,6 +103,17 @@ def run(job: SelectJob, settings: Settings, strict: bool) -> None:
         "restored": len(restored),
     }
     write_atomic(job.summary, to_json(summary, indent=2) + b"\n")
+
+
+def _ask(settings: Settings, rows: list[Row]) -> Asked:
+    """Find out what is asked for. Raises SystemExit where that is in none of the images."""
+    try:
+        asked = ask(settings)
+    except UnknownCluster as error:
+        raise SystemExit(f"{error}. Nothing was removed.") from error
+    if rows and (fault := choosing.missing(rows, asked.options)):
+        raise SystemExit(f"{fault}. Nothing was removed.")
+    return asked
 
 
 def _lay_out(
