@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
-from dtst_flow.cluster import labels
+from dtst_flow.cluster import label_file
 from dtst_flow.dataset import bucket_specs, cluster_list, inventory
 from dtst_flow.dataset.containment import (
     BadBucket,
@@ -146,7 +146,7 @@ class Plan:
 
         The file is no input of a rule: it may be dated ahead of the clock.
         """
-        return inventory.digest_of(Path(self.bucket("cluster")) / labels.FILE)
+        return inventory.digest_of(Path(self.bucket("cluster")) / label_file.FILE)
 
     def clusters(self) -> str | None:
         """Return the digest of the clusters to choose from, None where there are none.

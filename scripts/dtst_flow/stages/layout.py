@@ -20,7 +20,7 @@ from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import failure
 from dtst_flow.runtime.progress import Progress
-from dtst_flow.stages import moves
+from dtst_flow.stages import adoption, deeds, folders
 from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.clustering import Clustering, describe
 from dtst_flow.stages.contract import Row
@@ -84,42 +84,51 @@ def write(
     """
     evidence = ClusterEvidence(bucket)
     ledgers = Ledgers(bucket, state_of(bucket), evidence)
-    moved = moves.find(evidence.before, bucket, clustering)
+    by_hand = adoption.look(bucket, evidence.before or cluster_list.NOTHING)
     removed = ledgers.commit({}) if handling.clean else []
-    laid = lay_out(clustering, ledgers, handling.link)
-    content = to_json(describe(clustering, ids, laid.files), indent=2) + b"\n"
+    named, how = clustering.names[: clustering.options.top], clustering.options.folders
+    taken = () if how == folders.RANK else folders.taken_in(ledgers)
+    names = folders.names_of(named, how, taken)
+    laid = lay_out(clustering, names, ledgers, handling.link)
+    content = to_json(describe(clustering, ids, names, laid.files), indent=2) + b"\n"
     entry, _ = Part(ledgers, PART).write(
         cluster_list.FILE, digest_value(content.decode()), lambda: content
     )
     restored = ledgers.restored()
     removed += ledgers.commit({PART: [*laid.entries, entry]})
     refuse_missing(bucket, [*laid.entries, entry])
-    names = {path.rpartition("/")[2] for path in (e.path for e in laid.entries)}
-    gone = sorted({p for p in removed if p.rpartition("/")[2] not in names})
+    files = {path.rpartition("/")[2] for path in (e.path for e in laid.entries)}
+    gone = sorted({p for p in removed if p.rpartition("/")[2] not in files})
     if laid.left_out:
         laid.said.append(f"{len(laid.left_out)} images could not be laid out")
     laid.said += of_files(bucket, gone, restored)
-    laid.said += moves.sentences(moved, bucket, {e.path for e in laid.entries})
+    by_hand = adoption.unfollowed(by_hand, clustering)
+    deeds.keep(bucket, by_hand)
+    laid.said += adoption.sentences(by_hand, bucket, {e.path for e in laid.entries})
     return laid
 
 
-def lay_out(clustering: Clustering, ledgers: Ledgers, link: str) -> Layout:
+def lay_out(
+    clustering: Clustering, names: list[str], ledgers: Ledgers, link: str
+) -> Layout:
     """Bring every image and its sidecar into its folder.
 
     Args:
         clustering: What was found.
+        names: The folders of the largest clusters; the others get none.
         ledgers: Those of the bucket.
         link: A key of `links.LINKERS`.
 
     Raises:
         SystemExit: Images changed in the meantime; all others are laid out.
     """
-    grouping, shown = clustering.grouping, clustering.options.top
-    groups = enumerate(grouping.groups[:shown])
-    folders = [(f"{rank:03d}", i) for rank, g in groups for i in g.members.tolist()]
-    folders += [("noise", i) for i in grouping.noise.tolist()]
+    grouping = clustering.grouping
+    groups = zip(names, grouping.groups, strict=False)
+    placed = [(folder, i) for folder, g in groups for i in g.members.tolist()]
+    placed += [(cluster_list.NOISE, i) for i in grouping.noise.tolist()]
+    placed += [(cluster_list.REJECTED, i) for i in clustering.known.rejected]
     rows = clustering.rows
-    places = [(i, f"{folder}/{name_of(rows[i])}", rows[i]) for folder, i in folders]
+    places = [(i, f"{folder}/{name_of(rows[i])}", rows[i]) for folder, i in placed]
     return bring("cluster", places, ledgers, link)
 
 

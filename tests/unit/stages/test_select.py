@@ -217,7 +217,9 @@ def test_an_unreadable_image_counts_only_where_it_may_be_chosen():
         run(strict=True)
     for name in "abcdefgh":
         Path(f"faces/{name}.png").write_bytes(b"no image")
-    with pytest.raises(SystemExit, match=r"first: 'faces/a.png'.*\nSo nothing was chan"):
+    with pytest.raises(
+        SystemExit, match=r"first: 'faces/a.png'.*\nSo nothing was chan"
+    ):
         run()
     assert chosen() == "bcdefg"
 
