@@ -30,8 +30,8 @@ INSTEAD = {
 
 NO_MOVE = (
     "has no --move: an image that is taken out of its bucket is put back by the next run. "
-    "--link hard or symbolic takes no room either; what you do not want stays out of "
-    "'select' by its filters"
+    "--link hard or symbolic takes no room either; what you do not want in any cluster, "
+    "labels.csv rejects (dtst labels adopt)"
 )
 
 FLAGS = {("select", "--move"): f"'select' {NO_MOVE}"}
