@@ -50,6 +50,7 @@ include: "workflow/rules/detect.smk"
 include: "workflow/rules/extract_classes.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/cluster.smk"
+include: "workflow/rules/select.smk"
 include: "workflow/rules/report.smk"
 
 

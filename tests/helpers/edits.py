@@ -210,7 +210,9 @@ class Edits(RuleBasedStateMachine):
         folder=st.sampled_from(FOLDERS[1:]), new=st.sampled_from([*FOLDERS, "images/c"])
     )
     def rename_folder(self, folder, new):
-        if (self.dataset.folder / folder).is_dir() and self.user.is_free(new):
+        within = new.startswith(f"{folder}/")  # of itself, which no system does
+        is_there = (self.dataset.folder / folder).is_dir()
+        if is_there and not within and self.user.is_free(new):
             self.user.rename_folder(folder, new)
 
     @rule(which=numbers)
@@ -312,7 +314,7 @@ class Edits(RuleBasedStateMachine):
 
     @rule(which=numbers)
     def move_to_another_cluster(self, which):
-        to = self.buckets()["cluster"]
+        to = self.buckets().get("cluster")
         laid_out = [
             p for p in self.made() if p.startswith(f"{to}/") and p.count("/") == 2
         ]
@@ -331,6 +333,8 @@ class Edits(RuleBasedStateMachine):
     def put_own_file(self, name, where, image):
         stem = Path(name).stem
         *made, to = self.buckets().values()
+        if "cluster" not in self.buckets():
+            made = [to]
         names = [f"{stem}{end}.jpg" for end in self.SUFFIXES]
         places = [
             f"{bucket}/{x}{n}" for bucket in made for x in ("", "a_") for n in names
@@ -367,8 +371,9 @@ class Edits(RuleBasedStateMachine):
         relation=st.sampled_from(["must-link", "cannot-link", "not", "reject"]),
     )
     def write_labels(self, one, two, relation):
-        clusters = self.dataset.folder / self.buckets()["cluster"]
-        if self.made() and clusters.is_dir():
+        to = self.buckets().get("cluster")
+        clusters = self.dataset.folder / (to or "")
+        if to and self.made() and clusters.is_dir():
             pair = [pick(self.made(), one), pick(self.made(), two)]
             text = f"{relation},{','.join(pair)}\nname,{pair[0]},Ann\n"
             self.user.write(f"{clusters.name}/labels.csv", text.encode())

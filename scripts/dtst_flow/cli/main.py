@@ -278,7 +278,7 @@ def _carry_out(request: Request) -> Ending:
         return Ending.of(error)
 
 
-for _section in ("extract_faces", "detect", "extract_classes", "cluster"):
+for _section in ("extract_faces", "detect", "extract_classes", "cluster", "select"):
     main.add_command(stage_command(_section))
 
 

@@ -12,6 +12,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "detect": ("detect",),
     "extract-classes": ("extract_classes",),
     "cluster": ("cluster",),
+    "select": ("select",),
 }
 """Path -> its stages, in order."""
 

@@ -70,6 +70,9 @@ def preview(plan: Plan, listing: Listing) -> Preview:
         unusable = beside.unusable(images, known_sidecars(plan.bucket(stage.name)))
         why_not = beside.why_read_only(images)
         return Preview(len(images), new, unusable=tuple(unusable), read_only=why_not)
+    if stage.going:
+        going = stage.going(settings, listing.files)
+        return Preview(len(images), new, going.there, going.going, going.why)
     there = gone = left_out = 0
     for path, made in _rows(plan, stage):
         there += len(made)

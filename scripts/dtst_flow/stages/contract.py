@@ -93,6 +93,21 @@ class Pending:
 
 
 @dataclass(frozen=True)
+class Going:
+    """What a run would remove.
+
+    Attributes:
+        there: Files of the last run.
+        going: How many of these would go.
+        why: Why, in words.
+    """
+
+    there: int = 0
+    going: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Stage:
     """What there is to know of a stage. `stages.registry` holds all of them.
 
@@ -123,6 +138,10 @@ class Stage:
             that crop out.
         unfit: Settings and the images and sidecars of its source -> why it has nothing to
             do there, as what was asked for can be in none; "" if it has.
+        sources: The dataset's folder and the buckets that are named as a source -> those
+            that hold its images.
+        going: Settings and the images and sidecars of its source -> what a run would
+            remove. None where each file is of one image, and `leaves_out` tells.
         evidence: The bucket -> what the files in it say of whose they are. None where it
             makes none.
         runtimes: Settings -> its rules that may run on a GPU, each with the libraries that
@@ -146,6 +165,8 @@ class Stage:
     missing: Callable[[list[Row]], str] | None = None
     leaves_out: Callable[[Row, Settings], bool] = lambda crop, settings: False
     unfit: Callable[[Settings, Collection[str]], str] = lambda settings, files: ""
+    sources: Callable[[Path, list[str]], list[str]] = lambda dataset, specs: specs
+    going: Callable[[Settings, Collection[str]], Going] | None = None
     evidence: Callable[[str | Path], Evidence] | None = None
     runtimes: Callable[[Settings], dict[str, tuple[str, ...]]] = lambda settings: {}
     follows_sidecars: bool = True

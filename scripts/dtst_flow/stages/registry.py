@@ -1,6 +1,6 @@
 """All stages. A new one is a module here, a rule file, and a section of the schema."""
 
-from dtst_flow.stages import cluster, detect, extract_classes, extract_faces
+from dtst_flow.stages import cluster, detect, extract_classes, extract_faces, select
 from dtst_flow.stages.contract import Stage
 
 STAGES: dict[str, Stage] = {
@@ -10,6 +10,7 @@ STAGES: dict[str, Stage] = {
         detect.STAGE,
         extract_classes.STAGE,
         cluster.STAGE,
+        select.STAGE,
     )
 }
 """Section of the config -> stage, in the order of use."""

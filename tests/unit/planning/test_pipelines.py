@@ -7,6 +7,7 @@ OPEN = {
     "detect": {"from": "photos", "classes": "leaf", "model": "yolo26n"},
     "extract_classes": {"from": None, "to": "crops", "classes": None},
     "cluster": {"from": None, "to": "cluster", "model": None},
+    "select": {"from": "cluster", "to": "curated"},
 }
 
 
