@@ -88,7 +88,9 @@ def main() -> None:
         return None
 
     print(f"{len(known)} images, {len(found.clusters)} clusters, BCubed F")
-    curve = [f for f, _ in zip(answered(found, known, useful), range(options.count + 1))]
+    curve = [
+        f for f, _ in zip(answered(found, known, useful), range(options.count + 1))
+    ]
     print(f"questions: {curve[0]:.4f} at first, {curve[-1]:.4f} after {len(curve) - 1}")
     last = []
     for seed in range(TRIES):
