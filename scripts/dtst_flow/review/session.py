@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, RLock, Thread
+from threading import Event, RLock, Timer
 from typing import Any
 
 from dtst_flow.cluster import label_file
 from dtst_flow.cluster.label_file import Cells, LabelsRefused
 from dtst_flow.dataset.state import state_of
-from dtst_flow.report.results import NoResult
+from dtst_flow.report import NoResult
 from dtst_flow.review import clustering, facts
 from dtst_flow.review.actions import CannotBeDone, Edit
 from dtst_flow.review.asked import edit_of, pair_of
@@ -29,6 +29,12 @@ PATIENCE = 30.0
 
 SHOWN = 20
 """Most lines of an edit that are shown."""
+
+MANY = 10_000
+"""Images of which it is felt that something is computed in the background."""
+
+REST = 1.5
+"""Seconds for the first view of so many."""
 
 Stamp = tuple[int, ...] | None
 """What a file is known by: the same stamp, the same content; None where there is none."""
@@ -65,8 +71,11 @@ class View:
     _read: Event = field(default_factory=Event)
 
     def begin(self) -> None:
-        """Read and compute in the background."""
-        Thread(target=self._learn, name="facts", daemon=True).start()
+        """Read and compute in the background; of many images, after the first view."""
+        wait = REST if len(self.clustering.paths) > MANY else 0.0
+        timer = Timer(wait, self._learn)
+        timer.daemon = True
+        timer.start()
 
     def _learn(self) -> None:
         try:
