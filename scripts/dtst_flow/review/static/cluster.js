@@ -60,8 +60,9 @@ function heading(head, cluster, own) {
   if (head.contains(focused) && head.dataset.told === JSON.stringify(cluster)) return;
   head.dataset.told = JSON.stringify(cluster);
   head.replaceChildren(
-    el("p", { className: "path" }, el("a", { href: "#/clusters" }, "Clusters"), ...steps(cluster)),
-    el("h1", {}, label(cluster), " ", el("span", { className: "quiet" }, facts.filter(Boolean).join(" · "))),
+    el("div", { className: "title" },
+      el("p", { className: "path" }, el("a", { href: "#/clusters" }, "Clusters"), ...steps(cluster)),
+      el("h1", {}, label(cluster), " ", el("span", { className: "quiet" }, facts.filter(Boolean).join(" · ")))),
     near ? el("p", { className: "near" }, "Perhaps the same as ", el("a", { href: address(near) }, el("span", { className: "small" }, picture(near.medoid)), ` ${label(near)}`), " ", button("Merge both", null, () => act("merge", { clusters: [cluster.id, near.id] }))) : "",
     el("p", { className: "buttons" }, ...own.filter(({ button: shown }) => shown).map((c) => button(c.words, c.key, c.does)), sorting(own)),
   );

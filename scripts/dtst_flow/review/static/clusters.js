@@ -27,7 +27,7 @@ export const listing = new Source(async (offset, limit) => {
 export function show(main, signal) {
   const known = el("span", { className: "quiet", role: "status" });
   const grid = new Grid(listing, {
-    label: "Clusters", one: "cluster", className: "clusters", width: 132, words: 64, key: ({ id }) => id, draw, clickOpens: true,
+    label: "Clusters", one: "cluster", className: "clusters", width: innerWidth < 600 ? 108 : 132, words: 64, key: ({ id }) => id, draw, clickOpens: true,
     open: (cluster) => (location.hash = address(cluster)),
     select: () => showBar(grid.chosen.size && what([...grid.chosen.values()], "cluster", (c) => c.medoid), commands),
     drop: (clusters, target) => dropped(grid, clusters, target),
@@ -87,7 +87,7 @@ function draw(cluster) {
     content: [
       picturing,
       el("b", { className: "called" }, label(cluster)),
-      el("span", { className: "note" }, el("span", {}, small), quality === null ? null : el("span", { title: "mean quality of its faces" }, quality.toFixed(2))),
+      el("span", { className: "note" }, el("span", {}, small), quality === null ? null : el("span", { title: "mean quality of its faces" }, `q ${quality.toFixed(2)}`)),
       decided ? el("span", { className: "note" }, decided) : perhaps(near),
     ],
   };

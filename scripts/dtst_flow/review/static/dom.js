@@ -18,8 +18,14 @@ export function el(kind, properties = {}, ...children) {
 
 /** A button that also tells its key. */
 export function button(words, key, onclick, more = {}) {
-  const hint = key ? el("kbd", { ariaHidden: "true" }, key) : null;
+  const hint = key ? el("kbd", { ariaHidden: "true" }, spelled(key)) : null;
   return el("button", { type: "button", onclick, ...(key && { ariaKeyShortcuts: key }), ...more }, words, hint);
+}
+
+/** A key as people call it. */
+export function spelled(key) {
+  if (key === "Escape") return "Esc";
+  return /^[A-Z]$/.test(key) ? `shift-${key.toLowerCase()}` : key;
 }
 
 /** The address of a small picture; it names the clustering, so it can be kept for ever. */

@@ -1,6 +1,6 @@
 // The keys, of the view that is shown and of all.
 
-import { button, el } from "./dom.js";
+import { button, el, spelled } from "./dom.js";
 
 const IN_GRIDS = [
   ["arrows", "go to another picture; with shift, select on the way"],
@@ -23,9 +23,4 @@ export function help(view, everywhere) {
 function part(title, keys) {
   const rows = keys.map(([key, words]) => el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)));
   return el("section", {}, el("h2", {}, title), el("dl", {}, ...rows));
-}
-
-/** A key as people call it. */
-export function spelled(key) {
-  return /^[A-Z]$/.test(key) ? `shift-${key.toLowerCase()}` : key;
 }

@@ -50,7 +50,7 @@ function section(view, title, hint, source, commandsOf, signal) {
 }
 
 /** A grid whose commands are those of the view while it has the focus or a selection. */
-function gridOf(view, label, source, commandsOf, signal, more = {}) {
+function gridOf(view, label, source, commandsOf, signal) {
   const grid = new Grid(source, {
     ...tiles, label,
     open: (_, i) => look(grid, i, commands),
@@ -59,7 +59,6 @@ function gridOf(view, label, source, commandsOf, signal, more = {}) {
       view.commands = commands;
       showBar(grid.chosen.size && what([...grid.chosen.values()], "image", ({ n }) => n), commands);
     },
-    ...more,
   }, signal);
   const commands = [...commandsOf(grid), { key: "Escape", words: "Clear", help: "select nothing", bar: true, does: () => grid.clear() }];
   return { grid, commands };
@@ -83,6 +82,7 @@ class Groups {
   #all = [];
   #shown = SHOWN;
   #told = "";
+  #grids = [];
 
   constructor(view, signal) {
     Object.assign(this, { view, signal });
@@ -99,23 +99,28 @@ class Groups {
 
   #draw() {
     const left = this.#all.length - this.#shown;
+    this.#grids = [];
     this.element.hidden = !this.#all.length;
     this.element.replaceChildren(
       el("h2", {}, "Alike ", el("span", { className: "quiet" }, count(this.#all.length, "group"))),
-      el("p", { className: "hint" }, "Images in no cluster that are near to each other. Click on those that do not belong."),
+      el("p", { className: "hint" }, "Images in no cluster that are near to each other. Select some of a group to mean only these."),
       ...this.#all.slice(0, this.#shown).map((images) => this.#group(images)),
       left > 0 ? button(`${left} more`, null, () => ((this.#shown += SHOWN), this.#draw())) : "",
     );
-    for (const grid of this.element.querySelectorAll(".grid")) grid.dispatchEvent(new Event("drawn"));
+    for (const grid of this.#grids) grid.draw();
   }
 
   /** All of a group are meant until some are selected out of it. */
   #group(images) {
     const source = new Source(async () => ({ total: images.length, items: images }));
-    const { grid } = gridOf(this.view, `${images.length} alike`, source, usual, this.signal, { className: "group" });
-    grid.element.addEventListener("drawn", () => grid.draw());
+    const { grid } = gridOf(this.view, `${images.length} alike`, source, usual, this.signal);
     const meant = () => (grid.chosen.size ? [...grid.chosen.values()] : images);
-    const words = `${images.length} alike: make them a cluster`;
-    return el("div", { className: "alike" }, grid.element, button(words, null, () => make(meant()).then((done) => done && grid.clear())));
+    const go = button("", null, () => make(meant()).then((done) => done && grid.clear()));
+    const say = () => (go.textContent = `${grid.chosen.size ? `${meant().length} selected` : `${images.length} alike`}: make them a cluster`);
+    const select = grid.wish.select;
+    grid.wish.select = () => (select(), say());
+    say();
+    this.#grids.push(grid);
+    return el("div", { className: "alike" }, grid.element, go);
   }
 }
