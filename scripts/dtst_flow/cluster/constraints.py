@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.cluster.labels import FILE, Bound, Images, Label, Sight
+from dtst_flow.cluster.label_file import FILE, Cells, Label
+from dtst_flow.cluster.labels import Bound, Images, Sight
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Constraints:
     cannot: list[tuple[int, int]] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    bound: dict[tuple[str, str, str], list[Sight]] = field(default_factory=dict)
+    bound: dict[Cells, list[Sight]] = field(default_factory=dict)
 
 
 def make(labels: Iterable[Label], images: Images, bound: Bound) -> Constraints:
@@ -43,9 +44,11 @@ def make(labels: Iterable[Label], images: Images, bound: Bound) -> Constraints:
     """
     constraints = Constraints()
     for label in labels:
+        if label.relation in ("reject", "not"):
+            continue
         before = bound.get(label.cells, ())
         rows, sights = [], []
-        for place, name in enumerate(label.images):
+        for place, name in enumerate(_images_of(label)):
             sight = before[place] if place < len(before) else None
             row = images.named(name) if sight is None else images.showing(sight, name)
             rows.append(row)
@@ -57,6 +60,12 @@ def make(labels: Iterable[Label], images: Images, bound: Bound) -> Constraints:
             constraints.bound[label.cells] = known
         _add(constraints, label, rows)
     return constraints
+
+
+def _images_of(label: Label) -> tuple[str, ...]:
+    """The images that a label names."""
+    both = label.image, label.other
+    return both[:1] if label.relation == "name" else both
 
 
 def _told(name: str, row: int | None, sight: Sight | None, images: Images) -> str:

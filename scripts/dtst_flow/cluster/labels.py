@@ -1,64 +1,21 @@
-"""What the user knows about the clusters: ``labels.csv`` in their bucket, written by hand.
+"""What the labels of the user are bound to, so that each stays with what it was said of.
 
-    relation,image,other
-    must-link,faces/a_00.jpg,faces/b_00.jpg
-    cannot-link,faces/a_00.jpg,faces/c_00.jpg
-    name,faces/a_00.jpg,Ann
-
-Images are named as in clusters.json. A line is bound to what it names when it is first
-read: a face by the content of its photo and its box, another image by its content. So it
-stays with it when files are renamed, waits while it is away, and never passes to another.
+A line is bound to what it names when it is first read: a face by the content of its photo
+and its box, another image by its content. So it stays with it when files are renamed, waits
+while it is away, and never passes to another.
 """
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dtst_flow.cluster.duplicates import BITS
-from dtst_flow.utils.files import read_bytes, read_json
-
-FILE = "labels.csv"
-"""Name of the file in the bucket of the clusters."""
-
-LARGEST = 256_000_000
-"""Most bytes of the file: some three million lines."""
-
-COLUMNS = ["relation", "image", "other"]
-RELATIONS = ("must-link", "cannot-link", "name")
+from dtst_flow.cluster.label_file import Cells
+from dtst_flow.utils.files import read_json
 
 SAME_BOX = 0.5
 """Intersection over union from which on two boxes in one photo are of the same face."""
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A line of the file.
-
-    Attributes:
-        number: Its number, from 1 on.
-        relation: One of RELATIONS.
-        image: An image.
-        other: Another image; of a name, the name.
-    """
-
-    number: int
-    relation: str
-    image: str
-    other: str
-
-    @property
-    def cells(self) -> tuple[str, str, str]:
-        """What it says; by this a line is known from run to run."""
-        return self.relation, self.image, self.other
-
-    @property
-    def images(self) -> tuple[str, ...]:
-        """The images that it names."""
-        both = self.image, self.other
-        return both[:1] if self.relation == "name" else both
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +43,8 @@ class Sight:
         return (self.look ^ other.look).bit_count() <= BITS
 
 
-Bound = Mapping[tuple[str, str, str], Sequence[Sight]]
-"""`Label.cells` -> what each of its images showed when the line was first read."""
+Bound = Mapping[Cells, Sequence[Sight]]
+"""A label's cells -> what each of its images showed when the line was first read."""
 
 
 class Images:
@@ -96,7 +53,9 @@ class Images:
     def __init__(self, paths: Sequence[str], sights: Sequence[Sight]) -> None:
         self.paths = paths
         self.sights = sights
-        self._by_path = {path: row for row, path in enumerate(paths)}
+        # In labels.csv, blanks around a name mean nothing.
+        self._by_path = {path.strip(): row for row, path in enumerate(paths)}
+        self._by_path |= {path: row for row, path in enumerate(paths)}
         self._by_digest: dict[str, list[int]] = {}
         for row, sight in enumerate(sights):
             self._by_digest.setdefault(sight.digest, []).append(row)
@@ -132,51 +91,7 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return width * height / (both - width * height)
 
 
-def read(path: Path) -> tuple[list[Label], list[str]]:
-    """Read the file; without one nothing is known.
-
-    Returns:
-        Its lines, and why others have no effect.
-    """
-    if not path.exists():
-        return [], []
-    labels, faults = [], []
-    try:
-        for number, cells in enumerate(_lines(path), 1):
-            cells = [cell.strip() for cell in cells]
-            if not any(cells) or cells == COLUMNS or cells[0].startswith("#"):
-                continue
-            if fault := _fault(cells):
-                faults.append(f"{path}, line {number}: {fault}")
-            else:
-                labels.append(Label(number, *cells))
-    except (OSError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        return [], [f"{path} cannot be read: {reason}"]
-    return labels, faults
-
-
-def _lines(path: Path) -> Iterator[list[str]]:
-    """Yield the cells of each line, one after the other: there may be a million."""
-    content = io.BytesIO(read_bytes(path, LARGEST))
-    # Spreadsheets begin UTF-8 with a byte order mark.
-    text = io.TextIOWrapper(content, "utf-8-sig", "surrogateescape", newline="")
-    yield from csv.reader(text)
-
-
-def _fault(cells: list[str]) -> str:
-    """What is wrong with a line by itself; "" if nothing is."""
-    if len(cells) != len(COLUMNS):
-        return f"it has {len(cells)} cells, not {len(COLUMNS)} ({', '.join(COLUMNS)})"
-    relation, image, other = cells
-    if relation not in RELATIONS:
-        return f"the relation {relation!r} is none of {', '.join(RELATIONS)}"
-    if relation != "name" and image == other:
-        return "an image is linked to itself"
-    return ""
-
-
-def read_bound(path: Path) -> dict[tuple[str, str, str], tuple[Sight, ...]]:
+def read_bound(path: Path) -> dict[Cells, tuple[Sight, ...]]:
     """Read what `to_json` gave; nothing is bound where it is missing or garbage."""
     try:
         return {

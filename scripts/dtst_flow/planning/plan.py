@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
-from dtst_flow.cluster import labels
+from dtst_flow.cluster import label_file
 from dtst_flow.dataset import bucket_specs, inventory
 from dtst_flow.dataset.containment import (
     BadBucket,
@@ -142,7 +142,7 @@ class Plan:
 
         The file is no input of a rule: it may be dated ahead of the clock.
         """
-        return inventory.digest_of(Path(self.bucket("cluster")) / labels.FILE)
+        return inventory.digest_of(Path(self.bucket("cluster")) / label_file.FILE)
 
     def summaries_with_clusters(self) -> list[str]:
         """Return the summaries of all stages. Raises PlanError if none clusters."""

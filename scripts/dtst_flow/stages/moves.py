@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dtst_flow.cluster.labels import FILE as LABELS
+from dtst_flow.cluster.label_file import FILE as LABELS
 from dtst_flow.dataset.cluster_list import FOLDER, ClusterList, is_of
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages.clustering import Clustering

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from dtst_flow.cluster import constraints, labels
+from dtst_flow.cluster import constraints, label_file, labels
 from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages.contract import Row
@@ -20,7 +20,7 @@ def read(rows: list[Row], bucket: str) -> Constraints:
         rows: Those of embed's tables.
         bucket: The bucket.
     """
-    said, faults = labels.read(Path(bucket) / labels.FILE)
+    said, faults = label_file.read(Path(bucket) / label_file.FILE)
     if not said:
         return Constraints(faults=faults)
     sights = [

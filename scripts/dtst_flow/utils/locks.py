@@ -9,6 +9,8 @@ import errno
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dtst_flow.utils.files import make_way
@@ -42,6 +44,25 @@ def take(path: str | Path, shared: bool = False) -> int | None:
             return None
         raise
     return file
+
+
+@contextmanager
+def hold(folder: str | Path) -> Iterator[None]:
+    """Wait for the lock of a folder, and hold it; nothing where the file system has none.
+
+    Nothing is written: whoever edits a file of the user's leaves no other beside it.
+    """
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            # NFS wants a file that is open for writing.
+            if error.errno not in UNKNOWN | {errno.EBADF}:
+                raise
+        yield
+    finally:
+        os.close(file)
 
 
 def are_known(folder: str | Path) -> bool:

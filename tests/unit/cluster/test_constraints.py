@@ -5,7 +5,8 @@ import pytest
 
 from dtst_flow.cluster.constraints import Constraints, make, merge, split
 from dtst_flow.cluster.groups import Settings, group
-from dtst_flow.cluster.labels import Images, Label, Sight
+from dtst_flow.cluster.label_file import Label
+from dtst_flow.cluster.labels import Images, Sight
 
 
 def lists(clusters) -> list[list[int]]:

@@ -1,0 +1,147 @@
+"""One review at work: what is shown, and what keeps it true while files change."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, RLock, Thread
+from typing import Any
+
+from dtst_flow.cluster import label_file
+from dtst_flow.report.results import NoResult
+from dtst_flow.review import clustering, facts
+from dtst_flow.review.clustering import Clustering
+from dtst_flow.review.decisions import Decisions
+from dtst_flow.review.facts import Facts
+from dtst_flow.review.rows import Rows
+
+PATIENCE = 30.0
+"""Seconds that a request waits for what is being read."""
+
+Stamp = tuple[int, ...] | None
+"""What a file is known by: the same stamp, the same content; None where there is none."""
+
+
+def stamp_of(path: Path) -> Stamp:
+    """The stamp of a file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+@dataclass
+class View:
+    """A clustering, and what is known of it as soon as it is computed.
+
+    Attributes:
+        bucket: The bucket of the clusters.
+        clustering: What clusters.json says.
+        rows: What embed knows of its images; None until it is read.
+        facts: What the vectors tell; None until it is computed.
+        fault: Why there will be none of them, if so.
+    """
+
+    bucket: str
+    clustering: Clustering
+    rows: Rows | None = None
+    facts: Facts | None = None
+    fault: str = ""
+    _read: Event = field(default_factory=Event)
+
+    def begin(self) -> None:
+        """Read and compute in the background."""
+        Thread(target=self._learn, name="facts", daemon=True).start()
+
+    def _learn(self) -> None:
+        try:
+            self.rows = Rows(self.bucket, self.clustering)
+            self._read.set()
+            self.facts = facts.compute(self.clustering, self.rows)
+        except NoResult as error:
+            self.fault = str(error)
+        except ValueError as error:  # files that changed under our hands
+            self.fault = f"the vectors cannot be used: {error}"
+        finally:
+            self._read.set()
+
+    def known_rows(self) -> Rows | None:
+        """The rows; waits until they are read. None where they cannot be."""
+        self._read.wait(PATIENCE)
+        return self.rows
+
+    def digest_of(self, n: int) -> str | None:
+        """The digest of an image's content, if it is known."""
+        known = self.clustering.digests[n]
+        if known is None and (rows := self.known_rows()):
+            known = rows.digests[n]
+        return known
+
+
+class Session:
+    """What the pages of one server show; works in the dataset's folder.
+
+    Args:
+        bucket: The bucket of the clusters.
+
+    Attributes:
+        view: The clustering that is shown.
+        decisions: What labels.csv decides about it.
+        faults: Why lines of labels.csv have no effect.
+        edits: Grows whenever labels.csv changes.
+
+    Raises:
+        NoResult: There is no clustering to review.
+    """
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+        self.lock = RLock()
+        self.labels_path = Path(bucket) / label_file.FILE
+        self._clusters_path = Path(bucket) / clustering.FILE
+        self._clusters_stamp = stamp_of(self._clusters_path)
+        self.view = View(bucket, clustering.read(bucket))
+        self.view.begin()
+        self.edits = 0
+        self._read_labels()
+
+    def _read_labels(self) -> None:
+        self._labels_stamp = stamp_of(self.labels_path)
+        labels, faults = label_file.read(self.labels_path)
+        self.decisions = Decisions(self.view.clustering, labels)
+        self.faults: Sequence[str] = faults
+
+    def look(self) -> None:
+        """Read again what changed on the disk since the last look."""
+        with self.lock:
+            if (stamp := stamp_of(self._clusters_path)) != self._clusters_stamp:
+                self._clusters_stamp = stamp
+                self._read_clusters()
+            if stamp_of(self.labels_path) != self._labels_stamp:
+                self._read_labels()
+                self.edits += 1
+
+    def _read_clusters(self) -> None:
+        try:
+            new = clustering.read(self.bucket)
+        except NoResult:
+            return  # a run is about to write it; what was there is shown until then
+        if new.digest != self.view.clustering.digest:
+            self.view = View(self.bucket, new)
+            self.view.begin()
+            self._read_labels()
+
+    def snapshot(self) -> tuple[View, Decisions]:
+        """The clustering and the decisions about it, which belong together."""
+        with self.lock:
+            return self.view, self.decisions
+
+    def told(self) -> dict[str, Any]:
+        """What pages are told of when it changes."""
+        view = self.view
+        return {
+            "edits": self.edits,
+            "clustering": view.clustering.digest,
+            "facts": view.facts is not None,
+        }
