@@ -36,7 +36,7 @@ class Store extends EventTarget {
     this.tell("state");
     if (!before) return;
     if (before.clustering !== this.state.clustering) this.tell("clustering");
-    else if (before.edits !== this.state.edits) this.tell("changed");
+    else if (before.edits !== this.state.edits || before.facts !== this.state.facts) this.tell("changed");
   }
 
   /** Take over what an action answered. */
@@ -77,13 +77,13 @@ class Store extends EventTarget {
   }
 
   #heard(news) {
-    const { edits, clustering } = this.state;
+    const { edits, clustering, facts } = this.state;
     if (news.run !== undefined) {
       this.state.run = news.run;
       this.tell("run");
     }
-    const other = news.clustering !== undefined && news.clustering !== clustering;
-    if (other || (news.edits !== undefined && news.edits !== edits)) this.refresh();
+    const known = { edits, clustering, facts };
+    if (Object.keys(known).some((name) => name in news && news[name] !== known[name])) this.refresh();
   }
 }
 
