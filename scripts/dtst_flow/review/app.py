@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from dtst_flow.cluster.label_file import LabelsRefused
+from dtst_flow.review.actions import CannotBeDone
 from dtst_flow.review.images import Images
 from dtst_flow.review.pictures import NoPicture
 from dtst_flow.review.security import Guard, refused
@@ -74,6 +77,8 @@ class Answers:
             "noise": view.clustering.rejected - view.clustering.noise,
             "rejected": len(shown.rejected()),
             "names": shown.names(),
+            "undo": self.session.journal.undos,
+            "redo": self.session.journal.redos,
             "faults": [*self.session.faults, *filter(None, [view.fault])],
         }
 
@@ -95,7 +100,9 @@ class Answers:
         id_ = request.path_params["id"]
         place = shown.clustering.place(id_)
         if place is None:
-            raise Wrong(404, f"there is no cluster {id_!r}", "a run may have changed it")
+            raise Wrong(
+                404, f"there is no cluster {id_!r}", "a run may have changed it"
+            )
         members = shown.members(place, _word(request, "order", ("best", "doubt")))
         return {
             "cluster": shown.cluster(place),
@@ -160,6 +167,18 @@ class Answers:
         cache = for_ever if "c" in request.query_params else "no-store"
         return Response(webp, headers={"cache-control": cache}, media_type="image/webp")
 
+    def act(self, request: Request, sent: Any) -> Any:
+        """Do what the user decides."""
+        return self.session.act(sent)
+
+    def undo(self, request: Request, sent: Any) -> Any:
+        """Undo what was done last."""
+        return self.session.undo(again=False)
+
+    def redo(self, request: Request, sent: Any) -> Any:
+        """Do again what was undone last."""
+        return self.session.undo(again=True)
+
     async def events(self, request: Request) -> Response:
         """What changes, as it changes."""
         stream = changes(self.session.told)
@@ -211,6 +230,14 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
         "/photo/{n:int}": answers.photo,
     }
     routes = [Route(path, _answering(call)) for path, call in gets.items()]
+    posts = {
+        "/api/act": answers.act,
+        "/api/undo": answers.undo,
+        "/api/redo": answers.redo,
+    }
+    routes += [
+        Route(path, _doing(call), methods=["POST"]) for path, call in posts.items()
+    ]
     routes += [Route("/api/events", answers.events)]
     routes += [Route("/", _file("index.html"))]
     names = [path.name for path in STATIC.iterdir() if path.suffix in SUFFIXES]
@@ -220,6 +247,8 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
         lifespan=lifespan,
         exception_handlers={
             Wrong: _wrong,
+            CannotBeDone: lambda request, error: refused(409, str(error)),
+            LabelsRefused: lambda request, error: refused(409, str(error)),
             NoPicture: lambda request, error: refused(404, str(error)),
             HTTPException: _no_such,
         },
@@ -241,6 +270,24 @@ def _answering(call: Callable[[Request], Any]) -> Callable[[Request], Response]:
         value = call(request)
         if isinstance(value, Response):
             return value
+        return Response(to_json(value), media_type="application/json")
+
+    return endpoint
+
+
+def _doing(
+    call: Callable[[Request, Any], Any],
+) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that takes a JSON object."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            sent = json.loads(await request.body())
+            if not isinstance(sent, dict):
+                raise ValueError("a JSON object is to be sent")
+            value = await run_in_threadpool(call, request, sent)
+        except (RecursionError, ValueError) as error:
+            raise Wrong(400, str(error)) from error
         return Response(to_json(value), media_type="application/json")
 
     return endpoint

@@ -148,7 +148,9 @@ class Decisions:
         clusters = self.clustering.clusters
         return clusters[group] if group < len(clusters) else None
 
-    def stands_for(self, place: int, without: frozenset[int] = frozenset()) -> int | None:
+    def stands_for(
+        self, place: int, without: frozenset[int] = frozenset()
+    ) -> int | None:
         """The member nearest to the medoid that stays in a cluster; None without any."""
         cluster = self.clustering.clusters[place]
         gone = self.taken_out | without
@@ -191,5 +193,9 @@ class Decisions:
             return f"merged into {self.clustering.clusters[group].id}"
         if self._named.get(place, cluster.name) != cluster.name:
             return "named"
-        left = sum(n not in self.taken_out for n in members) if place in self._linked else 0
+        left = (
+            sum(n not in self.taken_out for n in members)
+            if place in self._linked
+            else 0
+        )
         return "kept" if len(self._linked.get(place, ())) >= left > 1 else ""

@@ -83,9 +83,7 @@ class Guard:
             if not self._is_token(query["token"][0]):
                 return _refused(*_NO_TOKEN)
             answer = RedirectResponse("/", status_code=303)
-            answer.set_cookie(
-                self.cookie, self.token, httponly=True, samesite="strict"
-            )
+            answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict")
             return answer
         if not self._is_token(_cookie(headers.get("cookie", ""), self.cookie)):
             return _refused(*_NO_TOKEN)
@@ -119,9 +117,7 @@ def _cookie(header: str, name: str) -> str:
     return found.value if found else ""
 
 
-async def _bounded(
-    scope: Scope, receive: Receive
-) -> tuple[Response | None, Receive]:
+async def _bounded(scope: Scope, receive: Receive) -> tuple[Response | None, Receive]:
     """Read the body of a request, if it has one; a refusal where it is too large."""
     if scope["method"] in ("GET", "HEAD"):
         return None, receive

@@ -1,22 +1,30 @@
 """One review at work: what is shown, and what keeps it true while files change."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any
 
 from dtst_flow.cluster import label_file
+from dtst_flow.cluster.label_file import Cells, LabelsRefused
+from dtst_flow.dataset.state import state_of
 from dtst_flow.report.results import NoResult
 from dtst_flow.review import clustering, facts
+from dtst_flow.review.actions import CannotBeDone, Edit
+from dtst_flow.review.asked import edit_of
 from dtst_flow.review.clustering import Clustering
 from dtst_flow.review.decisions import Decisions
 from dtst_flow.review.facts import Facts
+from dtst_flow.review.journal import Journal
 from dtst_flow.review.rows import Rows
 
 PATIENCE = 30.0
 """Seconds that a request waits for what is being read."""
+
+SHOWN = 20
+"""Most lines of an edit that are shown."""
 
 Stamp = tuple[int, ...] | None
 """What a file is known by: the same stamp, the same content; None where there is none."""
@@ -90,6 +98,7 @@ class Session:
         decisions: What labels.csv decides about it.
         faults: Why lines of labels.csv have no effect.
         edits: Grows whenever labels.csv changes.
+        journal: What was done, to be undone.
 
     Raises:
         NoResult: There is no clustering to review.
@@ -103,12 +112,14 @@ class Session:
         self._clusters_stamp = stamp_of(self._clusters_path)
         self.view = View(bucket, clustering.read(bucket))
         self.view.begin()
+        self.journal = Journal(state_of(bucket) / "review.jsonl")
         self.edits = 0
         self._read_labels()
 
     def _read_labels(self) -> None:
         self._labels_stamp = stamp_of(self.labels_path)
         labels, faults = label_file.read(self.labels_path)
+        self._written = {label.cells for label in labels}
         self.decisions = Decisions(self.view.clustering, labels)
         self.faults: Sequence[str] = faults
 
@@ -137,6 +148,66 @@ class Session:
         with self.lock:
             return self.view, self.decisions
 
+    def act(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what the page asks for, in labels.csv.
+
+        Raises:
+            CannotBeDone: It cannot be done.
+            LabelsRefused: labels.csv cannot be written to.
+            ValueError: It is not as the page asks.
+        """
+        with self.lock:
+            self.look()
+            if asked.get("clustering") != self.view.clustering.digest:
+                raise CannotBeDone("the clustering is another one now; reload the page")
+            edit = edit_of(self.decisions, asked)
+            if not edit.add and not edit.remove:
+                return self._outcome(edit, "labels.csv says so already")
+            self.journal.note(edit)
+            return self._write(edit, self.journal.undo)
+
+    def undo(self, again: bool) -> dict[str, Any]:
+        """Undo the last edit, or do again what was undone. Raises as `act`."""
+        with self.lock:
+            self.look()
+            if not (self.journal.redos if again else self.journal.undos):
+                raise CannotBeDone(f"there is nothing to {'redo' if again else 'undo'}")
+            if again:
+                return self._write(self.journal.redo(), self.journal.undo)
+            return self._write(self.journal.undo(), self.journal.redo)
+
+    def _write(self, edit: Edit, take_back: Callable[[], Edit]) -> dict[str, Any]:
+        """Edit labels.csv; of lines that a hand changed meanwhile, say how many.
+
+        Args:
+            edit: The edit, which the journal has noted.
+            take_back: What the journal is told if it cannot be done.
+        """
+        gone = [cells for cells in edit.remove if cells not in self._written]
+        there = [cells for cells in edit.add if cells in self._written]
+        try:
+            label_file.edit(self.labels_path, edit.add, set(edit.remove))
+        except LabelsRefused:
+            take_back()
+            raise
+        self._read_labels()
+        self.edits += 1
+        added, removed = len(edit.add) - len(there), len(edit.remove) - len(gone)
+        said = f"labels.csv: {_lines(added)} added, {removed} taken out"
+        if changed := len(gone) + len(there):
+            said += f"; {_lines(changed)} had been changed there meanwhile"
+        return self._outcome(edit, said)
+
+    def _outcome(self, edit: Edit, said: str) -> dict[str, Any]:
+        lines: list[Cells] = edit.add or edit.remove
+        return {
+            "edits": self.edits,
+            "undo": self.journal.undos,
+            "redo": self.journal.redos,
+            "said": said,
+            "lines": lines[:SHOWN],
+        }
+
     def told(self) -> dict[str, Any]:
         """What pages are told of when it changes."""
         view = self.view
@@ -145,3 +216,7 @@ class Session:
             "clustering": view.clustering.digest,
             "facts": view.facts is not None,
         }
+
+
+def _lines(count: int) -> str:
+    return f"{count} line" if count == 1 else f"{count} lines"
