@@ -141,11 +141,11 @@ async function merge(clusters) {
   return chosen && act("merge", { clusters: [chosen.cluster.id, id] });
 }
 
-/** Name one cluster; several of one name are merged first, as they are one. */
+/** Name one cluster; several that are given one name are one, and merged first. */
 export async function rename(clusters) {
   const named = clusters.find(({ name }) => name);
-  const name = await askName(clusters.length > 1 ? `Name of these ${clusters.length}, as one` : `Name of ${label(clusters[0])}`, { value: named?.name ?? "" });
-  if (!name) return null;
+  const name = await askName(clusters.length > 1 ? `Name of these ${clusters.length}, as one` : `Name of ${label(clusters[0])}`, { value: named?.name ?? "", none: named && "no name" });
+  if (name === null) return null;
   if (clusters.length > 1 && !(await act("merge", { clusters: clusters.map(({ id }) => id) }))) return null;
   return act("name", { cluster: clusters[0].id, name });
 }
