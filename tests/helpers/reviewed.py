@@ -1,5 +1,6 @@
 """A review at work: its server, and the pages that a browser shows of it."""
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +41,8 @@ class Review:
         """The lines of labels.csv: relation, image, other."""
         if not self.labels.exists():
             return []
-        rows = self.labels.read_text(errors="surrogateescape").splitlines()
-        return [tuple(row.split(",")) for row in rows if not row.startswith("relation")]
+        with self.labels.open(newline="", errors="surrogateescape") as file:
+            return [tuple(row) for row in csv.reader(file)][1:]
 
     def relations(self) -> list[str]:
         """The relations of these lines."""

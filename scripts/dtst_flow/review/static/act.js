@@ -53,7 +53,7 @@ export async function redo() {
 export function toast(words, { lines = [], undoes = false, bad = false } = {}) {
   const shown = el("div", { className: bad ? "toast bad" : "toast" }, el("p", {}, words));
   for (const line of lines.slice(0, LINES)) shown.append(el("p", { className: "line" }, line.filter(Boolean).join(", ")));
-  if (lines.length > LINES) shown.append(el("p", { className: "line" }, `… and ${lines.length - LINES} more`));
+  if (lines.length > LINES) shown.append(el("p", { className: "line" }, "…"));
   const close = () => shown.remove();
   if (undoes) shown.append(button("Undo", "z", () => (close(), undo())));
   shown.append(button("×", null, close, { ariaLabel: "Close", className: "close" }));

@@ -32,6 +32,7 @@ let ended = new AbortController();
 
 /** Show the view that the address names; what it began ends with the next one. */
 function route() {
+  if (!store.state) return;
   ended.abort();
   ended = new AbortController();
   showBar(null);
@@ -57,8 +58,9 @@ function decoded(text) {
 }
 
 function search() {
-  if (!view.search) location.hash = "#/clusters";
-  setTimeout(() => view.search?.());
+  if (view.search) return view.search();
+  location.hash = "#/clusters";
+  addEventListener("hashchange", () => view.search(), { once: true });
 }
 
 function pressed(event) {

@@ -28,6 +28,7 @@ export class Grid {
    * @param wish.clickOpens whether a click opens while nothing is selected
    * @param wish.select called when the selection or the place has changed
    * @param wish.drop (items, target) when the selection was dropped on an element
+   * @param wish.takes whether tiles are such elements
    * @param signal of the view: when it ends, so does the grid
    */
   constructor(source, wish, signal) {
@@ -155,6 +156,7 @@ export class Grid {
     const { words, content } = this.wish.draw(item);
     const made = el("div", { className: "tile", role: "option", ariaLabel: words, ariaPosInSet: String(i + 1) }, ...content);
     made.dataset.at = i;
+    if (this.wish.takes) made.dataset.drop = "";
     return made;
   }
 
