@@ -1,16 +1,23 @@
 """``dtst review``: a page on this machine on which the clusters are decided."""
 
+import sys
 import webbrowser
 from contextlib import chdir
 from pathlib import Path
 
 import click
 
+from dtst_flow.cli import signals
 from dtst_flow.cli.help import EXAMPLES, Command
 from dtst_flow.cli.settings import buckets, in_dataset, json_flag
 from dtst_flow.utils.files import to_json
 
 PIP = "pip install 'dtst-flow[review]'"
+
+START = "from dtst_flow.cli.start import start; start()"
+
+DTST = [sys.executable, "-P", "-c", START]
+"""The words that start this dtst; no module of a dataset's folder is loaded."""
 
 
 @click.command(cls=Command, examples=EXAMPLES["review"])
@@ -74,6 +81,10 @@ def review(
         ) from error
     with chdir(folder), listener:
         try:
-            server.serve(bucket, listener, begun)
+            server.serve(bucket, listener, DTST, begun)
         except NoResult as error:
             raise click.ClickException(str(error)) from error
+        except signals.Ended:
+            raise
+        except KeyboardInterrupt:
+            pass  # the way to end it

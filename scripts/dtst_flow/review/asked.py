@@ -48,6 +48,11 @@ def _settled(edit: Edit, decisions: Decisions) -> Edit:
     return Edit([cells for cells in add if cells not in there], remove)
 
 
+def pair_of(decisions: Decisions, asked: Mapping[str, Any]) -> tuple[int, int]:
+    """The two images of the question that is answered. Raises ValueError."""
+    return _About(decisions, asked).pair()
+
+
 class _About:
     """What an action is about, as the page says it. All raise ValueError."""
 

@@ -23,7 +23,7 @@ NEAREST = 6
 MOST_NOISE = 20_000
 """Most images in noise that are compared with each other: a quarter of a minute."""
 
-DOUBTFUL = 0.15
+DOUBTFUL = 0.5
 """A member is doubtful if another centre is farther than its own by less than this share
 of the distance to its own."""
 
@@ -64,6 +64,14 @@ class Facts:
     singles: NDArray[np.intp]
     near_singles: Nearest
     alike: Nearest
+
+    def near_cluster(self, n: int) -> tuple[int, float] | None:
+        """The cluster nearest to an image in noise, and how far it is, if any."""
+        at = int(np.searchsorted(self.singles, n))
+        if at == len(self.singles) or self.singles[at] != n:
+            return None
+        near = int(self.near_singles.which[at, 0])
+        return (near, float(self.near_singles.distances[at, 0])) if near >= 0 else None
 
     def same(self, cluster: int) -> tuple[int, float] | None:
         """The cluster that is perhaps the same, and how far it is; most often None."""

@@ -89,10 +89,11 @@ def _source(path: str) -> _Source:
     said = content.get("provenance")
     said = said if isinstance(said, dict) else {}
     photo, box, metrics = said.get("image"), said.get("box"), content.get("metrics")
-    usable = is_relative(photo) and is_image(photo)
+    if not isinstance(photo, str) or not is_relative(photo) or not is_image(photo):
+        photo = box = None
     return _Source(
-        photo if usable else None,
-        [float(x) for x in box] if usable and _is_box(box) else None,
+        photo,
+        _box(box),
         {
             str(name): value
             for name, value in list(metrics.items())[:SHOWN]
@@ -103,10 +104,13 @@ def _source(path: str) -> _Source:
     )
 
 
-def _is_box(box: object) -> bool:
-    if not isinstance(box, list) or len(box) != 4:
-        return False
-    return all(isinstance(x, int | float) and np.isfinite(x) for x in box)
+def _box(value: object) -> list[float] | None:
+    """A box as it is to be; None where it is none."""
+    if not isinstance(value, list) or len(value) != 4:
+        return None
+    if not all(isinstance(x, int | float) and np.isfinite(x) for x in value):
+        return None
+    return [float(x) for x in value]
 
 
 def _why(view: View, clustering: Clustering, n: int) -> str:
@@ -115,11 +119,8 @@ def _why(view: View, clustering: Clustering, n: int) -> str:
         return "it was rejected"
     if n in clustering.unrecognisable:
         return "the face is too blurred, dark or hidden to tell whose it is"
-    facts = view.facts
-    at = np.flatnonzero(facts.singles == n) if facts else ()
-    if facts is None or not len(at) or facts.near_singles.which[at[0], 0] < 0:
+    near = view.facts.near_cluster(n) if view.facts else None
+    if near is None:
         return "it is near to no cluster"
-    near = facts.near_singles
-    cluster = clustering.clusters[near.which[at[0], 0]]
-    distance = near.distances[at[0], 0]
+    cluster, distance = clustering.clusters[near[0]], near[1]
     return f"the nearest cluster is {cluster.label}, at a distance of {distance:.2f}"

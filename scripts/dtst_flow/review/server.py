@@ -27,19 +27,25 @@ def listen(port: int) -> socket:
     return listener
 
 
-def serve(bucket: str, listener: socket, begun: Callable[[str], None]) -> None:
+def serve(
+    bucket: str,
+    listener: socket,
+    command: list[str],
+    begun: Callable[[str], None],
+) -> None:
     """Serve the review of a bucket until Ctrl-C; runs in the dataset's folder.
 
     Args:
         bucket: The bucket of the clusters.
         listener: Where to listen.
+        command: The words that start dtst.
         begun: Called with the page's address as soon as it is answered.
 
     Raises:
         NoResult: There is no clustering to review.
         KeyboardInterrupt: It was ended.
     """
-    session = Session(bucket)
+    session = Session(bucket, command)
     token = secrets.token_urlsafe(32)
     port = listener.getsockname()[1]
     config = uvicorn.Config(

@@ -13,12 +13,16 @@ from dtst_flow.dataset.state import state_of
 from dtst_flow.report.results import NoResult
 from dtst_flow.review import clustering, facts
 from dtst_flow.review.actions import CannotBeDone, Edit
-from dtst_flow.review.asked import edit_of
+from dtst_flow.review.asked import edit_of, pair_of
+from dtst_flow.review.changes import changes
 from dtst_flow.review.clustering import Clustering
 from dtst_flow.review.decisions import Decisions
 from dtst_flow.review.facts import Facts
 from dtst_flow.review.journal import Journal
+from dtst_flow.review.last_settings import config_of
+from dtst_flow.review.questions import Pairs, Question, ask, candidates
 from dtst_flow.review.rows import Rows
+from dtst_flow.review.runs import Runs
 
 PATIENCE = 30.0
 """Seconds that a request waits for what is being read."""
@@ -48,6 +52,7 @@ class View:
         clustering: What clusters.json says.
         rows: What embed knows of its images; None until it is read.
         facts: What the vectors tell; None until it is computed.
+        pairs: What may be asked about; None until it is computed.
         fault: Why there will be none of them, if so.
     """
 
@@ -55,6 +60,7 @@ class View:
     clustering: Clustering
     rows: Rows | None = None
     facts: Facts | None = None
+    pairs: Pairs | None = None
     fault: str = ""
     _read: Event = field(default_factory=Event)
 
@@ -66,7 +72,9 @@ class View:
         try:
             self.rows = Rows(self.bucket, self.clustering)
             self._read.set()
-            self.facts = facts.compute(self.clustering, self.rows)
+            known = facts.compute(self.clustering, self.rows)
+            self.pairs = candidates(known, self.rows)
+            self.facts = known
         except NoResult as error:
             self.fault = str(error)
         except ValueError as error:  # files that changed under our hands
@@ -92,6 +100,7 @@ class Session:
 
     Args:
         bucket: The bucket of the clusters.
+        command: The words that start dtst.
 
     Attributes:
         view: The clustering that is shown.
@@ -99,13 +108,19 @@ class Session:
         faults: Why lines of labels.csv have no effect.
         edits: Grows whenever labels.csv changes.
         journal: What was done, to be undone.
+        runs: The runs that it starts.
+        changes: What the last run changed, if one did since the start.
+        skipped: Pairs of images that the user would not tell about.
 
     Raises:
         NoResult: There is no clustering to review.
     """
 
-    def __init__(self, bucket: str) -> None:
+    def __init__(self, bucket: str, command: list[str]) -> None:
         self.bucket = bucket
+        self.runs = Runs(command)
+        self.changes: dict[str, Any] | None = None
+        self.skipped: set[tuple[int, int]] = set()
         self.lock = RLock()
         self.labels_path = Path(bucket) / label_file.FILE
         self._clusters_path = Path(bucket) / clustering.FILE
@@ -125,6 +140,7 @@ class Session:
 
     def look(self) -> None:
         """Read again what changed on the disk since the last look."""
+        self.runs.look()
         with self.lock:
             if (stamp := stamp_of(self._clusters_path)) != self._clusters_stamp:
                 self._clusters_stamp = stamp
@@ -139,6 +155,8 @@ class Session:
         except NoResult:
             return  # a run is about to write it; what was there is shown until then
         if new.digest != self.view.clustering.digest:
+            self.changes = changes(self.view.clustering, new)
+            self.skipped.clear()
             self.view = View(self.bucket, new)
             self.view.begin()
             self._read_labels()
@@ -160,11 +178,25 @@ class Session:
             self.look()
             if asked.get("clustering") != self.view.clustering.digest:
                 raise CannotBeDone("the clustering is another one now; reload the page")
+            if asked.get("action") == "answer" and asked.get("answer") == "skip":
+                self.skipped.add(pair_of(self.decisions, asked))
+                return self._outcome(Edit(), "skipped")
             edit = edit_of(self.decisions, asked)
             if not edit.add and not edit.remove:
                 return self._outcome(edit, "labels.csv says so already")
             self.journal.note(edit)
             return self._write(edit, self.journal.undo)
+
+    def apply(self) -> dict[str, Any]:
+        """Cluster anew, as the last time. Raises CannotBeDone where a run is at work."""
+        self.runs.start(config_of(self.bucket, self.view.clustering))
+        return self.runs.value()
+
+    def questions(self, view: View, decisions: Decisions, limit: int) -> list[Question]:
+        """What is best asked next; nothing before the facts are known."""
+        if view.facts is None or view.pairs is None:
+            return []
+        return ask(view.pairs, view.facts, decisions, self.skipped, limit)
 
     def undo(self, again: bool) -> dict[str, Any]:
         """Undo the last edit, or do again what was undone. Raises as `act`."""
@@ -208,10 +240,18 @@ class Session:
             "lines": lines[:SHOWN],
         }
 
+    def close(self) -> None:
+        """End what is at work."""
+        self.runs.close()
+
     def told(self) -> dict[str, Any]:
         """What pages are told of when it changes."""
         view = self.view
+        run = self.runs.value()
         return {
+            "run": {
+                key: run[key] for key in ("state", "stage", "done", "total", "here")
+            },
             "edits": self.edits,
             "clustering": view.clustering.digest,
             "facts": view.facts is not None,
