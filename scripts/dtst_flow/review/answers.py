@@ -7,7 +7,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dtst_flow.review.clustering import Cluster
 from dtst_flow.review.images import Images
 from dtst_flow.review.session import Session
 from dtst_flow.review.shown import SHOWS, SORTS, Shown
@@ -147,13 +146,14 @@ class Answers:
     def questions(self, request: Request) -> Any:
         """What is best asked next."""
         view, decisions = self.session.snapshot()
+        shown = Shown(view, decisions)
         part = _part(request, 20)
         return [
             asdict(question)
             | {
                 "key": question.key,
-                "of_a": _id(view.clustering.cluster_of(question.a)),
-                "of_b": _id(view.clustering.cluster_of(question.b)),
+                "of_a": shown.short_of(question.a),
+                "of_b": shown.short_of(question.b),
             }
             for question in self.session.questions(view, decisions, part.stop)
         ]
@@ -183,10 +183,6 @@ class Answers:
     def redo(self, request: Request, sent: Any) -> Any:
         """Do again what was undone last."""
         return self.session.undo(again=True)
-
-
-def _id(cluster: Cluster | None) -> str | None:
-    return cluster.id if cluster else None
 
 
 def _word(request: Request, name: str, words: tuple[str, ...]) -> str:

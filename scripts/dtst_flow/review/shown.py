@@ -90,18 +90,29 @@ class Shown:
         if found is None or self.decisions.are_decided(place, found[0]):
             return None
         near, distance = found
-        return {"id": self.clustering.clusters[near].id, "distance": round(distance, 4)}
+        return self.short(near) | {"distance": round(distance, 4)}
 
-    def cluster(self, place: int) -> Value:
-        """A cluster."""
+    def short(self, place: int) -> Value:
+        """What a cluster is called and looks like."""
         cluster = self.clustering.clusters[place]
         return {
             "id": cluster.id,
             "folder": cluster.folder,
             "name": self._name(place, cluster),
             "size": cluster.size,
-            "quality": None if cluster.quality is None else round(cluster.quality, 3),
             "medoid": cluster.medoid,
+        }
+
+    def short_of(self, n: int) -> Value | None:
+        """The same of the cluster of an image, None of one that is in none."""
+        place = int(self.clustering.of[n])
+        return self.short(place) if place >= 0 else None
+
+    def cluster(self, place: int) -> Value:
+        """A cluster."""
+        cluster = self.clustering.clusters[place]
+        return self.short(place) | {
+            "quality": None if cluster.quality is None else round(cluster.quality, 3),
             "doubtful": self.doubtful(place),
             "near": self.near(place),
             "decided": self.decisions.of_cluster(place),
