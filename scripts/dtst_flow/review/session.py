@@ -9,6 +9,7 @@ from typing import Any
 
 from dtst_flow.cluster import label_file
 from dtst_flow.cluster.label_file import Cells, LabelsRefused
+from dtst_flow.cluster.labels import read_bound
 from dtst_flow.dataset.state import state_of
 from dtst_flow.report import NoResult
 from dtst_flow.review import clustering, facts
@@ -23,6 +24,7 @@ from dtst_flow.review.last_settings import config_of
 from dtst_flow.review.questions import Pairs, Question, ask, candidates
 from dtst_flow.review.rows import Rows
 from dtst_flow.review.runs import Runs
+from dtst_flow.stages.user_labels import BOUND
 
 PATIENCE = 30.0
 """Seconds that a request waits for what is being read."""
@@ -136,6 +138,9 @@ class Session:
         self._clusters_stamp = stamp_of(self._clusters_path)
         self.view = View(bucket, clustering.read(bucket))
         self.view.begin()
+        self._bound_path = state_of(bucket) / BOUND
+        self._bound_stamp = stamp_of(self._bound_path)
+        self._bound = set(read_bound(self._bound_path))
         self.journal = Journal(state_of(bucket) / "review.jsonl")
         self.edits = 0
         self._read_labels()
@@ -157,6 +162,9 @@ class Session:
             if stamp_of(self.labels_path) != self._labels_stamp:
                 self._read_labels()
                 self.edits += 1
+            if (stamp := stamp_of(self._bound_path)) != self._bound_stamp:
+                self._bound_stamp = stamp
+                self._bound = set(read_bound(self._bound_path))
 
     def _read_clusters(self) -> None:
         try:
@@ -252,6 +260,11 @@ class Session:
     def close(self) -> None:
         """End what is at work."""
         self.runs.close()
+
+    def pending(self) -> int:
+        """How many lines of labels.csv changed since the last run read it."""
+        now = {line.cells for line in self.decisions.lines}
+        return len(now - self._bound) + len(self._bound - self._written)
 
     def told(self) -> dict[str, Any]:
         """What pages are told of when it changes."""
