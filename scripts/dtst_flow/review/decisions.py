@@ -94,6 +94,13 @@ class Decisions:
         if other is not None and image != other:
             yield Line(label.cells, image, other)
 
+    def _number(self, cell: str) -> int | None:
+        """The image that a cell means; of a cluster, its medoid."""
+        found = self.clustering.number(cell)
+        if found is None and (place := self._places.get(cell)) is not None:
+            found = self.clustering.clusters[place].medoid
+        return found
+
     def _taken_out(self) -> Iterator[int]:
         """Of two members of one cluster that must be apart, the one that goes."""
         of, distances = self.clustering.of, self.clustering.distances
