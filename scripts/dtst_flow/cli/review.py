@@ -1,16 +1,24 @@
 """``dtst review``: a page on this machine on which the clusters are decided."""
 
+import os
 import sys
 import webbrowser
 from contextlib import chdir
 from pathlib import Path
+from types import ModuleType
 
 import click
 
 from dtst_flow.cli import signals
+from dtst_flow.cli.console import Refused
 from dtst_flow.cli.help import EXAMPLES, Command
 from dtst_flow.cli.settings import buckets, in_dataset, json_flag
+from dtst_flow.dataset.containment import BadBucket
+from dtst_flow.dataset.state import StateGone
 from dtst_flow.utils.files import to_json
+
+PACKAGES = ("starlette", "uvicorn")
+"""What the extra brings."""
 
 PIP = "pip install 'dtst-flow[review]'"
 
@@ -23,7 +31,7 @@ DTST = [sys.executable, "-P", "-c", START]
 @click.command(cls=Command, examples=EXAMPLES["review"])
 @in_dataset
 @click.option(
-    "--cluster",
+    "--to",
     "bucket",
     default="cluster",
     shell_complete=buckets,
@@ -38,7 +46,7 @@ DTST = [sys.executable, "-P", "-c", START]
 @click.option(
     "--browser/--no-browser",
     default=True,
-    help="Open the page.  [default: --browser]",
+    help="Open the page where there is a screen.  [default: --browser]",
 )
 @json_flag
 def review(
@@ -54,23 +62,17 @@ def review(
         raise click.UsageError(
             f"there is no dataset folder {folder}; name another one with -d"
         )
-    try:
-        from dtst_flow.review import server
-    except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn"):
-            raise
-        raise click.ClickException(
-            f"the review needs {error.name}, which is not installed: {PIP}"
-        ) from error
+    server = _server()
     from dtst_flow.report import NoResult
+    from dtst_flow.review.actions import CannotBeDone
 
     def begun(address: str) -> None:
         if as_json:
             click.echo(to_json({"address": address}))
-        else:
-            click.echo(address)
-            click.echo("Ctrl-C ends it; what was decided is in labels.csv", err=True)
-        if browser:
+            return
+        click.echo(address)
+        click.echo("Ctrl-C ends it; what was decided is in labels.csv", err=True)
+        if browser and _has_screen():
             webbrowser.open(address)
 
     try:
@@ -82,9 +84,34 @@ def review(
     with chdir(folder), listener:
         try:
             server.serve(bucket, listener, DTST, begun)
-        except NoResult as error:
+        except (BadBucket, StateGone) as error:
+            raise Refused(str(error)) from error
+        except (CannotBeDone, NoResult) as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            told = f"{error.filename or folder}: {error.strerror or error}"
+            raise click.ClickException(told) from error
         except signals.Ended:
             raise
         except KeyboardInterrupt:
             pass  # the way to end it
+
+
+def _server() -> ModuleType:
+    """The module that serves. Raises click.ClickException without the extra."""
+    try:
+        from dtst_flow.review import server
+    except ModuleNotFoundError as error:
+        if error.name not in PACKAGES:
+            raise
+        raise click.ClickException(
+            f"dtst review needs {error.name}, which is not installed: {PIP}"
+        ) from error
+    return server
+
+
+def _has_screen() -> bool:
+    """Whether a browser would open a window; others would take the terminal."""
+    if sys.platform == "darwin":
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

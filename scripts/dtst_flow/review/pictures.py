@@ -4,6 +4,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from threading import BoundedSemaphore, Lock
@@ -89,7 +90,7 @@ class Pictures:
             try:
                 made = thumbnails.encode(content, side)
             except decode.UnreadableImage as error:
-                raise NoPicture(str(error)) from error
+                raise NoPicture(f"{path}: {error}") from error
         if digest(content) == content_digest:
             self._in_turn(lambda: self._keep(side, content_digest, made))
         return thumbnails.content_of(made)
@@ -106,7 +107,7 @@ class Pictures:
             try:
                 pixels = decode.read(content, allow_truncated=True)
             except decode.UnreadableImage as error:
-                raise NoPicture(str(error)) from error
+                raise NoPicture(f"{path}: {error}") from error
             image = Image.fromarray(pixels)
             size = image.size
             image.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)
@@ -128,14 +129,16 @@ class Pictures:
         return self._recorder.submit(call).result()
 
     def _keep(self, side: int, name: str | None, thumbnail: str) -> None:
-        self._records[side].put(name, thumbnail)
+        with suppress(OSError):  # a full disk: it is made again when it is asked for
+            self._records[side].put(name, thumbnail)
         self._put += 1
         if self._put % PACKED == 0:
             self._pack()
 
     def _pack(self) -> None:
-        for records in self._records.values():
-            records.compact()
+        with suppress(OSError):
+            for records in self._records.values():
+                records.compact()
 
 
 def _read(path: str) -> bytes:

@@ -21,6 +21,9 @@ from dtst_flow.review.rows import Rows
 STEEP = 0.09
 """Of the reach: within so much more distance a yes becomes e times less probable."""
 
+FAR = 50.0
+"""A yes is as good as impossible."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -139,7 +142,8 @@ def _worth(pairs: Pairs, facts: Facts, decisions: Decisions) -> NDArray[np.float
     sizes = np.bincount(groups, _sizes(decisions), len(groups))
     a, b = sizes[one], sizes[other]
     limit = reach(decisions.clustering, facts) or 1.0
-    probable = 1 / (1 + np.exp((pairs.distances - limit) / (STEEP * limit)))
+    beyond = (pairs.distances - limit) / (STEEP * limit)
+    probable = 1 / (1 + np.exp(np.minimum(beyond, FAR)))
     names = _names(decisions, len(groups))
     named = (names[one] >= 0) & (names[other] >= 0)
     probable[named] = (

@@ -1,7 +1,9 @@
 """The server: it listens on loopback until it is ended."""
 
+import os
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from socket import (
     AF_INET,
     IPPROTO_TCP,
@@ -13,8 +15,13 @@ from socket import (
 
 import uvicorn
 
+from dtst_flow.dataset.containment import check_no_escape, check_target
+from dtst_flow.dataset.state import check_no_links, state_of
+from dtst_flow.review.actions import CannotBeDone
 from dtst_flow.review.app import application
+from dtst_flow.review.clustering import FILE
 from dtst_flow.review.session import Session
+from dtst_flow.utils import locks
 
 LOOPBACK = "127.0.0.1"
 
@@ -50,9 +57,18 @@ def serve(
         begun: Called with the page's address as soon as it is answered.
 
     Raises:
+        BadBucket: It is no bucket in the dataset.
+        StateGone: What dtst keeps there cannot be used.
+        CannotBeDone: Another server is at it.
+        OSError: The dataset cannot be written to.
         NoResult: There is no clustering to review.
         KeyboardInterrupt: It was ended.
     """
+    check_target(bucket)
+    check_no_escape(".", bucket)
+    check_no_links(Path("."))
+    # Without clusters nothing is written, and Session says what would help.
+    lock = _lock(bucket) if Path(bucket, FILE).exists() else None
     session = Session(bucket, command)
     token = secrets.token_urlsafe(32)
     port = listener.getsockname()[1]
@@ -66,3 +82,15 @@ def serve(
     listener.listen()
     begun(f"http://{LOOPBACK}:{port}/?token={token}")
     uvicorn.Server(config).run(sockets=[listener])
+    if lock is not None:
+        os.close(lock)
+
+
+def _lock(bucket: str) -> int | None:
+    """Hold the bucket, whose decisions have one order. Raises CannotBeDone."""
+    try:
+        return locks.take(state_of(bucket) / "review.lock")
+    except BlockingIOError:
+        raise CannotBeDone(
+            f"{bucket} is reviewed already: open that page, or end that dtst review"
+        ) from None

@@ -1,7 +1,8 @@
 """One review at work: what is shown, and what keeps it true while files change."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, RLock, Timer
@@ -201,7 +202,8 @@ class Session:
             edit = edit_of(self.decisions, asked)
             if not edit.add and not edit.remove:
                 return self._outcome(edit, "labels.csv says so already")
-            self.journal.note(edit)
+            with _noting():
+                self.journal.note(edit)
             return self._write(edit, self.journal.undo)
 
     def apply(self) -> dict[str, Any]:
@@ -221,9 +223,12 @@ class Session:
             self.look()
             if not (self.journal.redos if again else self.journal.undos):
                 raise CannotBeDone(f"there is nothing to {'redo' if again else 'undo'}")
+            do, back = self.journal.undo, self.journal.redo
             if again:
-                return self._write(self.journal.redo(), self.journal.undo)
-            return self._write(self.journal.undo(), self.journal.redo)
+                do, back = back, do
+            with _noting():
+                edit = do()
+            return self._write(edit, back)
 
     def _write(self, edit: Edit, take_back: Callable[[], Edit]) -> dict[str, Any]:
         """Edit labels.csv; of lines that a hand changed meanwhile, say how many.
@@ -282,3 +287,12 @@ class Session:
 
 def _lines(count: int) -> str:
     return f"{count} line" if count == 1 else f"{count} lines"
+
+
+@contextmanager
+def _noting() -> Iterator[None]:
+    """What cannot be noted to be undone is not done."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotBeDone(f"{error.filename}: {error.strerror}") from error
