@@ -9,7 +9,7 @@ from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.image_names import is_image
 from dtst_flow.review.clustering import Clustering
 from dtst_flow.review.pictures import NoPicture, Picture, Pictures
-from dtst_flow.review.session import View
+from dtst_flow.review.view import View
 
 SHOWN = 40
 """Most measures of an image that are shown."""

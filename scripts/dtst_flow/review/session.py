@@ -3,9 +3,8 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, RLock, Timer
+from threading import RLock
 from typing import Any
 
 from dtst_flow.cluster import label_file
@@ -13,31 +12,20 @@ from dtst_flow.cluster.label_file import Cells, LabelsRefused
 from dtst_flow.cluster.labels import read_bound
 from dtst_flow.dataset.state import state_of
 from dtst_flow.report import NoResult
-from dtst_flow.review import clustering, facts
+from dtst_flow.review import clustering
 from dtst_flow.review.actions import CannotBeDone, Edit
 from dtst_flow.review.asked import edit_of, pair_of
 from dtst_flow.review.changes import changes
-from dtst_flow.review.clustering import Clustering
 from dtst_flow.review.decisions import Decisions
-from dtst_flow.review.facts import Facts
 from dtst_flow.review.journal import Journal
 from dtst_flow.review.last_settings import config_of
-from dtst_flow.review.questions import Pairs, Question, ask, candidates
-from dtst_flow.review.rows import Rows
+from dtst_flow.review.questions import Question, ask
 from dtst_flow.review.runs import Runs
+from dtst_flow.review.view import View
 from dtst_flow.stages.user_labels import BOUND
-
-PATIENCE = 30.0
-"""Seconds that a request waits for what is being read."""
 
 SHOWN = 20
 """Most lines of an edit that are shown."""
-
-MANY = 10_000
-"""Images of which it is felt that something is computed in the background."""
-
-REST = 1.5
-"""Seconds for the first view of so many."""
 
 Stamp = tuple[int, ...] | None
 """What a file is known by: the same stamp, the same content; None where there is none."""
@@ -50,61 +38,6 @@ def stamp_of(path: Path) -> Stamp:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-@dataclass
-class View:
-    """A clustering, and what is known of it as soon as it is computed.
-
-    Attributes:
-        bucket: The bucket of the clusters.
-        clustering: What clusters.json says.
-        rows: What embed knows of its images; None until it is read.
-        facts: What the vectors tell; None until it is computed.
-        pairs: What may be asked about; None until it is computed.
-        fault: Why there will be none of them, if so.
-    """
-
-    bucket: str
-    clustering: Clustering
-    rows: Rows | None = None
-    facts: Facts | None = None
-    pairs: Pairs | None = None
-    fault: str = ""
-    _read: Event = field(default_factory=Event)
-
-    def begin(self) -> None:
-        """Read and compute in the background; of many images, after the first view."""
-        wait = REST if len(self.clustering.paths) > MANY else 0.0
-        timer = Timer(wait, self._learn)
-        timer.daemon = True
-        timer.start()
-
-    def _learn(self) -> None:
-        try:
-            self.rows = Rows(self.bucket, self.clustering)
-            self._read.set()
-            known = facts.compute(self.clustering, self.rows)
-            self.pairs = candidates(known, self.rows)
-            self.facts = known
-        except NoResult as error:
-            self.fault = str(error)
-        except ValueError as error:  # files that changed under our hands
-            self.fault = f"the vectors cannot be used: {error}"
-        finally:
-            self._read.set()
-
-    def known_rows(self) -> Rows | None:
-        """The rows; waits until they are read. None where they cannot be."""
-        self._read.wait(PATIENCE)
-        return self.rows
-
-    def digest_of(self, n: int) -> str | None:
-        """The digest of an image's content, if it is known."""
-        known = self.clustering.digests[n]
-        if known is None and (rows := self.known_rows()):
-            known = rows.digests[n]
-        return known
 
 
 class Session:

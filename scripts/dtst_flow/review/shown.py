@@ -9,7 +9,7 @@ from dtst_flow.review.clustering import Cluster
 from dtst_flow.review.decisions import Decisions
 from dtst_flow.review.facts import Facts
 from dtst_flow.review.groups import alike
-from dtst_flow.review.session import View
+from dtst_flow.review.view import View
 
 SORTS = ("size", "doubt", "name", "quality")
 SHOWS = ("all", "unnamed", "doubtful", "small")
