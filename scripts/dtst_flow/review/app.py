@@ -37,12 +37,12 @@ HEARTBEAT = 10.0
 """Seconds after which a page hears something, so that it knows of a server's end."""
 
 
-async def changes(told: Callable[[], dict[str, Any]]) -> AsyncIterator[bytes]:
+async def changes(session: Session) -> AsyncIterator[bytes]:
     """Yield server-sent events: all at first, then what changes."""
     known: dict[str, Any] = {}
     quiet = 0.0
-    while True:
-        now = told()
+    while not session.ending:
+        now = session.told()
         if new := {key: v for key, v in now.items() if known.get(key, ...) != v}:
             yield b"data: " + to_json(new) + b"\n\n"
             known, quiet = now, 0.0
@@ -57,7 +57,7 @@ def _telling(session: Session) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint that tells what changes, as it changes."""
 
     async def endpoint(request: Request) -> Response:
-        stream = changes(session.told)
+        stream = changes(session)
         return StreamingResponse(stream, media_type="text/event-stream")
 
     return endpoint

@@ -40,7 +40,7 @@ class Runs:
     def __init__(self, command: list[str]) -> None:
         self._command = command
         self._lock = RLock()
-        self._folder = TemporaryDirectory(prefix="dtst-review-")
+        self._temporary: TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
         self._began_ns = 0
@@ -54,7 +54,7 @@ class Runs:
             if self._process is not None or self._elsewhere:
                 who = self._elsewhere or "this review"
                 raise CannotBeDone(f"a run is at work in this dataset already: {who}")
-            folder = Path(self._folder.name)
+            folder = self._folder()
             path = folder / "config.yaml"
             text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
             write_atomic(path, text.encode("utf-8", "surrogateescape"))
@@ -105,7 +105,14 @@ class Runs:
                 except subprocess.TimeoutExpired:
                     self._process.kill()
                     self._process.wait()
-            self._folder.cleanup()
+            if self._temporary:
+                self._temporary.cleanup()
+
+    def _folder(self) -> Path:
+        """The folder with what a run is given, and what it prints."""
+        if self._temporary is None:
+            self._temporary = TemporaryDirectory(prefix="dtst-review-")
+        return Path(self._temporary.name)
 
     def _progress(self) -> tuple[str, int, int]:
         """Stage, images done, images in all; of this run, which begins without notes."""
@@ -119,7 +126,7 @@ class Runs:
 
     def _outcome(self, code: int) -> dict[str, Any]:
         """How a run ended, in its own words."""
-        folder = Path(self._folder.name)
+        folder = self._folder()
         printed = (folder / "stderr").read_bytes().decode("utf-8", "replace")
         try:
             told = json.loads((folder / "stdout").read_bytes())

@@ -2,7 +2,9 @@
 
 import os
 import secrets
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from socket import (
     AF_INET,
@@ -12,6 +14,7 @@ from socket import (
     SOL_SOCKET,
     socket,
 )
+from types import FrameType
 
 import uvicorn
 
@@ -25,7 +28,7 @@ from dtst_flow.utils import locks
 
 LOOPBACK = "127.0.0.1"
 
-PATIENCE = 1
+PATIENCE = 5
 """Seconds that requests at work are given at the end."""
 
 
@@ -81,9 +84,44 @@ def serve(
     )
     listener.listen()
     begun(f"http://{LOOPBACK}:{port}/?token={token}")
-    uvicorn.Server(config).run(sockets=[listener])
+    server = _Server(config, session)
+    with _ended_by_hangup(server):
+        server.run(sockets=[listener])
     if lock is not None:
         os.close(lock)
+
+
+class _Server(uvicorn.Server):
+    """A server that tells its pages when it ends, as they would wait for more."""
+
+    def __init__(self, config: uvicorn.Config, session: Session) -> None:
+        super().__init__(config)
+        self._session = session
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """End the answers that have no end."""
+        self._session.ending = True
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def _ended_by_hangup(server: uvicorn.Server) -> Iterator[None]:
+    """Have the end of the terminal end the server in order, as a kill does."""
+    before = signal.getsignal(signal.SIGHUP)
+    came = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        server.should_exit = True
+
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    if came:
+        signal.raise_signal(signal.SIGHUP)
 
 
 def _lock(bucket: str) -> int | None:

@@ -56,6 +56,7 @@ class Session:
         runs: The runs that it starts.
         changes: What the last run changed, if one did since the start.
         skipped: Pairs of images that the user would not tell about.
+        ending: Whether the server is about to end.
 
     Raises:
         NoResult: There is no clustering to review.
@@ -66,6 +67,7 @@ class Session:
         self.runs = Runs(command)
         self.changes: dict[str, Any] | None = None
         self.skipped: set[tuple[int, int]] = set()
+        self.ending = False
         self.lock = RLock()
         self.labels_path = Path(bucket) / label_file.FILE
         self._clusters_path = Path(bucket) / clustering.FILE

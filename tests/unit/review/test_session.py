@@ -120,7 +120,7 @@ def test_two_edits_at_once_are_both_there(asked):
 def test_pages_hear_of_changes_only(asked):
     async def hear(count: int) -> list[dict]:
         heard = []
-        async for event in app.changes(asked.session.told):
+        async for event in app.changes(asked.session):
             heard.append(json.loads(event.removeprefix(b"data: ")))
             if len(heard) == count:
                 return heard
