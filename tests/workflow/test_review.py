@@ -216,6 +216,25 @@ def test_noise_becomes_a_cluster_and_what_is_rejected_comes_back(sheet, review):
     assert review.relations() == ["must-link", "name"]
 
 
+@pytest.mark.parametrize(
+    ("key", "written"), [("y", "must-link"), ("n", "cannot-link"), ("s", None)]
+)
+def test_questions_are_answered_by_keys(sheet, review, key, written):
+    sheet.go("questions")
+    title = sheet.page.locator("h1")
+    expect(title).to_contain_text("The same?")
+    images = sheet.page.locator(".pair .picture img")
+    before = [image.get_attribute("src") for image in images.all()]
+    sheet.press(key)
+    expect(sheet.page.locator("#toasts .toast")).to_be_visible()
+    assert review.relations() == ([written] if written else [])
+    assert before != [image.get_attribute("src") for image in images.all()]
+    if written:
+        sheet.press("z")
+        sheet.wait_for("Undone")
+        assert review.lines() == []
+
+
 def test_a_second_page_and_a_hand_are_seen(sheet, review, browser):
     members(sheet)
     other = Sheet(review, browser, **LAPTOP)
@@ -284,3 +303,24 @@ def test_only_the_page_itself_may_ask(review, browser):
     context.close()
 
 
+
+
+def test_decisions_are_applied_and_what_changed_is_shown(grouped, browser, tmp_path):
+    dataset = grouped.copy(tmp_path)
+    review = Review(dataset.folder)
+    sheet = Sheet(review, browser, **LAPTOP)
+    expect(sheet.tiles.first).to_be_focused()
+    before = sheet.tiles.count()
+    sheet.press("Space", "ArrowRight", "Space", "m")
+    sheet.wait_for("1 line added")
+    sheet.press("4", "Enter")
+    expect(sheet.page.locator("progress")).to_be_visible()
+    expect(sheet.page.locator(".run")).to_contain_text("Done", timeout=60_000)
+    strip = sheet.page.locator(".strip img")
+    expect(strip.first).to_be_visible()
+    assert len(dataset.clusters()["clusters"]) == before - 1
+    sheet.press("1")
+    expect(sheet.tiles).to_have_count(before - 1)
+    assert sheet.watch.trouble == []
+    sheet.close()
+    review.kill()

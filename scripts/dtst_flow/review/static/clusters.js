@@ -28,7 +28,7 @@ export function show(main, signal) {
   const known = el("span", { className: "quiet", role: "status" });
   const grid = new Grid(listing, {
     label: "Clusters", one: "cluster", className: "clusters", width: innerWidth < 600 ? 108 : 132, words: 64, key: ({ id }) => id, draw, clickOpens: true, takes: true,
-    open: (cluster) => (location.hash = address(cluster)),
+    open: (cluster) => store.go(address(cluster)),
     select: () => showBar(grid.chosen.size && what([...grid.chosen.values()], "cluster", (c) => c.medoid), commands),
     drop: (clusters, target) => dropped(grid, clusters, target),
     known: () => (known.textContent = count(listing.total, "cluster")),
