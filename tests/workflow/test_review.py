@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from helpers import clustered
+from helpers import accessible, clustered
 from helpers.browser import chromium
 from helpers.reviewed import Review, Sheet
 
@@ -260,6 +260,43 @@ def test_only_what_is_in_sight_is_in_the_page(sheet):
     expect(last).to_be_in_viewport()
     sheet.press("a")
     expect(sheet.page.locator("#bar")).to_contain_text("70 images")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "least"), [(LAPTOP, 24), (PHONE, 44)])
+def test_every_view_can_be_read_and_reached(review, browser, size, least, scheme):
+    review.labels.unlink(missing_ok=True)
+    sheet = Sheet(review, browser, **size, color_scheme=scheme, is_mobile=least == 44)
+    expect(sheet.tiles.first).to_be_focused()
+    assert accessible.shows_focus(sheet.page)
+    sheet.press("Space")
+    found = {"clusters": accessible.faults(sheet.page, least)}
+    members(sheet)
+    sheet.press("x", "Space")
+    sheet.wait_for("labels.csv")
+    found["cluster"] = accessible.faults(sheet.page, least)
+    for keys in ("m", "Enter", "?"):
+        sheet.press(keys)
+        expect(sheet.page.locator("dialog[open]")).to_be_visible()
+        found[keys] = accessible.faults(sheet.page, least)
+        sheet.press("Escape")
+    for view, shown in (("questions", ".pair"), ("rest", ".tile"), ("apply", ".main")):
+        sheet.go(view)
+        sheet.page.locator(shown).first.wait_for()
+        found[view] = accessible.faults(sheet.page, least)
+        sheet.press("Tab")
+        assert accessible.shows_focus(sheet.page)
+    sheet.close()
+    assert {view: faults for view, faults in found.items() if faults} == {}
+
+
+def test_nothing_moves_for_who_wants_that(review, browser):
+    sheet = Sheet(review, browser, **LAPTOP, reduced_motion="reduce")
+    members(sheet)
+    sheet.press("x")
+    toast = sheet.page.locator("#toasts .toast")
+    expect(toast).to_have_css("animation-name", "none")
+    sheet.close()
 
 
 def test_help_tells_the_keys_of_the_view(sheet):
