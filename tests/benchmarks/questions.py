@@ -11,7 +11,7 @@ import argparse
 import os
 import random
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 from dtst_flow.cluster.label_file import Cells, Label
@@ -88,9 +88,7 @@ def main() -> None:
         return None
 
     print(f"{len(known)} images, {len(found.clusters)} clusters, BCubed F")
-    curve = [
-        f for f, _ in zip(answered(found, known, useful), range(options.count + 1))
-    ]
+    curve = list(islice(answered(found, known, useful), options.count + 1))
     print(f"questions: {curve[0]:.4f} at first, {curve[-1]:.4f} after {len(curve) - 1}")
     last = []
     for seed in range(TRIES):
@@ -101,7 +99,7 @@ def main() -> None:
             return a, b
 
         scores = answered(found, known, at_random)
-        last.append([f for f, _ in zip(scores, range(options.count + 1))][-1])
+        last.append(list(islice(scores, options.count + 1))[-1])
     print(f"random pairs: {sum(last) / len(last):.4f} after {options.count}")
 
 

@@ -147,6 +147,13 @@ class Edits(RuleBasedStateMachine):
         if self.photos():
             self.user.write(pick(self.photos(), which), pick(self.pool, content))
 
+    @rule(which=numbers, folder=folders, content=numbers)
+    def second_photo_of_a_name(self, which, folder, content):
+        if self.photos():
+            name = pick(self.photos(), which).rpartition("/")[2]
+            if self.user.is_free(new := f"{folder}/{name}"):
+                self.user.write(new, pick(self.pool, content))
+
     @rule(which=numbers)
     def spoil_photo(self, which):
         if self.photos():

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.cluster.duplicates import Sets
 from dtst_flow.cluster.groups import Grouping
+from dtst_flow.cluster.meaning import Constraints
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of

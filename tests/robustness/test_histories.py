@@ -4,7 +4,7 @@ After it, one run leaves below the dataset what a run from nothing gives on the 
 files, byte for byte; nothing of the user's is lost on the way; and nothing is left to do.
 
 From nothing means: a new folder with all files and keys that the user has, wherever they
-lie, so also those in the way of results. Theirs are photos, sidecars and keys of them, and
+lie, so also those in the way of results, and the names that photos were given. Theirs are photos, sidecars and keys of them, and
 what they put into made buckets under a name that no run had used. A made file that they
 edit, replace or delete stays the workflow's. What is not promised: an edit that changes
 neither size nor date is not seen; where the user says in a sidecar just what the workflow
@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 from PIL import Image
 
+from dtst_flow.dataset import given_names
 from dtst_flow.imaging import decode
 from dtst_flow.planning.pipelines import PIPELINES
 from helpers import colour_detector
@@ -33,7 +34,7 @@ from helpers.user import alike
 
 NOTHING = "Nothing to be done"
 
-PIECES = ("records", "logs", "progress", "inventory", "digests.jsonl")
+PIECES = ("records", "logs", "progress", "inventory", "digests.jsonl", given_names.FILE)
 """What of .dtst can be deleted at any time."""
 
 SOURCES = ("images/a,images/b", "images", "images/*")
@@ -157,6 +158,10 @@ class Histories(Edits):
         anew = Dataset(self.folder / "anew/crowd")
         anew.folder.mkdir(parents=True)
         self.user.copy_to(anew.folder)
+        for names in self.dataset.folder.glob(f".dtst/buckets/*/{given_names.FILE}"):
+            place = anew.folder / names.relative_to(self.dataset.folder)
+            place.parent.mkdir(parents=True)
+            shutil.copy(names, place)
         printed = anew.run(settings=self.settings(), ok=None)
         left = [
             dataset.run("-n", settings=self.settings(), ok=None)

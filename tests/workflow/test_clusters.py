@@ -82,7 +82,7 @@ def test_what_the_user_knows_holds_in_every_run(dataset):
     labels = dataset.folder / "cluster/labels.csv"
     labels.write_text(text)
     printed = dataset.run()
-    assert "line 4: no image is called 'faces/nobody.jpg'" in printed
+    assert "line 4: no image or cluster is called 'faces/nobody.jpg'" in printed
     together = ids(dataset)
     assert together[hanks[0]] == together[hopper[0]]
     named = [c for c in dataset.clusters()["clusters"] if c["name"]]

@@ -3,8 +3,10 @@
 #
 # needs  the files of the source; for one that the stage before makes, its summary
 # makes  .dtst/buckets/<bucket>/inventory/: a manifest <shard>.jsonl for every shard, and
-#        skipped.table, the files that were skipped, with reasons
+#        skipped.table, the files that were skipped, with reasons; beside it names.jsonl,
+#        the names that images were given, which they keep
 
+from dtst_flow.stages import listing as listing_stage
 from dtst_flow.stages.registry import STAGES
 
 for stage in STAGES:
@@ -25,9 +27,10 @@ for stage in STAGES:
             mem_mb=lambda w, attempt: 2000 * attempt,
             runtime=lambda w, attempt: 120 * attempt,
         params:
+            stage=stage,
             listing=param(PLAN.listing, stage, config["shard_size"], in_jobs=True),
             fingerprint=param(fingerprint, stage),
-            code=code_version(inventory),
+            code=code_version(listing_stage),
         message:
             f"Listing the images for {stage}"
         script:

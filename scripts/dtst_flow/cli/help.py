@@ -39,6 +39,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "run classes dahlias.yaml --detect-model yolo26n --cluster-model clip",
     ),
     "diff": ("diff -d scratch/crowd", "diff -d scratch/crowd --to people --json"),
+    "labels list": ("labels list -d scratch/crowd",),
+    "labels check": ("labels check -d scratch/crowd --json",),
     "report": (
         "report -d scratch/crowd",
         "report -d scratch/crowd --to people --output people.html",

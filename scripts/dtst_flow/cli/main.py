@@ -22,6 +22,7 @@ from dtst_flow.cli.help import (
     RunCommand,
     help_command,
 )
+from dtst_flow.cli.labels import labels
 from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.request import Request
@@ -285,5 +286,5 @@ run_group = PathsAndWorkflows(
 )
 for _path in WHOLE:
     run_group.add_command(path_command(_path))
-for _other in (run_group, diff, report, review, models, check, help_command):
+for _other in (run_group, diff, labels, report, review, models, check, help_command):
     main.add_command(_other)

@@ -62,7 +62,7 @@ def review(
         raise click.ClickException(
             f"the review needs {error.name}, which is not installed: {PIP}"
         ) from error
-    from dtst_flow.report.results import NoResult
+    from dtst_flow.report import NoResult
 
     def begun(address: str) -> None:
         if as_json:

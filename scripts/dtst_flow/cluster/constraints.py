@@ -6,94 +6,59 @@ Instance-level Constraints", 2000).
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.cluster.label_file import FILE, Cells, Label
-from dtst_flow.cluster.labels import Bound, Images, Sight
 
-
-@dataclass(frozen=True)
-class Constraints:
-    """Relations between images, by their rows.
-
-    Attributes:
-        must: Pairs of rows that must be in one cluster.
-        cannot: Pairs of rows that must not be in one cluster.
-        names: Row -> the name of the cluster that it is in.
-        faults: Why labels have no effect, or what their images are called now.
-        bound: Labels that name images which are or were there -> what these show.
-    """
-
-    must: list[tuple[int, int]] = field(default_factory=list)
-    cannot: list[tuple[int, int]] = field(default_factory=list)
-    names: dict[int, str] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    bound: dict[Cells, list[Sight]] = field(default_factory=dict)
-
-
-def make(labels: Iterable[Label], images: Images, bound: Bound) -> Constraints:
-    """Find the images that the labels name, wherever they are by now.
+def expel(
+    clusters: Iterable[NDArray[np.intp]], alone: Iterable[tuple[int, int]]
+) -> list[NDArray[np.intp]]:
+    """Take images out of clusters that they do not belong to; what is left stays one.
 
     Args:
-        labels: What the user says.
-        images: All images.
-        bound: What the images of a label showed when it was first read.
+        clusters: The rows of each cluster.
+        alone: Pairs of rows of which the first is not to be with the second.
+
+    Returns:
+        The rows of each cluster that has two and more, in their order.
     """
-    constraints = Constraints()
-    for label in labels:
-        if label.relation in ("reject", "not"):
+    parts = list(clusters)
+    of = {int(row): part for part, rows in enumerate(parts) for row in rows}
+    leaving = {a for a, b in alone if a in of and of[a] == of.get(b)}
+    if not leaving:
+        return parts
+    out = np.array(sorted(leaving), np.intp)
+    left = [np.setdiff1d(rows, out) for rows in parts]
+    return [
+        rows
+        for rows, before in zip(left, parts, strict=True)
+        if len(rows) > 1 or len(rows) == len(before)
+    ]
+
+
+def conflicts(
+    must: Iterable[tuple[int, int]], cannot: Sequence[tuple[int, int]]
+) -> dict[int, int]:
+    """Find the pairs that cannot be together with those before them.
+
+    Args:
+        must: Pairs of rows that must be together.
+        cannot: Pairs of rows that must not.
+
+    Returns:
+        The place of such a pair in `must` -> that in `cannot` of one that is against it.
+    """
+    sets = _Sets([], cannot)
+    against = {}
+    for place, pair in enumerate(must):
+        if sets.unite(*pair):
             continue
-        before = bound.get(label.cells, ())
-        rows, sights = [], []
-        for place, name in enumerate(_images_of(label)):
-            sight = before[place] if place < len(before) else None
-            row = images.named(name) if sight is None else images.showing(sight, name)
-            rows.append(row)
-            sights.append(sight if row is None else images.sights[row])
-            if told := _told(name, row, sight, images):
-                constraints.faults.append(f"{FILE}, line {label.number}: {told}")
-        known = [sight for sight in sights if sight is not None]
-        if len(known) == len(sights):
-            constraints.bound[label.cells] = known
-        _add(constraints, label, rows)
-    return constraints
-
-
-def _images_of(label: Label) -> tuple[str, ...]:
-    """The images that a label names."""
-    both = label.image, label.other
-    return both[:1] if label.relation == "name" else both
-
-
-def _told(name: str, row: int | None, sight: Sight | None, images: Images) -> str:
-    """What the user is to know of an image that a label names; "" if nothing."""
-    if row is not None:
-        now = images.paths[row]
-        return "" if now == name else f"{name!r} is called {now!r} now"
-    if sight is None:
-        return f"no image is called {name!r}"
-    if images.named(name) is None:
-        return f"{name!r} is not here now; the line waits for it"
-    return (
-        f"{name!r} is another picture than the one the line was written for, and waits "
-        "for that; to mean this one, take the line out, run, and write it again"
-    )
-
-
-def _add(constraints: Constraints, label: Label, rows: Sequence[int | None]) -> None:
-    """Add what a label says of rows, if none of them is missing or twice the same."""
-    found = [row for row in rows if row is not None]
-    if len(found) < len(rows) or len(set(found)) < len(found):
-        return
-    if label.relation == "name":
-        constraints.names[found[0]] = label.other
-    else:
-        must = label.relation == "must-link"
-        pairs = constraints.must if must else constraints.cannot
-        pairs.append((found[0], found[1]))
+        met = {sets.of(row) for row in pair}
+        against[place] = next(
+            i for i, foes in enumerate(cannot) if {sets.of(foe) for foe in foes} == met
+        )
+    return against
 
 
 def split(
@@ -181,11 +146,11 @@ class _Sets:
         self._foes: defaultdict[int, set[int]] = defaultdict(set)
         self._united = 0
         for x, y in cannot:
-            a, b = self._set_of(x), self._set_of(y)
+            a, b = self.of(x), self.of(y)
             self._foes[a].add(b)
             self._foes[b].add(a)
 
-    def _set_of(self, row: int) -> int:
+    def of(self, row: int) -> int:
         """The number of a row's set; noise gets one of its own."""
         if row not in self._of:
             self._of[row] = len(self._rows)
@@ -194,7 +159,7 @@ class _Sets:
 
     def unite(self, x: int, y: int) -> bool:
         """Unite the sets of two rows; returns whether that may be."""
-        a, b = self._set_of(x), self._set_of(y)
+        a, b = self.of(x), self.of(y)
         if a in self._foes[a] or b in self._foes[b] or b in self._foes[a]:
             return False
         weights = (len(self._rows[i]) + len(self._foes[i]) for i in (a, b))

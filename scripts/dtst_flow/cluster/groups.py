@@ -1,15 +1,17 @@
 """Groups: clusters in order of size, each with its medoid."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dtst_flow.cluster import hdbscan
-from dtst_flow.cluster.constraints import Constraints, merge, split
+from dtst_flow.cluster.constraints import expel, merge, split
 from dtst_flow.cluster.duplicates import Sets, members
 from dtst_flow.cluster.join import join
 from dtst_flow.cluster.max_distance import admit, split_far
+from dtst_flow.cluster.meaning import Constraints
 from dtst_flow.cluster.people import People, attract, names_of
 from dtst_flow.cluster.photos import Evidence
 from dtst_flow.cluster.photos import split as apart
@@ -117,18 +119,30 @@ def group(
     if photos is not None:
         of = np.concatenate([photos, np.full(len(people.names), -1)])
         clusters = _one_face_a_photo(every, clusters, of, settings)
+    alone = [*constraints.alone, *_strangers(constraints, known)]
     clusters = split(every, clusters, constraints.cannot)
     clusters = [
         members
         for members, name in zip(clusters, names_of(clusters, known), strict=True)
         if name or np.sum(members < len(rows)) >= settings.min_cluster_size
     ]
-    clusters, refused = merge(clusters, constraints.must, constraints.cannot)
+    # Not before: what somebody is taken out of remains, however small.
+    clusters = expel(clusters, alone)
+    clusters, refused = merge(clusters, constraints.must, [*constraints.cannot, *alone])
     names = names_of(clusters, known)
     clusters = [members[members < len(rows)] for members in clusters]
     unusable = np.flatnonzero(np.isin(sets.of, clustering.unusable))
     groups = _groups(vectors, clusters, names)
     return Grouping(groups, _rest(rows, clusters), unusable, refused)
+
+
+def _strangers(
+    constraints: Constraints, people: dict[str, NDArray[np.intp]]
+) -> Iterator[tuple[int, int]]:
+    """Yield the rows that do not show a known person, each with the person's faces."""
+    for row, name in constraints.unlike:
+        for face in people.get(name, np.empty(0, np.intp)).tolist():
+            yield row, face
 
 
 def _rest(rows: NDArray[np.intp], clusters: list[NDArray[np.intp]]) -> NDArray[np.intp]:

@@ -16,8 +16,10 @@ from dtst_flow.utils.files import NotRegular, digest_value, read_json
 Members = dict[str, str]
 """Image of a cluster -> digest of its content, by which a renamed image is known."""
 
-NOISE = ""
+NOISE, REJECTED = "", "rejected"
 """In place of the id of a cluster."""
+
+NO_CLUSTER = frozenset({NOISE, REJECTED})
 
 SHARE = 0.1
 """The least part of a cluster that counts when it is split or merged."""
@@ -126,7 +128,7 @@ def _new_id(members: Members, taken: set[str]) -> str:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed between two runs; clusters by their ids, NOISE for noise.
+    """What changed between two runs; clusters by their ids, or one of NO_CLUSTER.
 
     Attributes:
         born: Clusters that are new.
@@ -160,7 +162,7 @@ def compare(before: dict[str, Members], now: dict[str, Members]) -> Changes:
     flow = Counter((was, id_) for _, was, id_ in steps if was is not None)
     sizes_before = {id_: len(members) for id_, members in before.items()}
     split, merged = _splits(flow, sizes_before)
-    old, new = before.keys() - {NOISE}, now.keys() - {NOISE}
+    old, new = before.keys() - NO_CLUSTER, now.keys() - NO_CLUSTER
     return Changes(
         born=sorted(new - old),
         died=sorted(old - new),
@@ -192,7 +194,7 @@ def _splits(
     """
     targets, sources = defaultdict(list), defaultdict(list)
     for (was, id_), count in sorted(flow.items()):
-        if NOISE not in (was, id_) and count >= SHARE * sizes[was]:
+        if not NO_CLUSTER & {was, id_} and count >= SHARE * sizes[was]:
             targets[was].append(id_)
             sources[id_].append(was)
     return (

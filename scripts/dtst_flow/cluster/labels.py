@@ -43,8 +43,13 @@ class Sight:
         return (self.look ^ other.look).bit_count() <= BITS
 
 
-Bound = Mapping[Cells, Sequence[Sight]]
-"""A label's cells -> what each of its images showed when the line was first read."""
+Place = Sight | tuple[tuple[str, Sight], ...]
+"""What a place of a line is bound to: an image; or the images of a cluster, the most typical
+first, each with its name then; none of a name, which is of whoever has it.
+"""
+
+Bound = Mapping[Cells, Sequence[Place]]
+"""A label's cells -> what each of its places was of when the line was first read."""
 
 
 class Images:
@@ -91,18 +96,25 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return width * height / (both - width * height)
 
 
-def read_bound(path: Path) -> dict[Cells, tuple[Sight, ...]]:
+def read_bound(path: Path) -> dict[Cells, tuple[Place, ...]]:
     """Read what `to_json` gave; nothing is bound where it is missing or garbage."""
     try:
         return {
-            tuple(row["label"]): tuple(
-                Sight(each["digest"], tuple(each["box"]), int(each["look"], 16))
-                for each in row["sights"]
-            )
+            tuple(row["label"]): tuple(map(_place, row["sights"]))
             for row in read_json(path)
         }
     except (OSError, LookupError, RecursionError, TypeError, ValueError):
         return {}
+
+
+def _place(value: Any) -> Place:
+    if isinstance(value, dict):
+        return _sight(value)
+    return tuple((str(each["path"]), _sight(each)) for each in value)
+
+
+def _sight(value: Mapping[str, Any]) -> Sight:
+    return Sight(value["digest"], tuple(value["box"]), int(value["look"], 16))
 
 
 def to_json(bound: Bound) -> list[dict[str, Any]]:
@@ -111,9 +123,15 @@ def to_json(bound: Bound) -> list[dict[str, Any]]:
         {
             "label": cells,
             "sights": [
-                {"digest": s.digest, "box": s.box, "look": f"{s.look:016x}"}
-                for s in sights
+                _to_value(place)
+                if isinstance(place, Sight)
+                else [{"path": path} | _to_value(sight) for path, sight in place]
+                for place in places
             ],
         }
-        for cells, sights in bound.items()
+        for cells, places in bound.items()
     ]
+
+
+def _to_value(sight: Sight) -> dict[str, Any]:
+    return {"digest": sight.digest, "box": sight.box, "look": f"{sight.look:016x}"}

@@ -6,13 +6,13 @@ Where the ledger is lost, it takes its place.
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dtst_flow.dataset.entries import Claim, Signature, stat_of
-from dtst_flow.dataset.evidence import Found
+from dtst_flow.dataset.evidence import Found, Given
 from dtst_flow.dataset.provenance import is_signature, signatures
 from dtst_flow.dataset.stems import is_stem_of
 from dtst_flow.utils.files import digest_file, read_json
@@ -20,14 +20,20 @@ from dtst_flow.utils.files import digest_file, read_json
 FILE = "clusters.json"
 """Its name, in the folder of the clusters."""
 
+NOISE, REJECTED = "noise", "rejected"
+"""The keys of what is in no cluster, and of what the user does not want; also folders."""
+
+LABELS = "labels"
+"""The key of the lines of labels.csv that are of clusters, with the images of these."""
+
 KEYS = frozenset({"parameters", "clusters", "noise", "near_duplicates"})
-"""What one of ours holds."""
+"""What one of ours holds, and since there are such, REJECTED and perhaps LABELS."""
 
 PARAMETERS = frozenset({"model", "top", "min_cluster_size"})
 """Some of what its parameters are."""
 
-FOLDER = re.compile(r"\d{3,}|noise")
-"""A folder of a clustering."""
+FOLDER = re.compile(r"\d{3,}|noise|rejected")
+"""A folder of a clustering, if it is not named after its cluster."""
 
 
 @dataclass(frozen=True)
@@ -48,33 +54,73 @@ class Listed:
 
 
 @dataclass(frozen=True)
+class ListedCluster:
+    """A cluster, by what a user may call it.
+
+    Attributes:
+        id: Its id.
+        name: Its name, if it has one.
+        folder: Its folder, if it has one.
+        members: Its images, the most typical first.
+    """
+
+    id: str
+    name: str | None
+    folder: str | None
+    members: list[str]
+
+
+@dataclass(frozen=True)
 class ClusterList:
     """A cluster list that we wrote.
 
     Attributes:
         listed: The images with a file, by its path.
-        folders: The images of each cluster that has a folder, the most typical first.
+        clusters: The clusters, the largest first.
+        parameters: The settings that they were made with.
+        labels: A line of labels.csv -> for each of its places the images of the cluster
+            that it was of when it was first read, none of an image.
     """
 
-    listed: dict[str, Listed]
-    folders: dict[str, list[str]]
+    listed: dict[str, Listed] = field(default_factory=dict)
+    clusters: tuple[ListedCluster, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[tuple[str, ...], list[list[str]]] = field(default_factory=dict)
+
+    @property
+    def folders(self) -> dict[str, list[str]]:
+        """The images of each cluster that has a folder, the most typical first."""
+        return {c.folder: c.members for c in self.clusters if c.folder is not None}
+
+    def called(self, word: str, name_first: bool = False) -> ListedCluster | None:
+        """Find a cluster by its id, its folder or its name, or else by its name first."""
+        kinds = ["id", "folder", "name"]
+        for kind in reversed(kinds) if name_first else kinds:
+            for cluster in self.clusters:
+                if getattr(cluster, kind) == word:
+                    return cluster
+        return None
 
 
-NOTHING = ClusterList({}, {})
+NOTHING = ClusterList()
 
 
 def read(path: str | Path) -> ClusterList | None:
     """Read a cluster list; None if there is none, or it is not as we write it."""
     try:
         content = read_json(path)
-        if not (content.keys() == KEYS and content["parameters"].keys() >= PARAMETERS):
+        keys, parameters = content.keys() - {REJECTED, LABELS}, content["parameters"]
+        if not (keys == KEYS and parameters.keys() >= PARAMETERS):
             return None
-        named = [c for c in content["clusters"] if c["folder"] is not None]
-        folders = {
-            str(c["folder"]): [str(m["path"]) for m in c["members"]] for c in named
-        }
+        clusters = tuple(map(_cluster, content["clusters"]))
         images = [m for c in content["clusters"] for m in c["members"]]
-        every = list(map(_listed, [*images, *content["noise"]]))
+        apart = [*content[NOISE], *content.get(REJECTED, ())]
+        labels = {
+            tuple(map(str, each["label"])): [list(map(str, p)) for p in each["images"]]
+            for each in content.get(LABELS, ())
+        }
+        folders = {c.folder for c in clusters}
+        every = [_listed(member, folders) for member in [*images, *apart]]
     except (
         OSError,
         ValueError,
@@ -84,11 +130,32 @@ def read(path: str | Path) -> ClusterList | None:
         RecursionError,
     ):
         return None
-    return ClusterList({one.file: one for one in every if one}, folders)
+    return ClusterList(
+        {one.file: one for one in every if one}, clusters, parameters, labels
+    )
 
 
-def _listed(member: Mapping[str, Any]) -> Listed | None:
-    """An image of a list, None if it has no file, or one that could not be its own."""
+def _cluster(cluster: Mapping[str, Any]) -> ListedCluster:
+    """A cluster of a list."""
+    name, folder = cluster.get("name"), cluster["folder"]
+    members = sorted(cluster["members"], key=lambda m: float(m.get("distance", 0)))
+    return ListedCluster(
+        str(cluster.get("id")),
+        None if name is None else str(name),
+        None if folder is None else str(folder),
+        [str(member["path"]) for member in members],
+    )
+
+
+def _listed(
+    member: Mapping[str, Any], folders: Collection[str | None]
+) -> Listed | None:
+    """An image of a list, None if it has no file, or one that could not be its own.
+
+    Args:
+        member: What the list says of it.
+        folders: Those of the clusters.
+    """
     image, file, digest = member["path"], member.get("file"), member.get("digest")
     keys = member.get("keys", {})
     if not all(isinstance(value, str) for value in (image, file, digest)):
@@ -96,7 +163,9 @@ def _listed(member: Mapping[str, Any]) -> Listed | None:
     folder, _, name = str(file).partition("/")
     stem, suffix = os.path.splitext(name)
     fits = (
-        FOLDER.fullmatch(folder)
+        (FOLDER.fullmatch(folder) or folder in folders)
+        and folder
+        and not folder.startswith(".")
         and "/" not in name
         and suffix == PurePosixPath(image).suffix
         and is_stem_of(stem, image)
@@ -105,37 +174,50 @@ def _listed(member: Mapping[str, Any]) -> Listed | None:
     return Listed(image, str(file), str(digest), keys) if fits else None
 
 
-class ClusterEvidence:
-    """What a cluster list says of the files beside it; an `evidence.Evidence`.
+class ListEvidence:
+    """What a list that lies in a bucket says of the files beside it; an `evidence.Evidence`.
 
     Args:
-        bucket: The folder of the clusters.
+        bucket: The bucket.
+
+    Attributes:
+        file: The name of the list.
     """
+
+    file: str
 
     def __init__(self, bucket: str | Path) -> None:
         self.bucket = Path(bucket)
 
     @functools.cached_property
-    def before(self) -> ClusterList | None:
-        """The list as it was when first asked for: a run writes another in its place."""
-        return read(self.bucket / FILE)
+    def listed(self) -> dict[str, Listed] | None:
+        """The images with a file, by its path; None where the list is none of ours.
+
+        As it was when first asked for: a run writes another in its place.
+        """
+        raise NotImplementedError
 
     def row(
         self, path: str, ours: Mapping[str, Any] | None, lost: bool
     ) -> Claim | None:
         """Return the row of a file; as `Evidence.row`. The list itself is always known."""
-        if self.before is None:
+        if self.listed is None:
             return None
-        if path == FILE:
+        if path == self.file:
             return Claim(path, (), (stat_of(self.bucket / path, follow_links=False),))
-        one = self.before.listed.get(path) if lost else None
+        one = self.listed.get(path) if lost else None
         return self._claim(one) if one else None
 
     def found(self) -> Iterator[Found]:
         """Yield the files that the list names and that are as we wrote them."""
-        for one in (self.before or NOTHING).listed.values():
+        for one in (self.listed or {}).values():
             if row := self._claim(one):
                 yield Found(one.image, row)
+
+    def names(self) -> Iterator[Given]:
+        """Yield the names by which images have files."""
+        for one in (self.listed or {}).values():
+            yield Given(one.image, PurePosixPath(one.file).stem, one.digest)
 
     def _claim(self, one: Listed) -> Claim | None:
         """The row of a file, None where the user has put another there."""
@@ -144,6 +226,22 @@ class ClusterEvidence:
             return None
         stat = stat_of(file, follow_links=False)
         return Claim(one.file, signatures(file, one.keys), (stat,))
+
+
+class ClusterEvidence(ListEvidence):
+    """What a cluster list says of the files beside it."""
+
+    file = FILE
+
+    @functools.cached_property
+    def before(self) -> ClusterList | None:
+        """The list as it was when first asked for."""
+        return read(self.bucket / FILE)
+
+    @functools.cached_property
+    def listed(self) -> dict[str, Listed] | None:
+        """The images with a file among the clusters, by its path."""
+        return self.before.listed if self.before else None
 
 
 def is_of(file: Path, one: Listed) -> bool:

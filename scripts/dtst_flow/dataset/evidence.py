@@ -32,6 +32,20 @@ class Found(NamedTuple):
     row: Claim
 
 
+class Given(NamedTuple):
+    """The name that an image was given.
+
+    Attributes:
+        path: The image.
+        stem: What its files in the bucket are called by.
+        digest: That of its content.
+    """
+
+    path: str
+    stem: str
+    digest: str
+
+
 class Evidence(Protocol):
     """What the files in a bucket say of whose they are."""
 
@@ -48,6 +62,9 @@ class Evidence(Protocol):
 
     def found(self) -> Iterator[Found]:
         """Yield all files that are ours."""
+
+    def names(self) -> Iterator[Given]:
+        """Yield the names by which images have files."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +102,25 @@ class CropEvidence:
 
     def found(self) -> Iterator[Found]:
         """Yield all crops that are as we wrote them, and sidecars whose crop is gone."""
+        for path in self._with_sidecars():
+            if row := self.row(path, None, lost=True):
+                said = sidecars.read(self.bucket / path)["provenance"]
+                yield Found(said["image"], row)
+
+    def names(self) -> Iterator[Given]:
+        """Yield the names by which images have crops."""
+        for path in self._with_sidecars():
+            if said := self._provenance(path):
+                stem = str(self.stem_of(path, said))
+                yield Given(said["image"], stem, said["digest"])
+
+    def _with_sidecars(self) -> list[str]:
+        """List what has a sidecar, be it there or not."""
         try:
             names = sorted(os.listdir(self.bucket))
         except OSError:
-            return
-        for name in names:
-            path = name.removesuffix(".json")
-            if path != name and (row := self.row(path, None, lost=True)):
-                said = sidecars.read(self.bucket / path)["provenance"]
-                yield Found(said["image"], row)
+            return []
+        return [name[: -len(".json")] for name in names if name.endswith(".json")]
 
     def _provenance(self, path: str) -> dict[str, Any] | None:
         """Return the provenance of a crop if it is one of ours, as its name is, too."""

@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +25,9 @@ DIGESTS = "digests.jsonl"
 
 SHARDS = "shards.table"
 """Name of the list of all manifests, among them."""
+
+Namer = Callable[[dict[str, str]], dict[str, str]]
+"""Gives each image a stem that no other has: path -> digest in, path -> stem out."""
 
 UNREADABLE = "cannot be read"
 """Why a file is skipped that the next run may be able to read, though it did not change."""
@@ -151,6 +154,7 @@ def write(
     shard_size: int,
     with_sidecars: bool = True,
     max_file_size: float = math.inf,
+    namer: Namer = unique_stems,
 ) -> Listing:
     """Scan a bucket, and write a manifest per shard and the table ``skipped.table``.
 
@@ -167,6 +171,7 @@ def write(
         shard_size: Most images of a shard.
         with_sidecars: Whether sidecars matter.
         max_file_size: An image of more megabytes is skipped.
+        namer: Gives the images their stems.
 
     Returns:
         What the scan found, except files that cannot be read.
@@ -181,7 +186,8 @@ def write(
     for path in set(listing.files) - set(content):
         del listing.files[path]
         listing.skipped[path] = UNREADABLE
-    _write_manifests(listing.images, content, Path(folder), shard_size)
+    stems = namer({path: content[path] for path in listing.images})
+    _write_manifests(stems, content, Path(folder), shard_size)
     skipped = sorted(listing.skipped.items())
     write_table(
         Path(folder) / "skipped.table",
@@ -191,15 +197,13 @@ def write(
 
 
 def _write_manifests(
-    images: list[str], content: dict[str, str], folder: Path, shard_size: int
+    stems: dict[str, str], content: dict[str, str], folder: Path, shard_size: int
 ) -> None:
-    stems = unique_stems(images)
-
     def about(path: str) -> str | None:
         told = [content[name] for name in photo_keys.names(path, content)]
         return digest_value(told) if len(told) > 1 else next(iter(told), None)
 
-    parts = split(images, shard_size)
+    parts = split(stems, shard_size)
     # A manifest that is lost would be missed by nobody, and its images would be gone.
     write_table(
         folder / SHARDS,

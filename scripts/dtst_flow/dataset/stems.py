@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dtst_flow.utils.files import digest
 
@@ -13,16 +13,19 @@ LONGEST_STEM = 230
 """
 
 
-def unique_stems(paths: Iterable[str]) -> dict[str, str]:
+def unique_stems(
+    paths: Iterable[str], is_free: Callable[[str, str], bool] = lambda stem, path: True
+) -> dict[str, str]:
     """Give each image a stem that no other has, from its name and, if needed, its folders.
 
     ``a/x.jpg`` and ``b/x.jpg`` become ``a_x`` and ``b_x``; an image whose name is unique
     keeps it. Case and the encoding of accents make no difference, as on some file systems.
     Names that no folder tells apart, and names too long for a crop's file name, get a
-    digest of the path. The stems depend on nothing but the set of paths.
+    digest of the path. The stems depend on nothing but the set of paths and what is free.
 
     Args:
         paths: The images' paths.
+        is_free: Whether an image may have a stem, which comes `folded`.
 
     Returns:
         The stem of each path.
@@ -34,6 +37,8 @@ def unique_stems(paths: Iterable[str]) -> dict[str, str]:
         for path in paths:
             groups[folded(_stem(path, depth[path]))].append(path)
         rivals = {path for group in groups.values() for path in _rivals(group, depth)}
+        for stem, group in groups.items():
+            rivals.update(path for path in group if not is_free(stem, path))
         deeper = [path for path in rivals if depth[path] <= path.count("/") + 1]
         if not deeper:
             break

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from dtst_flow.dataset import inventory
+from dtst_flow.dataset import given_names, inventory
+from dtst_flow.dataset.evidence import Given
 from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Stage
@@ -127,11 +128,15 @@ def _is_ledger(path: Path, empty: bool) -> bool:
 
 def _of_source(plan: Plan, stage: Stage, wholly: bool) -> list[str]:
     state, folder = plan.state(stage.name), plan.inventory(stage.name)
-    digests = state / inventory.DIGESTS
-    whole = _may_be(digests, "path", "digest")
-    if whole and digests.exists() and not digests.stat().st_size:
-        whole = not all_shards(plan, stage)  # of images there are digests
-    found = [] if whole else [str(digests)]
+    digests, names = state / inventory.DIGESTS, state / given_names.FILE
+    listed = bool(all_shards(plan, stage))  # of images there are digests and names
+    found = []
+    if digests.exists() and not _is_filled(digests, ("path", "digest"), listed):
+        found.append(str(digests))
+    # Without it, names would be given anew when the next image comes.
+    named = stage.evidence and (listed or names.exists())
+    if named and not _is_filled(names, Given._fields, listed):
+        found.append(str(names))
     if os.path.isdir(folder):
         found += inventory.broken(folder, wholly)
     return found
@@ -185,6 +190,10 @@ def _is_ahead(path: str | Path) -> bool:
 def _may_be(table: str | Path, *columns: str, wholly: bool = False) -> bool:
     """Whether a file is a table; what is not there is missed by others."""
     return not os.path.exists(table) or is_table(table, *columns, wholly=wholly)
+
+
+def _is_filled(table: Path, columns: tuple[str, ...], filled: bool) -> bool:
+    return is_table(table, *columns) and (not filled or table.stat().st_size > 0)
 
 
 def _is_array(path: Path) -> bool:

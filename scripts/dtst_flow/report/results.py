@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dtst_flow.dataset import inventory
+from dtst_flow.dataset.cluster_list import REJECTED
 from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.state import STATE, state_of
+from dtst_flow.report import NoResult
 from dtst_flow.stages.cluster import gather
 from dtst_flow.utils.files import read_json
 from dtst_flow.utils.folders import folders_below
 from dtst_flow.utils.tables import read_table
-
-
-class NoResult(Exception):
-    """There is nothing to report yet; the message says what would help."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,7 @@ class Results:
         medoids: The row of each cluster's medoid.
         noise: Rows that are in no cluster, (k,) int.
         unrecognisable: Those of them that show faces nobody could recognise.
+        rejected: Rows that the user does not want in any cluster, (r,) int.
         bursts: The first of a set of near duplicates -> how many they are.
         stages: The stages, the clustering last.
     """
@@ -81,6 +80,7 @@ class Results:
     medoids: list[int]
     noise: NDArray[np.intp]
     unrecognisable: set[int]
+    rejected: NDArray[np.intp]
     bursts: dict[str, int]
     stages: list[Stage]
 
@@ -133,6 +133,7 @@ def _read(path: Path, state: Path, bucket: str) -> Results:
             for image in content["noise"]
             if image.get("unrecognisable")
         },
+        rejected=_rows_of(content.get(REJECTED, ()), numbers),
         bursts={p[0]: len(p) for p in content.get("near_duplicates", ())},
         stages=_stages(bucket),
     )

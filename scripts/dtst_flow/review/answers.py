@@ -53,6 +53,7 @@ class Answers:
             "noise": view.clustering.rejected - view.clustering.noise,
             "rejected": len(shown.rejected()),
             "names": shown.names(),
+            "pending": self.session.pending(),
             "undo": self.session.journal.undos,
             "redo": self.session.journal.redos,
             "faults": [*self.session.faults, *filter(None, [view.fault])],

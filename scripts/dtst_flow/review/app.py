@@ -31,6 +31,8 @@ SUFFIXES = (".css", ".html", ".js", ".svg")
 LOOK = 0.5
 """Seconds between two looks at files that may have changed."""
 
+BROKEN = ("the server failed at this", "the terminal that it runs in has the reason")
+
 HEARTBEAT = 10.0
 """Seconds after which a page hears something, so that it knows of a server's end."""
 
@@ -116,6 +118,7 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
             LabelsRefused: lambda request, error: refused(409, str(error)),
             NoPicture: lambda request, error: refused(404, str(error)),
             HTTPException: _no_such,
+            Exception: lambda request, error: refused(500, *BROKEN),
         },
     )
     return Guard(app, token, port)

@@ -1,8 +1,9 @@
 """A clustering as it is reviewed: clusters.json, its images numbered in its order."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dtst_flow.dataset.containment import is_relative
-from dtst_flow.report.results import NoResult
+from dtst_flow.report import NoResult
 from dtst_flow.utils.files import digest, read_bytes
 
 FILE = "clusters.json"
@@ -69,7 +70,7 @@ class Clustering:
         noise: The number of the first image in noise.
         rejected: That of the first rejected one.
         unrecognisable: Images in noise whose faces nobody could recognise.
-        copies: Image -> how many near-duplicates it stands for, itself not counted.
+        sets: The paths of near-duplicates, the one first that stands for all.
     """
 
     digest: str
@@ -83,23 +84,29 @@ class Clustering:
     noise: int
     rejected: int
     unrecognisable: frozenset[int]
-    copies: Mapping[int, int]
+    sets: list[list[str]]
 
-    def __post_init__(self) -> None:
-        numbers = {path: n for n, path in enumerate(self.paths)}
-        places = {cluster.id: place for place, cluster in enumerate(self.clusters)}
-        object.__setattr__(self, "_numbers", numbers)
-        object.__setattr__(self, "_places", places)
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {path: n for n, path in enumerate(self.paths)}
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {cluster.id: place for place, cluster in enumerate(self.clusters)}
+
+    @cached_property
+    def copies(self) -> dict[int, int]:
+        """Image -> how many near-duplicates it stands for, itself not counted."""
+        firsts = ((self.number(paths[0]), len(paths) - 1) for paths in self.sets)
+        return {n: count for n, count in firsts if n is not None}
 
     def number(self, path: str) -> int | None:
         """The number of an image, None where there is none of that path."""
-        found: int | None = self.__dict__["_numbers"].get(path)
-        return found
+        return self._numbers.get(path)
 
     def place(self, id_: str) -> int | None:
         """The place of a cluster among all, None where none has that id."""
-        found: int | None = self.__dict__["_places"].get(id_)
-        return found
+        return self._places.get(id_)
 
     def cluster_of(self, n: int) -> Cluster | None:
         """The cluster that an image is in."""
@@ -153,16 +160,21 @@ class _Images:
         self.distances: list[float] = []
         self.qualities: list[float] = []
 
-    def add(self, images: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
+    def add(self, images: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
         """Add images; returns the numbers of the first and of the next after the last."""
         start = len(self.paths)
-        for image in images:
-            if not is_relative(image["path"]):
-                raise ValueError(f"{image['path']!r} is no image of the dataset")
-            self.paths.append(image["path"])
-            self.digests.append(image.get("digest"))
-            self.distances.append(float(image.get("distance", np.nan)))
-            self.qualities.append(float(image.get("quality", np.nan)))
+        paths = [image["path"] for image in images]
+        for path in paths:
+            # Of most it is seen at a glance, and there may be a million.
+            plain = (
+                ".." not in path and "\0" not in path and path[:1] not in ("", "/", ".")
+            )
+            if not plain and not is_relative(path):
+                raise ValueError(f"{path!r} is no image of the dataset")
+        self.paths += paths
+        self.digests += [image.get("digest") for image in images]
+        self.distances += [image.get("distance", np.nan) for image in images]
+        self.qualities += [image.get("quality", np.nan) for image in images]
         return start, len(self.paths)
 
 
@@ -172,7 +184,6 @@ def _clustering(content: bytes) -> Clustering:
     clusters = [_cluster(rank, c, images) for rank, c in enumerate(value["clusters"])]
     noise, rejected = images.add(value["noise"])
     images.add(value.get("rejected", ()))
-    numbers = {path: n for n, path in enumerate(images.paths)}
     of = np.full(len(images.paths), -1, np.int32)
     for place, cluster in enumerate(clusters):
         of[cluster.start : cluster.end] = place
@@ -192,11 +203,7 @@ def _clustering(content: bytes) -> Clustering:
             for i, image in enumerate(value["noise"])
             if image.get("unrecognisable")
         ),
-        copies={
-            numbers[paths[0]]: len(paths) - 1
-            for paths in value.get("near_duplicates", ())
-            if paths and paths[0] in numbers
-        },
+        sets=[paths for paths in value.get("near_duplicates", ()) if paths],
     )
 
 

@@ -56,7 +56,7 @@ class Decisions:
         self._places = {c.folder: i for i, c in enumerate(clustering.clusters)}
         self._places |= {c.name: i for i, c in enumerate(clustering.clusters) if c.name}
         self._places |= {c.id: i for i, c in enumerate(clustering.clusters)}
-        self.lines = [line for label in labels if (line := self._line(label))]
+        self.lines = [line for label in labels for line in self._lines(label)]
         self.rejected = {x.image for x in self.lines if x.relation == "reject"}
         self.names = {x.image: x.cells[2] for x in self.lines if x.relation == "name"}
         self.taken_out = set(self._taken_out()) | self.rejected
@@ -75,14 +75,24 @@ class Decisions:
         }
         self._named = {self.group_of(n): name for n, name in self.names.items()}
 
-    def _line(self, label: Label) -> Line | None:
+    def _lines(self, label: Label) -> Iterator[Line]:
+        """Yield what a line says of images; of a rejected cluster, of each member."""
         image = self._number(label.image)
+        if image is None:
+            return
+        if label.relation == "reject":
+            clusters = self.clustering.clusters
+            place = self._places.get(label.image)
+            if self.clustering.number(label.image) is None and place is not None:
+                for n in range(clusters[place].start, clusters[place].end):
+                    yield Line(label.cells, n)
+                return
         if label.relation in ("name", "reject"):
-            return None if image is None else Line(label.cells, image)
+            yield Line(label.cells, image)
+            return
         other = self._number(label.other)
-        if image is None or other is None or image == other:
-            return None
-        return Line(label.cells, image, other)
+        if other is not None and image != other:
+            yield Line(label.cells, image, other)
 
     def _number(self, cell: str) -> int | None:
         """The image that a cell means; of a cluster, its medoid."""
@@ -174,10 +184,9 @@ class Decisions:
         if place >= 0:
             return ""
         group = self.group_of(n)
-        if head := self.head(n):
-            return f"moved to {head.id}"
-        if name := self.name_of(group):
-            return f"moved to {name}"
+        head = self.head(n)
+        if label := self.name_of(group) or (head.label if head else ""):
+            return f"moved to {label}"
         if group in self._several:
             return "new"
         return "out" if n in self.taken_out else ""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from dtst_flow.dataset import inventory
 from dtst_flow.dataset.state import state_of
+from dtst_flow.report import NoResult
 from dtst_flow.report.facts import unit
-from dtst_flow.report.results import NoResult
 from dtst_flow.review.clustering import Clustering
 from dtst_flow.utils.files import open_regular
 from dtst_flow.utils.tables import read_table

@@ -2,7 +2,14 @@
 
 import secrets
 from collections.abc import Callable
-from socket import AF_INET, SO_REUSEADDR, SOL_SOCKET, socket
+from socket import (
+    AF_INET,
+    IPPROTO_TCP,
+    SO_REUSEADDR,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    socket,
+)
 
 import uvicorn
 
@@ -17,7 +24,8 @@ PATIENCE = 1
 
 def listen(port: int) -> socket:
     """Listen on this machine only; at any free port if it is 0. Raises OSError."""
-    listener = socket(AF_INET)
+    # Of a socket that says TCP, asyncio sends small answers at once.
+    listener = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP)
     try:
         listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         listener.bind((LOOPBACK, port))

@@ -4,13 +4,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, RLock, Thread
+from threading import Event, RLock, Timer
 from typing import Any
 
 from dtst_flow.cluster import label_file
 from dtst_flow.cluster.label_file import Cells, LabelsRefused
+from dtst_flow.cluster.labels import read_bound
 from dtst_flow.dataset.state import state_of
-from dtst_flow.report.results import NoResult
+from dtst_flow.report import NoResult
 from dtst_flow.review import clustering, facts
 from dtst_flow.review.actions import CannotBeDone, Edit
 from dtst_flow.review.asked import edit_of, pair_of
@@ -23,12 +24,19 @@ from dtst_flow.review.last_settings import config_of
 from dtst_flow.review.questions import Pairs, Question, ask, candidates
 from dtst_flow.review.rows import Rows
 from dtst_flow.review.runs import Runs
+from dtst_flow.stages.user_labels import BOUND
 
 PATIENCE = 30.0
 """Seconds that a request waits for what is being read."""
 
 SHOWN = 20
 """Most lines of an edit that are shown."""
+
+MANY = 10_000
+"""Images of which it is felt that something is computed in the background."""
+
+REST = 1.5
+"""Seconds for the first view of so many."""
 
 Stamp = tuple[int, ...] | None
 """What a file is known by: the same stamp, the same content; None where there is none."""
@@ -65,8 +73,11 @@ class View:
     _read: Event = field(default_factory=Event)
 
     def begin(self) -> None:
-        """Read and compute in the background."""
-        Thread(target=self._learn, name="facts", daemon=True).start()
+        """Read and compute in the background; of many images, after the first view."""
+        wait = REST if len(self.clustering.paths) > MANY else 0.0
+        timer = Timer(wait, self._learn)
+        timer.daemon = True
+        timer.start()
 
     def _learn(self) -> None:
         try:
@@ -127,6 +138,9 @@ class Session:
         self._clusters_stamp = stamp_of(self._clusters_path)
         self.view = View(bucket, clustering.read(bucket))
         self.view.begin()
+        self._bound_path = state_of(bucket) / BOUND
+        self._bound_stamp = stamp_of(self._bound_path)
+        self._bound = set(read_bound(self._bound_path))
         self.journal = Journal(state_of(bucket) / "review.jsonl")
         self.edits = 0
         self._read_labels()
@@ -148,6 +162,9 @@ class Session:
             if stamp_of(self.labels_path) != self._labels_stamp:
                 self._read_labels()
                 self.edits += 1
+            if (stamp := stamp_of(self._bound_path)) != self._bound_stamp:
+                self._bound_stamp = stamp
+                self._bound = set(read_bound(self._bound_path))
 
     def _read_clusters(self) -> None:
         try:
@@ -243,6 +260,11 @@ class Session:
     def close(self) -> None:
         """End what is at work."""
         self.runs.close()
+
+    def pending(self) -> int:
+        """How many lines of labels.csv changed since the last run read it."""
+        now = {line.cells for line in self.decisions.lines}
+        return len(now - self._bound) + len(self._bound - self._written)
 
     def told(self) -> dict[str, Any]:
         """What pages are told of when it changes."""

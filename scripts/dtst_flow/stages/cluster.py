@@ -32,7 +32,6 @@ from dtst_flow.utils.files import to_json, write_atomic
 from dtst_flow.utils.tables import read_table, write_table
 
 if TYPE_CHECKING:
-    from dtst_flow.cluster.groups import Grouping
     from dtst_flow.cluster.groups import Settings as GroupSettings
     from dtst_flow.cluster.history import Members
 
@@ -98,7 +97,7 @@ def cluster(
     refuse_nothing((rows, not_embedded), bucket)
     check_links(rows, bucket, handling.link)
     clustering = find_clusters(rows, vectors, bucket, options, people)
-    ids = identify(rows, clustering.grouping, state_of(bucket) / "history")
+    ids = identify(clustering, state_of(bucket) / "history")
     user_labels.keep(clustering.known, bucket)
     laid = write(bucket, clustering, ids, handling)
     failures = sorted(not_embedded + laid.left_out, key=lambda row: str(row["path"]))
@@ -114,6 +113,7 @@ def cluster(
         "failed": len(failures),
         "clusters": len(clustering.grouping.groups),
         "noise": len(clustering.grouping.noise),
+        "rejected": len(clustering.known.rejected),
     }
     write_atomic(job.summary, to_json(summary, indent=2) + b"\n")
 
@@ -132,12 +132,14 @@ def find_clusters(
     from dtst_flow.cluster.people import People
 
     settings = _group_settings(options)
-    known = user_labels.read(rows, bucket)
+    known = user_labels.read(rows, bucket, set(people.names))
     hashes = np.array([int(row["hash"], 16) for row in rows], np.uint64)
     junk = unrecognisable(rows, known, options.min_recognisability)
     vectors = vectors.copy()
     # Like all that cannot be compared they are noise, and bridge nothing.
     vectors[junk] = 0
+    # Nor is what the user does not want near to anything, not even to a copy.
+    vectors[known.rejected] = np.nan
     look = duplicates.Look(vectors, hashes, embedders.MODELS[options.model].alike)
     sets = duplicates.find(look, options.min_cluster_size)
     grouping = group(
@@ -153,7 +155,11 @@ def find_clusters(
         min_samples=settings.min_samples,
         max_distance=settings.max_distance,
     )
-    grouping = replace(grouping, unusable=np.setdiff1d(grouping.unusable, junk))
+    grouping = replace(
+        grouping,
+        noise=np.setdiff1d(grouping.noise, known.rejected),
+        unusable=np.setdiff1d(grouping.unusable, [*junk, *known.rejected]),
+    )
     return Clustering(rows, grouping, sets, known, options, people, junk)
 
 
@@ -208,31 +214,33 @@ def gather(
     return [rows[i] for i in order], np.concatenate(filled)[order]
 
 
-def identify(rows: list[Row], grouping: Grouping, folder: Path) -> list[str]:
+def identify(clustering: Clustering, folder: Path) -> list[str]:
     """Give each cluster an id, that of the cluster it was in the run before.
 
     Args:
-        rows: All images.
-        grouping: Their clusters.
+        clustering: The clusters.
         folder: The states of the last two runs that differ, ``before.json`` and
-            ``now.json``: id -> members, noise among them.
+            ``now.json``: id -> members, noise and what is rejected among them.
     """
     from dtst_flow.cluster import history
 
     now = folder / "now.json"
+    rows, grouping = clustering.rows, clustering.grouping
     known = history.read(now)
-    members = [_members(rows, g.members) for g in grouping.groups]
-    before = {id_: m for id_, m in known.items() if id_ != history.NOISE}
+    members = [_members(rows, g.members.tolist()) for g in grouping.groups]
+    before = {id_: m for id_, m in known.items() if id_ not in history.NO_CLUSTER}
     ids = history.carry_over(before, members)
     state = dict(zip(ids, members, strict=True))
-    state[history.NOISE] = _members(rows, grouping.noise)
+    state[history.NOISE] = _members(rows, grouping.noise.tolist())
+    if clustering.known.rejected:
+        state[history.REJECTED] = _members(rows, clustering.known.rejected)
     if state != known:
         write_atomic(folder / "before.json", to_json(known))
         write_atomic(now, to_json(state))
     return ids
 
 
-def _members(rows: list[Row], which: NDArray[np.intp]) -> Members:
+def _members(rows: list[Row], which: list[int]) -> Members:
     return {rows[i]["path"]: rows[i]["digest"] for i in sorted(which)}
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.cluster.constraints import Constraints
+from dtst_flow.cluster.meaning import Constraints
+from dtst_flow.dataset.cluster_list import REJECTED
 from dtst_flow.embed.base import CLIP
+from dtst_flow.stages import user_labels
 from dtst_flow.stages.contract import Row
 from dtst_flow.stages.people import NOBODY, KnownPeople
 from dtst_flow.utils.text import MOST, capped
@@ -41,6 +43,8 @@ class Options:
         max_distance: The cosine distance above which parts of a cluster are taken apart,
             None for that of the model.
         people: The folder with photos of people whom the user knows, None for nobody.
+        folders: What the folders of clusters with a name are called: by rank, by name or
+            by both.
         min_recognisability: Faces of less are noise, whatever they are like.
     """
 
@@ -52,6 +56,7 @@ class Options:
     count_duplicates: bool = False
     max_distance: float | None = None
     people: str | None = None
+    folders: str = "rank"
     min_recognisability: float = 1.0
 
 
@@ -77,11 +82,19 @@ class Clustering:
     people: KnownPeople = NOBODY
     junk: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
+    @property
+    def names(self) -> list[str | None]:
+        """The names of the clusters: what the user said last, or that of known faces."""
+        groups, said = self.grouping.groups, self.known.names
+        of = {row: rank for rank, g in enumerate(groups) for row in g.members.tolist()}
+        names = {of[row]: name for row, name in said.items() if row in of}
+        return [names.get(rank, group.name) for rank, group in enumerate(groups)]
+
 
 def unrecognisable(
     rows: list[Row], known: Constraints, least: float
 ) -> NDArray[np.intp]:
-    """Find the faces that the model tells nobody by, except those that the user links.
+    """Find the faces that the model tells nobody by, but for what the user links or rejects.
 
     Args:
         rows: Those of embed's tables.
@@ -91,40 +104,44 @@ def unrecognisable(
     Returns:
         Rows, (j,) int.
     """
-    linked = {row for pair in known.must for row in pair}
+    told = {row for pair in known.must for row in pair} | set(known.rejected)
     return np.array(
         [
             i
             for i, row in enumerate(rows)
             if (value := row.get("recognisability")) is not None
             and value < least
-            and i not in linked
+            and i not in told
         ],
         np.intp,
     )
 
 
 def describe(
-    clustering: Clustering, ids: list[str], files: Mapping[int, Row]
+    clustering: Clustering,
+    ids: list[str],
+    folders: list[str],
+    files: Mapping[int, Row],
 ) -> dict[str, Any]:
     """Return the content of clusters.json.
 
     Args:
         clustering: The result.
         ids: Those of the clusters.
+        folders: Those that are laid out.
         files: Row -> what there is to say of its file; none of an image without one.
     """
     rows, groups = clustering.rows, clustering.grouping.groups
     junk = set(clustering.junk.tolist())
-    shown = len(groups[: clustering.options.top])
+    names = clustering.names
     return {
         "parameters": asdict(clustering.options),
         "clusters": [
             {
                 "id": ids[rank],
-                "name": _name(group, clustering.known),
+                "name": names[rank],
                 "rank": rank,
-                "folder": f"{rank:03d}" if rank < shown else None,
+                "folder": folders[rank] if rank < len(folders) else None,
                 "size": len(group.members),
                 "medoid": rows[group.members[0]]["path"],
                 "members": [
@@ -143,10 +160,14 @@ def describe(
             | files.get(i, {})
             for i in clustering.grouping.noise.tolist()
         ],
+        REJECTED: [
+            {"path": rows[i]["path"]} | _measures(rows[i]) | files.get(i, {})
+            for i in clustering.known.rejected
+        ],
         "near_duplicates": [
             [rows[i]["path"] for i in members] for members in clustering.sets.several
         ],
-    }
+    } | user_labels.of_clusters(clustering.known)
 
 
 def best_first(rows: list[Row], group: Group) -> list[tuple[int, float]]:
@@ -179,6 +200,8 @@ def sentences(clustering: Clustering, failures: int, listed: str) -> list[str]:
         f"{len(rows)} images: {len(groups)} clusters with "
         f"{sum(len(g.members) for g in groups)} images, {len(noise)} in noise"
     ]
+    if rejected := len(clustering.known.rejected):
+        said.append(f"{rejected} images are rejected (labels.csv)")
     if failures:
         said.append(f"{failures} images could not be embedded")
     centred = sum(row["aligned"] == "centre" for row in rows)
@@ -264,9 +287,3 @@ def _of_trouble(clustering: Clustering) -> list[str]:
             for a, b in grouping.refused
         ),
     ]
-
-
-def _name(group: Group, known: Constraints) -> str | None:
-    """The name that the user gave a cluster, by one of its images or by known faces."""
-    named = (known.names[i] for i in group.members if i in known.names)
-    return next(named, group.name)

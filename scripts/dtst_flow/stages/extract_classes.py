@@ -12,12 +12,11 @@ from dtst_flow.annotations.crop_plan import Options, choose, passes, plan
 from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
-from dtst_flow.dataset import photo_keys, sidecars
+from dtst_flow.dataset import given_names, photo_keys, sidecars
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.provenance import sign
 from dtst_flow.dataset.state import RECORDS, state_of
-from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.imaging import decode, encode
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.job import work
@@ -162,9 +161,10 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     out that they reach outside the image.
     """
     options = options_of(Options, settings)
-    made = crops.ledgers_of(crops.of_boxes(settings["to"]))
+    bucket, evidence = settings["to"], crops.of_boxes(settings["to"])
+    made = crops.ledgers_of(evidence)
     owned, known_sizes = made.owned(), sizes()
-    stems = unique_stems(images)
+    stems = given_names.foreseen(images, state_of(bucket), evidence)
     planned, current, unsized = 0, 0, False
     todo = []
     for path, digest in images.items():

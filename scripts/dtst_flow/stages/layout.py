@@ -20,7 +20,7 @@ from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import failure
 from dtst_flow.runtime.progress import Progress
-from dtst_flow.stages import moves
+from dtst_flow.stages import folders, moves
 from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.clustering import Clustering, describe
 from dtst_flow.stages.contract import Row
@@ -54,9 +54,9 @@ class Layout:
     """What is laid out.
 
     Attributes:
-        files: Row -> what clusters.json says of its file: {file, digest, keys}, the path,
-            its content's digest, and the signature of what its sidecar has besides what
-            provenance signs, if anything.
+        files: Number of an image -> what the list beside them says of its file: {file,
+            digest, keys}, the path, its content's digest, and the signature of what its
+            sidecar has besides what provenance signs, if anything.
         entries: The ledger rows.
         left_out: A `failure` of every image that could not go there.
         said: What to tell the user of it.
@@ -86,16 +86,19 @@ def write(
     ledgers = Ledgers(bucket, state_of(bucket), evidence)
     moved = moves.find(evidence.before, bucket, clustering)
     removed = ledgers.commit({}) if handling.clean else []
-    laid = lay_out(clustering, ledgers, handling.link)
-    content = to_json(describe(clustering, ids, laid.files), indent=2) + b"\n"
+    named, how = clustering.names[: clustering.options.top], clustering.options.folders
+    taken = () if how == folders.RANK else folders.taken_in(ledgers)
+    names = folders.names_of(named, how, taken)
+    laid = lay_out(clustering, names, ledgers, handling.link)
+    content = to_json(describe(clustering, ids, names, laid.files), indent=2) + b"\n"
     entry, _ = Part(ledgers, PART).write(
         cluster_list.FILE, digest_value(content.decode()), lambda: content
     )
     restored = ledgers.restored()
     removed += ledgers.commit({PART: [*laid.entries, entry]})
     refuse_missing(bucket, [*laid.entries, entry])
-    names = {path.rpartition("/")[2] for path in (e.path for e in laid.entries)}
-    gone = sorted({p for p in removed if p.rpartition("/")[2] not in names})
+    files = {path.rpartition("/")[2] for path in (e.path for e in laid.entries)}
+    gone = sorted({p for p in removed if p.rpartition("/")[2] not in files})
     if laid.left_out:
         laid.said.append(f"{len(laid.left_out)} images could not be laid out")
     laid.said += of_files(bucket, gone, restored)
@@ -103,27 +106,54 @@ def write(
     return laid
 
 
-def lay_out(clustering: Clustering, ledgers: Ledgers, link: str) -> Layout:
+def lay_out(
+    clustering: Clustering, names: list[str], ledgers: Ledgers, link: str
+) -> Layout:
     """Bring every image and its sidecar into its folder.
 
     Args:
         clustering: What was found.
+        names: The folders of the largest clusters; the others get none.
         ledgers: Those of the bucket.
         link: A key of `links.LINKERS`.
 
     Raises:
         SystemExit: Images changed in the meantime; all others are laid out.
     """
+    grouping = clustering.grouping
+    groups = zip(names, grouping.groups, strict=False)
+    placed = [(folder, i) for folder, g in groups for i in g.members.tolist()]
+    placed += [(cluster_list.NOISE, i) for i in grouping.noise.tolist()]
+    placed += [(cluster_list.REJECTED, i) for i in clustering.known.rejected]
+    rows = clustering.rows
+    places = [(i, f"{folder}/{name_of(rows[i])}", rows[i]) for folder, i in placed]
+    return bring("cluster", places, ledgers, link)
+
+
+def name_of(row: Row) -> str:
+    """The name of an image's file, which no other image of the source has."""
+    return f"{row['stem']}{PurePosixPath(row['path']).suffix}"
+
+
+def bring(
+    rule: str, places: list[tuple[int, str, Row]], ledgers: Ledgers, link: str
+) -> Layout:
+    """Bring every image and its sidecar to its place.
+
+    Args:
+        rule: Names the job.
+        places: Of each image its number, its path in the bucket, and its {path, digest,
+            sidecar}.
+        ledgers: Those of the bucket.
+        link: A key of `links.LINKERS`.
+
+    Raises:
+        SystemExit: Images changed in the meantime; all others are there.
+    """
     part, laid = Part(ledgers, PART), Layout()
-    grouping, shown = clustering.grouping, clustering.options.top
-    groups = enumerate(grouping.groups[:shown])
-    places = [(f"{rank:03d}", i) for rank, g in groups for i in g.members.tolist()]
-    places += [("noise", i) for i in grouping.noise.tolist()]
-    progress = Progress("cluster", PART, len(places))
+    progress = Progress(rule, PART, len(places))
     changed: list[str] = []
-    for folder, i in places:
-        row = clustering.rows[i]
-        name = f"{folder}/{row['stem']}{PurePosixPath(row['path']).suffix}"
+    for i, name, row in places:
         sidecar = _sidecar_of(row)
         try:
             entry, written = _place(part, name, row, sidecar, link)

@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.stages.contract import Row
 
 
@@ -61,8 +60,7 @@ def set_apart(
         reach: Cosine distance within which two faces may be of one person.
 
     Returns:
-        The rows of all other images, with the stems that they would have without these
-        photos; their vectors; and the people.
+        The rows of all other images, their vectors, and the people.
     """
     if folder is None:
         return rows, vectors, NOBODY
@@ -74,11 +72,8 @@ def set_apart(
     faces = np.flatnonzero(known & shown)
     names = [_name(rows[i]["path"].removeprefix(base)) for i in faces]
     agree = agreeing(names, vectors[faces], reach)
-    stems = unique_stems(
-        row["path"] for row, is_known in zip(rows, known, strict=True) if not is_known
-    )
     return (
-        [{**row, "stem": stems[row["path"]]} for row in rows if row["path"] in stems],
+        [row for row, is_known in zip(rows, known, strict=True) if not is_known],
         vectors[~known],
         KnownPeople(
             [name for name, agrees in zip(names, agree, strict=True) if agrees],

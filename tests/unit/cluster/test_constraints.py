@@ -3,88 +3,13 @@ import time
 import numpy as np
 import pytest
 
-from dtst_flow.cluster.constraints import Constraints, make, merge, split
+from dtst_flow.cluster.constraints import conflicts, expel, merge, split
 from dtst_flow.cluster.groups import Settings, group
-from dtst_flow.cluster.label_file import Label
-from dtst_flow.cluster.labels import Images, Sight
+from dtst_flow.cluster.meaning import Constraints
 
 
 def lists(clusters) -> list[list[int]]:
     return [rows.tolist() for rows in clusters]
-
-
-def sight(n: int, *box: float, look: int | None = None) -> Sight:
-    """What image `n` shows; no two look alike."""
-    spread = n * 0x0123_4567_89AB_CDEF % 2**64
-    return Sight(f"digest {n}", box, spread if look is None else look)
-
-
-def images(*paths: str) -> Images:
-    return Images(paths, [sight(n) for n in range(len(paths))])
-
-
-ANN = Label(2, "name", "b.jpg", "Ann")
-
-
-class TestMake:
-    def test_every_relation(self):
-        given = [
-            Label(1, "must-link", "a.jpg", "c,1.jpg"),
-            Label(2, "cannot-link", "a.jpg", "b.jpg"),
-            Label(3, "name", "d.jpg", "Ann"),
-        ]
-        found = make(given, images("a.jpg", "b.jpg", "c,1.jpg", "d.jpg"), {})
-        assert (found.must, found.cannot, found.names) == (
-            [(0, 2)],
-            [(0, 1)],
-            {3: "Ann"},
-        )
-        assert found.faults == [] and len(found.bound) == 3
-
-    @pytest.mark.parametrize("relation", ["must-link", "cannot-link"])
-    def test_a_label_of_an_image_that_never_was_costs_only_itself(self, relation):
-        given = [Label(1, relation, "a.jpg", "x.jpg"), ANN]
-        found = make(given, images("a.jpg", "b.jpg"), {})
-        assert found.names == {1: "Ann"} and found.must == found.cannot == []
-        assert found.faults == ["labels.csv, line 1: no image is called 'x.jpg'"]
-        assert list(found.bound) == [ANN.cells]
-
-    def test_it_follows_what_it_was_said_of_to_another_name(self):
-        bound = make([ANN], images("a.jpg", "b.jpg"), {}).bound
-        now = Images(["b.jpg", "z.jpg"], [sight(7), sight(1)])
-        found = make([ANN], now, bound)
-        assert found.names == {1: "Ann"} and found.bound == bound
-        (told,) = found.faults
-        assert told == "labels.csv, line 2: 'b.jpg' is called 'z.jpg' now"
-
-    def test_it_waits_while_that_is_away_and_never_passes_to_another(self):
-        bound = make([ANN], images("a.jpg", "b.jpg"), {}).bound
-        other = make([ANN], Images(["b.jpg"], [sight(7)]), bound)
-        assert other.names == {} and other.bound == bound
-        assert "another picture" in other.faults[0]
-        gone = make([ANN], images("a.jpg"), other.bound)
-        assert gone.names == {} and "waits for it" in gone.faults[0]
-        back = make([ANN], images("a.jpg", "b.jpg"), gone.bound)
-        assert back.names == {1: "Ann"} and back.faults == []
-
-    def test_it_stays_with_a_photo_that_was_saved_anew(self):
-        bound = make([ANN], images("a.jpg", "b.jpg"), {}).bound
-        saved = sight(9, look=sight(1).look ^ 0b101)
-        found = make([ANN], Images(["b.jpg"], [saved]), bound)
-        assert found.names == {0: "Ann"} and found.faults == []
-        assert found.bound == {ANN.cells: [saved]}
-
-    def test_of_the_faces_of_a_photo_it_stays_with_the_one_at_its_place(self):
-        here, there = sight(3, 0, 0, 10, 10), sight(3, 50, 0, 60, 10)
-        bound = make([ANN], Images(["a.jpg", "b.jpg"], [there, here]), {}).bound
-        moved = sight(3, 1, 0, 11, 10)  # another engine's box
-        found = make([ANN], Images(["b.jpg", "c.jpg"], [there, moved]), bound)
-        assert found.names == {1: "Ann"}
-
-    def test_two_names_of_one_picture_are_not_linked(self):
-        given = [Label(1, "must-link", "a.jpg", "b.jpg")]
-        bound = {given[0].cells: [sight(0), sight(0)]}
-        assert make(given, images("a.jpg"), bound).must == []
 
 
 def on_a_line(*places: float) -> np.ndarray:
@@ -119,6 +44,26 @@ class TestMerge:
         clusters = [np.array([0, 1]), np.array([2, 3])]
         found, refused = merge(clusters, [(1, 2)], [(0, 3)])
         assert lists(found) == [[0, 1], [2, 3]] and refused == [(1, 2)]
+
+
+class TestExpel:
+    clusters = (np.arange(4), np.array([5, 6]))
+
+    @pytest.mark.parametrize(
+        ("alone", "left"),
+        [
+            ([(1, 0)], [[0, 2, 3], [5, 6]]),
+            ([(1, 5), (9, 0), (0, 9)], [[0, 1, 2, 3], [5, 6]]),
+            ([(1, 0), (2, 0), (5, 6)], [[0, 3]]),
+        ],
+    )
+    def test_it_takes_nothing_along(self, alone, left):
+        assert lists(expel(self.clusters, alone)) == left
+
+
+def test_conflicts_are_told_with_what_is_against_them():
+    cannot = [(7, 8), (0, 3)]
+    assert conflicts([(0, 1), (2, 3), (1, 2), (4, 5)], cannot) == {2: 1}
 
 
 def test_they_hold_whatever_the_algorithm_finds():

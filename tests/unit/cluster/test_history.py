@@ -114,3 +114,11 @@ class TestCompare:
     @pytest.mark.parametrize("now", [{"x.jpg": "a"}, {"a.jpg": "edited"}])
     def test_a_renamed_or_edited_image_did_not_move(self, now):
         assert compare({"one": {"a.jpg": "a"}}, {"one": now}) == Changes()
+
+
+def test_what_is_rejected_is_no_cluster():
+    before = {"x": {"a": "1", "b": "2", "c": "3"}, "": {}}
+    now = {"x": {"a": "1", "b": "2"}, "": {}, "rejected": {"c": "3"}}
+    changes = compare(before, now)
+    assert changes.moved == [("c", "x", "rejected")]
+    assert changes.born == changes.died == [] and not changes.split

@@ -1,7 +1,7 @@
 import numpy as np
 
-from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.cluster.groups import Group, Settings, group
+from dtst_flow.cluster.meaning import Constraints
 from dtst_flow.cluster.people import People, names_of
 
 SETTINGS = Settings(4, 2, same=0.4, max_distance=0.6, near=0.4, alike=0.02)

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.cluster.groups import Settings, group
+from dtst_flow.cluster.meaning import Constraints
 from dtst_flow.cluster.photos import Evidence, split
 
 EVIDENCE = Evidence(alike=0.05, same=0.3, near=0.4)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset import inventory
+from dtst_flow.dataset import given_names, inventory
 from dtst_flow.planning import staleness
 from dtst_flow.planning.broken import broken
 from dtst_flow.planning.dag_hints import DagHints
@@ -89,6 +89,12 @@ def test_a_missing_table_makes_the_summary_stale(plan):
 def test_unknown_contents_are_listed_again(plan):
     (STATE / "faces" / inventory.DIGESTS).unlink()
     assert str(STATE / "faces/inventory") in stale_files(plan).files
+
+
+def test_lost_names_are_made_again_while_files_tell_them(plan):
+    for bucket in ("faces", "cluster"):
+        (STATE / bucket / given_names.FILE).unlink()
+        assert str(STATE / bucket / "inventory") in stale_files(plan).files
 
 
 def test_without_snakemakes_notes_all_is_stale(plan):
@@ -176,7 +182,7 @@ def test_a_missing_model_is_told(plan, monkeypatch, tmp_path):
 TABLES = [
     *("inventory/s.jsonl", "inventory/skipped.table", "inventory/shards.table"),
     *("digests.jsonl", "faces/s.jsonl", "failed/s.jsonl", "ledger/s.jsonl"),
-    *("failed.jsonl", "summary.json"),
+    *("failed.jsonl", "summary.json", given_names.FILE),
 ]
 GARBAGE = [b"\0\xffgarbage", b'{"a": 1}\n', b"[1, 2]\n", b"5\n", b"[" * 10**5, None]
 
@@ -188,6 +194,7 @@ def test_state_that_is_not_ours_is_named_and_made_again(plan, name):
     again = {
         "inventory": STATE / "faces/inventory",
         "digests.jsonl": STATE / "faces/inventory",
+        given_names.FILE: STATE / "faces/inventory",
         "failed.jsonl": STATE / "faces/summary.json",
         "summary.json": STATE / "faces/summary.json",
     }.get(name.partition("/")[0], STATE / "faces/faces/s.jsonl")

@@ -174,6 +174,16 @@ def test_faces_that_nobody_could_recognise_are_apart(dataset):
     assert f"{1 + len(rest)} images in noise" in content
 
 
+def test_what_is_rejected_is_apart(dataset):
+    first, *rest = edit(dataset)["noise"]
+    assert "ejected" not in report(dataset)
+    edit(dataset, noise=rest, rejected=[first])
+    content = report(dataset)
+    *_, rejected = galleries(content)
+    assert [image["path"] for image in rejected] == [page.text(first["path"])]
+    assert ">1 rejected</a>" in content
+
+
 def test_what_decides_on_the_order_stands_below_a_member(dataset):
     first, *rest = edit(dataset)["clusters"]
     first["members"][0]["quality"] = 0.876

@@ -1,13 +1,14 @@
 """What cluster tells of its result."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dtst_flow.cluster.constraints import Constraints
 from dtst_flow.cluster.duplicates import Sets
 from dtst_flow.cluster.groups import Group, Grouping
+from dtst_flow.cluster.meaning import Constraints
 from dtst_flow.stages.cluster import find_clusters
 from dtst_flow.stages.clustering import (
     Clustering,
@@ -16,6 +17,7 @@ from dtst_flow.stages.clustering import (
     sentences,
     unrecognisable,
 )
+from dtst_flow.utils.files import write_atomic
 
 
 def told(sizes: list[int], noise: int = 0, unusable: int = 0, **values) -> str:
@@ -54,11 +56,14 @@ def test_nothing_is_said_of_what_did_not_happen():
 
 
 def test_many_faults_are_told_in_part_and_all_in_the_log(caplog):
-    faults = [f"labels.csv, line {n}: no image is called 'x'" for n in range(100_000)]
+    faults = [
+        f"labels.csv, line {n}: no image or cluster is called 'x'"
+        for n in range(100_000)
+    ]
     printed = told([5, 5, 5, 5], 3, faults=faults)
-    assert printed.count("no image is called") == 20
+    assert printed.count("no image or cluster is called") == 20
     assert "and 99,980 more, all in x.log" in printed
-    assert caplog.text.count("no image is called") == 100_000
+    assert caplog.text.count("no image or cluster is called") == 100_000
 
 
 def test_what_cannot_be_compared_is_told():
@@ -97,7 +102,7 @@ def test_faces_that_cannot_be_recognised_are_found_told_and_marked():
     clustering = Clustering(
         rows, grouping, Sets(every, every), known, options, junk=junk
     )
-    content = describe(clustering, ["id"], {})
+    content = describe(clustering, ["id"], ["000"], {})
     assert content["noise"] == [
         {"path": "0.jpg", "recognisability": 0.4, "unrecognisable": True},
         {"path": "1.jpg", "recognisability": 1.2},
@@ -120,7 +125,7 @@ def test_the_best_comes_first_and_the_medoid_stays_one():
     grouping = Grouping([Group(members, np.arange(6) / 10)], every[:0], every[:0])
     sets = Sets(every, every)
     clustering = Clustering(rows, grouping, sets, Constraints(), Options("arcface"))
-    (cluster,) = describe(clustering, ["id"], {})["clusters"]
+    (cluster,) = describe(clustering, ["id"], ["000"], {})["clusters"]
     assert cluster["medoid"] == "4.jpg"
     assert cluster["members"][:3] == [
         {"path": "2.jpg", "distance": 0.3, "quality": 0.9},
@@ -153,6 +158,32 @@ def test_unrecognisable_faces_bridge_nothing(tmp_path, monkeypatch):
     assert not len(found.grouping.unusable)
     taken = Options("arcface", min_recognisability=0)
     assert len(find_clusters(rows, vectors, "cluster", taken).grouping.groups) == 3
+
+
+def test_what_is_rejected_bridges_nothing_and_stands_for_no_copy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    bridge = rng.normal(size=(8, 16)) * 0.05 + np.eye(16)[2]
+    things = [rng.normal(size=(8, 16)) * 0.05 + np.eye(16)[k] for k in (0, 1)]
+    vectors = np.concatenate([bridge, *things]).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    hashes = rng.integers(2**62, size=len(vectors))
+    hashes[[8, 9]] = hashes[0]  # copies, to the eye
+    rows = [
+        {"path": f"{i}.jpg", "digest": f"{i}", "hash": f"{h:016x}", "aligned": "found"}
+        for i, h in enumerate(hashes.tolist())
+    ]
+    lines = "".join(f"reject,{i}.jpg\n" for i in range(8))
+    write_atomic(Path("cluster/labels.csv"), lines.encode())
+    found = find_clusters(rows, vectors, "cluster", Options("efficientnet"))
+    assert [len(g.members) for g in found.grouping.groups] == [8, 8]
+    assert not len(found.grouping.noise) and not len(found.grouping.unusable)
+    assert [sorted(rows.tolist()) for rows in found.sets.several] == [[8, 9]]
+    assert [
+        each["path"] for each in describe(found, ["x", "y"], [], {})["rejected"]
+    ] == [f"{i}.jpg" for i in range(8)]
+    assert "8 images are rejected (labels.csv)" in sentences(found, 0, "x.log")
+    assert np.isfinite(vectors).all()
 
 
 def test_the_hint_where_bursts_are_noise_helps_who_follows_it(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dtst_flow.dataset import inventory, sidecars
+from dtst_flow.dataset import cluster_list, inventory, sidecars
 from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.stages import cluster
@@ -27,7 +27,7 @@ class Dataset:
         self.folder = folder
         self.state = folder / ".dtst/buckets/cluster"
 
-    def run(self, link: str, clean: bool = False) -> int:
+    def run(self, link: str, clean: bool = False, folders: str = "rank") -> int:
         """Embed and cluster all there is; returns how many images were written."""
         shutil.rmtree(PROGRESS, ignore_errors=True)  # as a run does
         cache = self.state / "digests.jsonl"
@@ -48,7 +48,7 @@ class Dataset:
             str(self.state / "summary.json"),
             str(self.state / "failed.jsonl"),
         )
-        options = cluster.Options("efficientnet", min_cluster_size=3)
+        options = cluster.Options("efficientnet", min_cluster_size=3, folders=folders)
         cluster.cluster(job, "cluster", options, cluster.Handling(link, clean))
         return read_json(PROGRESS / "cluster.all.json")["computed"]
 
@@ -429,3 +429,51 @@ def test_only_so_many_moves_are_shown(dataset):
     assert "4 images were moved" in said(dataset)
     assert "... and those of 1 more" in said(dataset)
     assert (dataset.state / "moves.csv").read_text().count("must-link") == 4
+
+
+def test_what_is_rejected_has_a_folder_of_its_own_until_its_line_goes(dataset):
+    dataset.run("copy")
+    victim = dataset.images()[0]
+    image = placed(dataset)[f"000/{victim.name}"]
+    labels = dataset.folder / "cluster/labels.csv"
+    labels.write_text(f"relation;image;other\nreject;{image};a dog\n")
+    dataset.run("copy")
+    assert placed(dataset)[f"rejected/{victim.name}"] == image
+    assert not victim.exists() and "1 images are rejected" in said(dataset)
+    found = read_json(dataset.folder / "cluster/clusters.json")
+    assert [each["path"] for each in found["rejected"]] == [image]
+    shutil.rmtree(dataset.state)  # the list alone tells whose the file is
+    labels.unlink()
+    dataset.run("copy")
+    assert victim.exists() and not (dataset.folder / "cluster/rejected").exists()
+
+
+@pytest.mark.parametrize("way", LINKERS)
+def test_folders_are_named_and_the_users_own_stay_alone(dataset, way):
+    dataset.run(way)
+    numbers = {path.parent.name for path in dataset.images()}
+    assert numbers == {"000", "001"}
+    mine = dataset.folder / "cluster/Ann/mine.jpg"
+    write_atomic(mine, b"mine")
+    (dataset.folder / "cluster/labels.csv").write_text("name,000,Ann\nname,001,B/b\n")
+    dataset.run(way, folders="name")
+    assert {file.partition("/")[0] for file in placed(dataset)} == {"Ann-2", "B_b"}
+    assert not any((dataset.folder / "cluster" / number).exists() for number in numbers)
+    results = dataset.results()
+    assert dataset.run(way, folders="name") == 0 and dataset.results() == results
+    shutil.rmtree(dataset.state)
+    dataset.run(way, folders="name")
+    assert dataset.results() == results
+    assert {each.name for each in mine.parent.iterdir()} == {"mine.jpg"}
+    dataset.run(way, folders="both")
+    assert {file[:7] for file in placed(dataset)} == {"000-Ann", "001-B_b"}
+    dataset.run(way)
+    assert {file.partition("/")[0] for file in placed(dataset)} == numbers
+    assert mine.read_bytes() == b"mine"
+    assert not (dataset.folder / "cluster/Ann-2").exists()
+
+
+def placed(dataset) -> dict[str, str]:
+    """File among the clusters -> its image."""
+    listed = cluster_list.read(dataset.folder / "cluster/clusters.json")
+    return {one.file: one.image for one in listed.listed.values()}
