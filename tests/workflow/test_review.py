@@ -1,7 +1,6 @@
 """The page of a review in a real browser: every action, and all that may go wrong."""
 
 import json
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -186,7 +185,9 @@ def test_the_big_view_shows_all_and_decides(sheet, review):
     look = sheet.page.locator(".look")
     expect(look).to_contain_text(HOSTILE)
     expect(look).to_contain_text("images/")
-    assert look.locator("img").first.evaluate("i => i.decode().then(() => i.naturalWidth)")
+    assert look.locator("img").first.evaluate(
+        "i => i.decode().then(() => i.naturalWidth)"
+    )
     sheet.press("x")
     expect(sheet.page.locator(".viewer")).to_contain_text("2 of 70")
     sheet.press("ArrowLeft")
@@ -338,8 +339,6 @@ def test_only_the_page_itself_may_ask(review, browser):
         assert answer.status == 403
     assert context.request.get(f"{review.root}api/state").ok
     context.close()
-
-
 
 
 def test_decisions_are_applied_and_what_changed_is_shown(grouped, browser, tmp_path):

@@ -14,6 +14,9 @@ const SORTS = { size: "Largest first", doubt: "Most doubtful first", quality: "B
 const SHOWS = { all: "All", unnamed: "Without a name", doubtful: "With doubtful members", small: "Small" };
 const PAUSE = 200;
 
+/** What can be decided of a cluster that stays. */
+const STAYS = ["named", "kept"];
+
 /** What was looked for and where, for when the view is come back to. */
 const wanted = { sort: "size", show: "all", q: "" };
 const place = { at: 0, scroll: 0 };
@@ -80,7 +83,8 @@ function draw(cluster) {
   const { name, folder, size, quality, doubtful, near, decided } = cluster;
   const facts = [count(size, "image"), quality !== null && `quality ${quality.toFixed(2)}`, doubtful > 0 && `${doubtful} doubtful`, decided];
   const small = [name && folder, size.toLocaleString("en"), doubtful > 0 && `${doubtful} doubtful`].filter(Boolean).join(" · ");
-  const picturing = el("span", { className: decided ? "picture decided" : "picture" }, picture(cluster.medoid, 320), el("span", { className: "check" }));
+  const gone = decided && !STAYS.includes(decided);
+  const picturing = el("span", { className: gone ? "picture decided" : "picture" }, picture(cluster.medoid, 320), el("span", { className: "check" }));
   picturing.firstChild.loading = "lazy";
   return {
     words: [label(cluster), ...facts, near && `perhaps the same as ${label(near)}`].filter(Boolean).join(", "),
