@@ -1,12 +1,11 @@
 """The page of a review in a real browser: every action, and all that may go wrong."""
 
 import json
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from helpers import clustered
+from helpers import accessible, clustered
 from helpers.browser import chromium
 from helpers.reviewed import Review, Sheet
 
@@ -186,7 +185,9 @@ def test_the_big_view_shows_all_and_decides(sheet, review):
     look = sheet.page.locator(".look")
     expect(look).to_contain_text(HOSTILE)
     expect(look).to_contain_text("images/")
-    assert look.locator("img").first.evaluate("i => i.decode().then(() => i.naturalWidth)")
+    assert look.locator("img").first.evaluate(
+        "i => i.decode().then(() => i.naturalWidth)"
+    )
     sheet.press("x")
     expect(sheet.page.locator(".viewer")).to_contain_text("2 of 70")
     sheet.press("ArrowLeft")
@@ -216,6 +217,25 @@ def test_noise_becomes_a_cluster_and_what_is_rejected_comes_back(sheet, review):
     assert review.relations() == ["must-link", "name"]
 
 
+@pytest.mark.parametrize(
+    ("key", "written"), [("y", "must-link"), ("n", "cannot-link"), ("s", None)]
+)
+def test_questions_are_answered_by_keys(sheet, review, key, written):
+    sheet.go("questions")
+    title = sheet.page.locator("h1")
+    expect(title).to_contain_text("The same?")
+    images = sheet.page.locator(".pair .picture img")
+    before = [image.get_attribute("src") for image in images.all()]
+    sheet.press(key)
+    expect(sheet.page.locator("#toasts .toast")).to_be_visible()
+    assert review.relations() == ([written] if written else [])
+    assert before != [image.get_attribute("src") for image in images.all()]
+    if written:
+        sheet.press("z")
+        sheet.wait_for("Undone")
+        assert review.lines() == []
+
+
 def test_a_second_page_and_a_hand_are_seen(sheet, review, browser):
     members(sheet)
     other = Sheet(review, browser, **LAPTOP)
@@ -241,6 +261,43 @@ def test_only_what_is_in_sight_is_in_the_page(sheet):
     expect(last).to_be_in_viewport()
     sheet.press("a")
     expect(sheet.page.locator("#bar")).to_contain_text("70 images")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "least"), [(LAPTOP, 24), (PHONE, 44)])
+def test_every_view_can_be_read_and_reached(review, browser, size, least, scheme):
+    review.labels.unlink(missing_ok=True)
+    sheet = Sheet(review, browser, **size, color_scheme=scheme, is_mobile=least == 44)
+    expect(sheet.tiles.first).to_be_focused()
+    assert accessible.shows_focus(sheet.page)
+    sheet.press("Space")
+    found = {"clusters": accessible.faults(sheet.page, least)}
+    members(sheet)
+    sheet.press("x", "Space")
+    sheet.wait_for("labels.csv")
+    found["cluster"] = accessible.faults(sheet.page, least)
+    for keys in ("m", "Enter", "?"):
+        sheet.press(keys)
+        expect(sheet.page.locator("dialog[open]")).to_be_visible()
+        found[keys] = accessible.faults(sheet.page, least)
+        sheet.press("Escape")
+    for view, shown in (("questions", ".pair"), ("rest", ".tile"), ("apply", ".main")):
+        sheet.go(view)
+        sheet.page.locator(shown).first.wait_for()
+        found[view] = accessible.faults(sheet.page, least)
+        sheet.press("Tab")
+        assert accessible.shows_focus(sheet.page)
+    sheet.close()
+    assert {view: faults for view, faults in found.items() if faults} == {}
+
+
+def test_nothing_moves_for_who_wants_that(review, browser):
+    sheet = Sheet(review, browser, **LAPTOP, reduced_motion="reduce")
+    members(sheet)
+    sheet.press("x")
+    toast = sheet.page.locator("#toasts .toast")
+    expect(toast).to_have_css("animation-name", "none")
+    sheet.close()
 
 
 def test_help_tells_the_keys_of_the_view(sheet):
@@ -284,3 +341,22 @@ def test_only_the_page_itself_may_ask(review, browser):
     context.close()
 
 
+def test_decisions_are_applied_and_what_changed_is_shown(grouped, browser, tmp_path):
+    dataset = grouped.copy(tmp_path)
+    review = Review(dataset.folder)
+    sheet = Sheet(review, browser, **LAPTOP)
+    expect(sheet.tiles.first).to_be_focused()
+    before = sheet.tiles.count()
+    sheet.press("Space", "ArrowRight", "Space", "m")
+    sheet.wait_for("1 line added")
+    sheet.press("4", "Enter")
+    expect(sheet.page.locator("progress")).to_be_visible()
+    expect(sheet.page.locator(".run")).to_contain_text("Done", timeout=60_000)
+    strip = sheet.page.locator(".strip img")
+    expect(strip.first).to_be_visible()
+    assert len(dataset.clusters()["clusters"]) == before - 1
+    sheet.press("1")
+    expect(sheet.tiles).to_have_count(before - 1)
+    assert sheet.watch.trouble == []
+    sheet.close()
+    review.kill()

@@ -13,10 +13,10 @@ let queue = Promise.resolve();
 function send(path, body) {
   const sent = queue.then(async () => {
     try {
-      const { clustering, edits } = store.state;
+      const { clustering, edits, undo: before } = store.state;
       const done = await post(path, body && { clustering, edits, ...body });
       store.took(done);
-      return done;
+      return { ...done, undoes: done.undo > before };
     } catch (error) {
       if (error instanceof Gone) {
         store.lost(error);
@@ -35,7 +35,7 @@ function send(path, body) {
 /** Do something and say what was written; null where it could not be done. */
 export async function act(action, what) {
   const done = await send("/api/act", { action, ...what });
-  if (done) toast(done.said, { lines: done.lines, undoes: true });
+  if (done) toast(done.said, done);
   return done;
 }
 

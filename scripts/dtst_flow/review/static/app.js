@@ -23,16 +23,19 @@ const EVERYWHERE = [
   { key: "z", words: "Undo", help: "take back what was decided last", does: undo },
   { key: "Z", words: "Redo", help: "do it again after all", does: redo },
   { key: "/", words: "Search", help: "among clusters", does: search },
-  ...Object.entries(TABS).map(([name, words], i) => ({ key: String(i + 1), words, help: "go there", does: () => (location.hash = `#/${name}`) })),
+  ...Object.entries(TABS).map(([name, words], i) => ({ key: String(i + 1), words, help: "go there", does: () => store.go(`#/${name}`) })),
   { key: "?", words: "Keys", help: "this list", does: () => help(view, EVERYWHERE) },
 ];
 
 let view = { title: "", commands: [] };
 let ended = new AbortController();
+/** The address of what is shown. */
+let shown = "";
 
 /** Show the view that the address names; what it began ends with the next one. */
 function route() {
   if (!store.state) return;
+  shown = location.hash;
   ended.abort();
   ended = new AbortController();
   showBar(null);
@@ -59,8 +62,8 @@ function decoded(text) {
 
 function search() {
   if (view.search) return view.search();
-  location.hash = "#/clusters";
-  addEventListener("hashchange", () => view.search(), { once: true });
+  store.go("#/clusters");
+  view.search();
 }
 
 function pressed(event) {
@@ -100,7 +103,8 @@ async function start() {
   store.on("gone back", showTrouble);
   store.on("clustering", route);
   store.on("back", route);
-  addEventListener("hashchange", route);
+  store.on("go", route);
+  addEventListener("hashchange", () => location.hash === shown || route());
   document.addEventListener("keydown", pressed);
   await store.refresh();
   // Else it is shown when the server is back.

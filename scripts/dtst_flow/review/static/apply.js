@@ -64,7 +64,7 @@ class Apply {
   }
 
   async #differences(state) {
-    if (state !== "done" && state !== "none") return;
+    if (state !== "done") return;
     const found = await get("/api/changes").catch(() => null);
     if (found && !this.signal.aborted) this.changes.replaceChildren(...pictures(found));
   }

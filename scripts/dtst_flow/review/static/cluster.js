@@ -35,7 +35,7 @@ export function show(main, signal, id) {
     known: () => known(),
   }, signal);
   const own = ownCommands(view, grid, members, main);
-  const commands = [...imageCommands(grid, () => view.cluster), { key: "Escape", words: "Clear", help: "select nothing, then back to all clusters", bar: true, does: () => (grid.chosen.size ? grid.clear() : (location.hash = "#/clusters")) }, ...own];
+  const commands = [...imageCommands(grid, () => view.cluster), { key: "Escape", words: "Clear", help: "select nothing, then back to all clusters", bar: true, does: () => (grid.chosen.size ? grid.clear() : store.go("#/clusters")) }, ...own];
   const targets = new Map();
   const known = () => {
     if (!view.cluster) return main.replaceChildren(el("h1", {}, "No such cluster"), el("p", {}, el("a", { href: "#/clusters" }, "All clusters")));
@@ -90,7 +90,7 @@ function neighbour(cluster, step) {
 function ownCommands(view, grid, members, main) {
   const turn = (step) => {
     const other = neighbour(view.cluster, step);
-    if (other) location.hash = address(other);
+    if (other) store.go(address(other));
   };
   const sort = (value = order === "best" ? "doubt" : "best") => {
     order = value;

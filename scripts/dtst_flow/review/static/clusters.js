@@ -14,6 +14,9 @@ const SORTS = { size: "Largest first", doubt: "Most doubtful first", quality: "B
 const SHOWS = { all: "All", unnamed: "Without a name", doubtful: "With doubtful members", small: "Small" };
 const PAUSE = 200;
 
+/** What can be decided of a cluster that stays. */
+const STAYS = ["named", "kept"];
+
 /** What was looked for and where, for when the view is come back to. */
 const wanted = { sort: "size", show: "all", q: "" };
 const place = { at: 0, scroll: 0 };
@@ -28,7 +31,7 @@ export function show(main, signal) {
   const known = el("span", { className: "quiet", role: "status" });
   const grid = new Grid(listing, {
     label: "Clusters", one: "cluster", className: "clusters", width: innerWidth < 600 ? 108 : 132, words: 64, key: ({ id }) => id, draw, clickOpens: true, takes: true,
-    open: (cluster) => (location.hash = address(cluster)),
+    open: (cluster) => store.go(address(cluster)),
     select: () => showBar(grid.chosen.size && what([...grid.chosen.values()], "cluster", (c) => c.medoid), commands),
     drop: (clusters, target) => dropped(grid, clusters, target),
     known: () => (known.textContent = count(listing.total, "cluster")),
@@ -80,7 +83,8 @@ function draw(cluster) {
   const { name, folder, size, quality, doubtful, near, decided } = cluster;
   const facts = [count(size, "image"), quality !== null && `quality ${quality.toFixed(2)}`, doubtful > 0 && `${doubtful} doubtful`, decided];
   const small = [name && folder, size.toLocaleString("en"), doubtful > 0 && `${doubtful} doubtful`].filter(Boolean).join(" · ");
-  const picturing = el("span", { className: decided ? "picture decided" : "picture" }, picture(cluster.medoid, 320), el("span", { className: "check" }));
+  const gone = decided && !STAYS.includes(decided);
+  const picturing = el("span", { className: gone ? "picture decided" : "picture" }, picture(cluster.medoid, 320), el("span", { className: "check" }));
   picturing.firstChild.loading = "lazy";
   return {
     words: [label(cluster), ...facts, near && `perhaps the same as ${label(near)}`].filter(Boolean).join(", "),

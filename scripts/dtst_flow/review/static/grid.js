@@ -68,11 +68,8 @@ export class Grid {
     this.at = Math.min(this.at, Math.max(0, this.source.total - 1));
     for (const [i, tile] of this.#tiles) {
       const item = this.source.at(i);
-      if (JSON.stringify(item) === tile.told) continue;
-      const focused = tile.element === document.activeElement;
-      tile.element.remove();
-      this.#tiles.delete(i);
-      if (focused && item) this.focus();
+      if (!item) this.#drop(i);
+      else if (JSON.stringify(item) !== tile.told) this.#fill(tile, item);
     }
     this.draw();
     this.wish.known?.();
@@ -90,11 +87,7 @@ export class Grid {
     if (from < to) this.source.need(from, to);
     const wanted = new Set([this.at]);
     for (let i = from; i < to; i++) wanted.add(i);
-    for (const [i, { element }] of this.#tiles) {
-      if (wanted.has(i)) continue;
-      element.remove();
-      this.#tiles.delete(i);
-    }
+    for (const i of this.#tiles.keys()) if (!wanted.has(i)) this.#drop(i);
     for (const i of [...wanted].sort((a, b) => a - b)) this.#place(i);
   }
 
@@ -134,7 +127,7 @@ export class Grid {
   #place(i) {
     const item = this.source.at(i);
     if (!item) return;
-    if (!this.#tiles.has(i)) this.#tiles.set(i, { element: this.#make(item, i), told: JSON.stringify(item) });
+    if (!this.#tiles.has(i)) this.#tiles.set(i, this.#make(item, i));
     const { element } = this.#tiles.get(i);
     const { left, top } = this.box(i);
     element.style.transform = `translate(${left}px, ${top}px)`;
@@ -153,11 +146,24 @@ export class Grid {
   }
 
   #make(item, i) {
+    const element = el("div", { className: "tile", role: "option", ariaPosInSet: String(i + 1) });
+    element.dataset.at = i;
+    if (this.wish.takes) element.dataset.drop = "";
+    return this.#fill({ element }, item);
+  }
+
+  /** Show an item in a tile, which keeps its focus. */
+  #fill(tile, item) {
     const { words, content } = this.wish.draw(item);
-    const made = el("div", { className: "tile", role: "option", ariaLabel: words, ariaPosInSet: String(i + 1) }, ...content);
-    made.dataset.at = i;
-    if (this.wish.takes) made.dataset.drop = "";
-    return made;
+    tile.told = JSON.stringify(item);
+    tile.element.ariaLabel = words;
+    tile.element.replaceChildren(...content.filter(Boolean));
+    return tile;
+  }
+
+  #drop(i) {
+    this.#tiles.get(i).element.remove();
+    this.#tiles.delete(i);
   }
 
   /** The place of the tile that an event happened in. */

@@ -104,7 +104,7 @@ class Groups {
     this.element.replaceChildren(
       el("h2", {}, "Alike ", el("span", { className: "quiet" }, count(this.#all.length, "group"))),
       el("p", { className: "hint" }, "Images in no cluster that are near to each other. Select some of a group to mean only these."),
-      ...this.#all.slice(0, this.#shown).map((images) => this.#group(images)),
+      el("div", {}, ...this.#all.slice(0, this.#shown).map((images) => this.#group(images))),
       left > 0 ? button(`${left} more`, null, () => ((this.#shown += SHOWN), this.#draw())) : "",
     );
     for (const grid of this.#grids) grid.draw();

@@ -2,7 +2,7 @@
 //
 // Events of `store`: "state" when it was read again; "changed" when decisions changed;
 // "clustering" when images have other numbers; "run" when an apply went on; "gone" and
-// "back" when the server went and came.
+// "back" when the server went and came; "go" when another view is to be shown.
 
 import { get, Gone, Refused } from "./api.js";
 
@@ -16,6 +16,12 @@ class Store extends EventTarget {
 
   tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** Show another view, at once: the next key is meant for that. */
+  go(address) {
+    location.hash = address;
+    this.tell("go");
   }
 
   /** Call `then` at each of the events until the signal of the view says stop. */
