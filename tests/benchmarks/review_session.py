@@ -36,6 +36,9 @@ ROUNDS = 5
 PATIENCE = 180_000
 """Milliseconds that a run may take."""
 
+END = "scrollY + innerHeight >= document.documentElement.scrollHeight - 1 || !scrollY"
+"""Whether the page is scrolled to an end."""
+
 SEVERAL = 2
 """Images of a person in noise that make a cluster."""
 
@@ -63,17 +66,17 @@ class User:
         self.counts["letters"] += len(text)
         self.page.keyboard.type(text)
 
-    def click(self, place: int, part: str = "") -> None:
-        """Click on a tile, wherever in the list it is."""
-        tile = self.page.locator(
-            f"main > .grid [data-at='{place}'], .beside [data-at='{place}'], section[aria-label=Noise] [data-at='{place}']"
-        )
-        self.page.evaluate("scrollTo(0, 0)")
+    def click(self, n: int, part: str = "") -> None:
+        """Click on the tile of an image, wherever in the list it is."""
+        tile = self.page.locator(".tile", has=self.page.locator(f"img[src*='/{n}?']"))
+        step = 500
         while not tile.count():
-            self.page.mouse.wheel(0, 500)
+            self.page.mouse.wheel(0, step)
             self.page.wait_for_timeout(50)
+            if self.page.evaluate(END):
+                step = -20_000 if step > 0 else 500
         self.counts["clicks"] += 1
-        (tile.locator(part) if part else tile).click()
+        (tile.first.locator(part) if part else tile.first).click()
 
     @contextmanager
     def written(self) -> Iterator[None]:
@@ -92,12 +95,12 @@ class User:
         return self.get(f"clusters/{cluster}?limit=2000")["members"]
 
 
-def whose(user: User) -> dict[str, list[tuple[int, dict[str, Any]]]]:
-    """Person -> place and value of each cluster that is mostly theirs."""
+def whose(user: User) -> dict[str, list[dict[str, Any]]]:
+    """Person -> the clusters that are mostly theirs."""
     found = defaultdict(list)
-    for place, cluster in enumerate(user.get("clusters?limit=2000")["clusters"]):
+    for cluster in user.get("clusters?limit=2000")["clusters"]:
         people = Counter(user.person(m["n"]) for m in user.members(cluster["id"]))
-        found[people.most_common(1)[0][0]].append((place, cluster))
+        found[people.most_common(1)[0][0]].append(cluster)
     return found
 
 
@@ -107,8 +110,8 @@ def merge(user: User) -> None:
     for clusters in whose(user).values():
         if len(clusters) > 1:
             with user.written():
-                for place, _ in clusters:
-                    user.click(place, ".check")
+                for cluster in clusters:
+                    user.click(cluster["medoid"], ".check")
                 user.press("m")
 
 
@@ -116,25 +119,19 @@ def sort_out(user: User, home: dict[str, dict[str, Any]]) -> None:
     """Move who is not of a cluster to where they belong."""
     for person, cluster in home.items():
         others = defaultdict(list)
-        for place, member in enumerate(user.members(cluster["id"])):
+        for member in user.members(cluster["id"]):
             if (other := user.person(member["n"])) != person:
-                others[other].append(place)
+                others[other].append(member["n"])
         if not others:
             continue
         user.press("1")
-        user.click(user_place(user, cluster["id"]))
+        user.click(cluster["medoid"])
         expect(user.page.locator(".beside .tile").first).to_be_focused()
-        for other, places in others.items():
+        for other, images in others.items():
             with user.written():
-                for place in places:
-                    user.click(place)
-                move(user, home.get(other), len(places))
-
-
-def user_place(user: User, cluster: str) -> int:
-    """The place of a cluster in the list."""
-    ids = [c["id"] for c in user.get("clusters?limit=2000")["clusters"]]
-    return ids.index(cluster)
+                for n in images:
+                    user.click(n)
+                move(user, home.get(other), len(images))
 
 
 def move(user: User, to: dict[str, Any] | None, count: int) -> None:
@@ -156,27 +153,17 @@ def take_in(user: User, home: dict[str, dict[str, Any]]) -> None:
     user.press("3")
     user.page.locator("section[aria-label=Noise] .tile").first.wait_for()
     told = user.get("noise?limit=2000")
-    for images in told["groups"]:
-        take(user, home, images, rest=False)
-    take(user, home, told["rest"], rest=True)
-
-
-def take(user: User, home: dict, images: list[dict[str, Any]], rest: bool) -> None:
     found = defaultdict(list)
-    for place, image in enumerate(images):
+    for image in itertools.chain(told["rest"], *told["groups"]):
         if not image["decided"]:
-            found[user.person(image["n"])].append((place, image["n"]))
-    for person, places in found.items():
-        if person not in home and len(places) < SEVERAL:
+            found[user.person(image["n"])].append(image["n"])
+    for person, images in found.items():
+        if person not in home and len(images) < SEVERAL:
             continue
         with user.written():
-            for place, n in places:
-                if rest:
-                    user.click(place)
-                else:
-                    user.counts["clicks"] += 1
-                    user.page.locator(f".alike img[src*='/thumb/{n}?']").click()
-            move(user, home.get(person), len(places))
+            for n in images:
+                user.click(n)
+            move(user, home.get(person), len(images))
 
 
 def apply(user: User) -> None:
@@ -235,8 +222,8 @@ def session(review: Review, sheet: Sheet, known: dict[str, str]) -> None:
         before = user.counts["decisions"]
         merge(user)
         home = {
-            person: max((c for _, c in cs), key=lambda c: c["size"])
-            for person, cs in whose(user).items()
+            person: max(clusters, key=lambda c: c["size"])
+            for person, clusters in whose(user).items()
         }
         sort_out(user, home)
         take_in(user, home)

@@ -93,7 +93,7 @@ class Answers:
         sets, rest = shown.noise()
         part = _part(request, 500)
         return {
-            "total": shown.clustering.rejected - shown.clustering.noise,
+            "total": len(rest),
             "groups": [shown.images(s) for s in sets] if not part.start else [],
             "rest": shown.images(rest[part]),
         }

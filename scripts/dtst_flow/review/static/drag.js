@@ -61,7 +61,8 @@ function rectangle(grid, start) {
       const box = { left: Math.min(x, a), top: Math.min(y, b), right: Math.max(x, a), bottom: Math.max(y, b) };
       Object.assign(band.style, { left: `${box.left}px`, top: `${box.top}px`, width: `${box.right - box.left}px`, height: `${box.bottom - box.top}px` });
       if (!band.isConnected) grid.element.append(band);
-      grid.chosen = new Map(before);
+      grid.chosen.clear();
+      for (const [key, item] of before) grid.chosen.set(key, item);
       for (const i of grid.within(box)) grid.choose(i);
       grid.changed();
     },

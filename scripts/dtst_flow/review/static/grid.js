@@ -8,8 +8,8 @@ const AHEAD = 600;
 const GAP = 8;
 
 export class Grid {
-  /** The selected items by their keys, in the order of being selected. */
-  chosen = new Map();
+  /** The selected items by their keys, in the order of being selected; grids can share it. */
+  chosen;
   /** The place that the keyboard is at. */
   at = 0;
   #tiles = new Map();
@@ -26,6 +26,7 @@ export class Grid {
    * @param wish.draw item → {words, content}: what it is called, and its elements
    * @param wish.open what a click, Enter or a double click does with (item, place)
    * @param wish.clickOpens whether a click opens while nothing is selected
+   * @param wish.chosen the selection, where it is shared with other grids
    * @param wish.select called when the selection or the place has changed
    * @param wish.drop (items, target) when the selection was dropped on an element
    * @param wish.takes whether tiles are such elements
@@ -34,6 +35,7 @@ export class Grid {
   constructor(source, wish, signal) {
     this.source = source;
     this.wish = wish;
+    this.chosen = wish.chosen ?? new Map();
     this.element = el("div", {
       className: `grid ${wish.className ?? ""}`,
       role: "listbox",

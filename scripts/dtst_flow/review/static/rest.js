@@ -14,6 +14,7 @@ const SHOWN = 20;
 
 export function show(main, signal) {
   const view = { title: "Noise and rejected", commands: [] };
+  const chosen = new Map();
   const noise = new Source(async (offset, limit) => {
     const answer = await get("/api/noise", { offset, limit });
     if (!offset) groups.read(answer.groups);
@@ -23,8 +24,12 @@ export function show(main, signal) {
     const answer = await get("/api/rejected", { offset, limit });
     return { total: answer.total, items: answer.images };
   });
-  const groups = new Groups(view, signal);
-  const sections = [section(view, "Noise", "Images in no cluster.", noise, usual, signal), section(view, "Rejected", "Not wanted: in no cluster, until taken back.", rejected, back, signal)];
+  const groups = new Groups(view, chosen, signal);
+  const sections = [
+    section(gridOf(view, "Noise", noise, usual, signal, chosen), "Images in no cluster."),
+    section(gridOf(view, "Rejected", rejected, back, signal), "Not wanted: in no cluster, until taken back."),
+  ];
+  view.selected = () => [sections[0].grid, ...groups.grids].forEach((grid) => grid.draw());
   main.replaceChildren(el("h1", { className: "unseen" }, view.title), groups.element, ...sections.map(({ element }) => element));
   for (const { grid } of sections) grid.draw();
   const reload = () => {
@@ -38,25 +43,26 @@ export function show(main, signal) {
   return view;
 }
 
-function section(view, title, hint, source, commandsOf, signal) {
+function section({ grid, commands }, hint) {
   const number = el("span", { className: "quiet" });
-  const made = gridOf(view, title, source, commandsOf, signal);
-  made.grid.wish.known = () => {
-    number.textContent = source.total.toLocaleString("en");
-    made.element.hidden = !source.total;
+  const title = grid.wish.label;
+  const element = el("section", { ariaLabel: title }, el("h2", {}, `${title} `, number), el("p", { className: "hint" }, hint), grid.element);
+  grid.wish.known = () => {
+    number.textContent = grid.source.total.toLocaleString("en");
+    element.hidden = !grid.source.total;
   };
-  made.element = el("section", { ariaLabel: title }, el("h2", {}, `${title} `, number), el("p", { className: "hint" }, hint), made.grid.element);
-  return made;
+  return { grid, commands, element };
 }
 
 /** A grid whose commands are those of the view while it has the focus or a selection. */
-function gridOf(view, label, source, commandsOf, signal) {
+function gridOf(view, label, source, commandsOf, signal, chosen) {
   const grid = new Grid(source, {
-    ...tiles, label,
+    ...tiles, label, chosen,
     open: (_, i) => look(grid, i, commands),
     select: () => {
       view.grid = grid;
       view.commands = commands;
+      view.selected?.();
       showBar(grid.chosen.size && what([...grid.chosen.values()], "image", ({ n }) => n), commands);
     },
   }, signal);
@@ -77,15 +83,16 @@ function back(grid) {
   return [{ key: "x", words: "Take back", help: "no longer rejected", bar: true, does }];
 }
 
-/** Images in noise that are alike, each such group with what is likely. */
+/** Images in noise that are alike; what is selected there is so among all noise. */
 class Groups {
   #all = [];
   #shown = SHOWN;
   #told = "";
-  #grids = [];
+  #drawn = new AbortController();
+  grids = [];
 
-  constructor(view, signal) {
-    Object.assign(this, { view, signal });
+  constructor(view, chosen, signal) {
+    Object.assign(this, { view, chosen, signal });
     this.element = el("section", { className: "groups", ariaLabel: "Alike", hidden: true });
   }
 
@@ -99,28 +106,25 @@ class Groups {
 
   #draw() {
     const left = this.#all.length - this.#shown;
-    this.#grids = [];
+    this.grids = [];
+    this.#drawn.abort();
+    this.#drawn = new AbortController();
     this.element.hidden = !this.#all.length;
     this.element.replaceChildren(
       el("h2", {}, "Alike ", el("span", { className: "quiet" }, count(this.#all.length, "group"))),
-      el("p", { className: "hint" }, "Images in no cluster that are near to each other. Select some of a group to mean only these."),
+      el("p", { className: "hint" }, "Images in no cluster that are near to each other."),
       el("div", {}, ...this.#all.slice(0, this.#shown).map((images) => this.#group(images))),
       left > 0 ? button(`${left} more`, null, () => ((this.#shown += SHOWN), this.#draw())) : "",
     );
-    for (const grid of this.#grids) grid.draw();
+    for (const grid of this.grids) grid.draw();
   }
 
-  /** All of a group are meant until some are selected out of it. */
   #group(images) {
     const source = new Source(async () => ({ total: images.length, items: images }));
-    const { grid } = gridOf(this.view, `${images.length} alike`, source, usual, this.signal);
-    const meant = () => (grid.chosen.size ? [...grid.chosen.values()] : images);
-    const go = button("", null, () => make(meant()).then((done) => done && grid.clear()));
-    const say = () => (go.textContent = `${grid.chosen.size ? `${meant().length} selected` : `${images.length} alike`}: make them a cluster`);
-    const select = grid.wish.select;
-    grid.wish.select = () => (select(), say());
-    say();
-    this.#grids.push(grid);
+    const signal = AbortSignal.any([this.signal, this.#drawn.signal]);
+    const { grid } = gridOf(this.view, `${images.length} alike`, source, usual, signal, this.chosen);
+    const go = button(`${images.length} alike: make them a cluster`, null, () => make(images).then((done) => done && grid.clear()));
+    this.grids.push(grid);
     return el("div", { className: "alike" }, grid.element, go);
   }
 }
