@@ -51,6 +51,7 @@ class User:
         self.page = page
         self.known = known
         self.counts: Counter[str] = Counter()
+        self.seen: dict[int, str] = {}
 
     def get(self, path: str) -> Any:
         """What the server tells the page."""
@@ -89,7 +90,9 @@ class User:
 
     def person(self, n: int) -> str:
         """Who is on an image."""
-        return self.known[self.get(f"image/{n}")["path"]]
+        if n not in self.seen:
+            self.seen[n] = self.known[self.get(f"image/{n}")["path"]]
+        return self.seen[n]
 
     def members(self, cluster: str) -> list[dict[str, Any]]:
         return self.get(f"clusters/{cluster}?limit=2000")["members"]
@@ -172,10 +175,9 @@ def apply(user: User) -> None:
     user.press("4")
     user.press("Enter")
     expect(user.page.locator(".run")).to_contain_text("Done", timeout=PATIENCE)
-    user.page.wait_for_timeout(1500)
-    print(
-        f"  applied: {'changed' if user.get('state')['clustering'] != before else 'as before'}"
-    )
+    while user.get("state")["clustering"] == before:
+        user.page.wait_for_timeout(100)
+    user.seen.clear()
 
 
 def told(user: User) -> tuple[int, float]:
