@@ -194,9 +194,11 @@ def main() -> None:
         [sys.executable, "-c", START, *words], stdout=subprocess.PIPE
     )
     client = Client(json.loads(process.stdout.readline())["address"])
-    print(f"it answers {monotonic() - began:.2f} s after the start")
     first_view(client)
-    print(f"first view: {monotonic() - began:.2f} s after the start")
+    used = sum(psutil.Process(process.pid).cpu_times()[:2])
+    print(
+        f"first view: {monotonic() - began:.2f} s after the start, {used:.2f} s of CPU"
+    )
     session(client)
     early, client.times = client.times, defaultdict(list)
     while not client.get("/api/state").json()["facts"]:

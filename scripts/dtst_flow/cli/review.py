@@ -20,7 +20,7 @@ from dtst_flow.utils.files import to_json
 PACKAGES = ("starlette", "uvicorn")
 """What the extra brings."""
 
-PIP = "pip install 'dtst-flow[review]'"
+PIP = "pip install starlette uvicorn"
 
 START = "from dtst_flow.cli.start import start; start()"
 

@@ -141,7 +141,7 @@ def _centres(clustering: Clustering, rows: Rows) -> NDArray[np.float32]:
 def nearest(
     rows: NDArray[np.float32], others: NDArray[np.float32], itself: bool = False
 ) -> Nearest:
-    """Find what is nearest to each row.
+    """Find what is nearest to each row; nothing is near to rows that are zero.
 
     Args:
         rows: (m, d), of length 1.
@@ -149,11 +149,14 @@ def nearest(
         itself: Whether both are the same, and a row is not near to itself.
     """
     count = min(NEAREST, len(others) - itself)
+    nowhere = ~others.any(axis=1)
     which = np.full((len(rows), NEAREST), -1, np.int32)
     distances = np.full((len(rows), NEAREST), np.inf, np.float32)
     for start in range(0, len(rows) if count > 0 else 0, BLOCK):
         part = rows[start : start + BLOCK]
         far: NDArray[Any] = 1 - part @ others.T
+        far[:, nowhere] = np.inf
+        far[~part.any(axis=1)] = np.inf
         if itself:
             far[np.arange(len(part)), np.arange(start, start + len(part))] = np.inf
         few = np.argpartition(far, count - 1, axis=1)[:, :count]
@@ -162,4 +165,5 @@ def nearest(
         at = slice(start, start + len(part))
         which[at, :count] = np.take_along_axis(few, order, axis=1)
         distances[at, :count] = np.take_along_axis(found, order, axis=1)
+    which[np.isinf(distances)] = -1
     return Nearest(which, distances)

@@ -48,10 +48,9 @@ class Images:
             try:
                 picture = self._pictures.large(source.photo)
             except NoPicture:
-                source = _Source(None, None, source.metrics)
-        rows = view.known_rows()
-        digest, box = (rows.photos.get(n) if rows else None) or ("", source.box)
-        if picture is None or (digest and digest != picture.digest):
+                source = _Source(None, None, None, source.metrics)
+        box = source.box
+        if picture is None or source.digest not in (None, picture.digest):
             box = None  # the photo is another one by now, the box is not its
         cluster = clustering.cluster_of(n)
         return {
@@ -71,11 +70,13 @@ class _Source(NamedTuple):
 
     Attributes:
         photo: The photo that it was cut out of; None where that is not known.
+        digest: Of the content that the photo had; None where that is not said.
         box: Left, top, right, bottom in it.
         metrics: Measures, by their names.
     """
 
     photo: str | None
+    digest: object
     box: list[float] | None
     metrics: dict[str, float | str]
 
@@ -93,6 +94,7 @@ def _source(path: str) -> _Source:
         photo = box = None
     return _Source(
         photo,
+        said.get("digest"),
         _box(box),
         {
             str(name): value

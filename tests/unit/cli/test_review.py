@@ -106,7 +106,7 @@ def test_without_the_extra_it_says_how_to_get_it(folder, monkeypatch):
     result = call("-d", folder, "--no-browser")
     assert result.exit_code == 1
     assert "needs uvicorn" in result.output
-    assert "pip install 'dtst-flow[review]'" in result.output
+    assert "pip install starlette uvicorn" in result.output
 
 
 @pytest.mark.parametrize("bucket", ["../elsewhere", "/tmp", ".dtst", "linked"])

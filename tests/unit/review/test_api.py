@@ -106,6 +106,10 @@ def test_the_photo_behind_a_crop_is_shown_with_its_box(asked):
     assert facts["photo"] == photo and facts["box"] == box
     assert facts["photo_size"] == [300, 200] and facts["metrics"] == {"blur": 4.5}
     assert asked.client.get("/photo/2").headers["content-type"] == "image/webp"
+    said["provenance"]["digest"] = "of another picture, which had that name"
+    sidecar.write_text(json.dumps(said))
+    facts = asked.get("/api/image/2")
+    assert facts["photo"] == photo and facts["box"] is None
 
 
 @pytest.mark.parametrize(

@@ -178,25 +178,18 @@ def test_apply_takes_the_settings_of_the_run_that_made_the_bucket(folder):
     unknown = config_of("cluster", found)["cluster"]
     assert unknown["model"] == "arcface" and unknown["to"] == "cluster"
     assert "images" in unknown["from"]
+    settings = {"from": "faces", "to": "cluster", "top": None, "clean": True}
+    state = Path(".dtst/buckets/cluster/settings.json")
+    state.write_bytes(to_json(settings | {"min_cluster_size": 3}))
     noted = Path(".dtst/config")
     noted.mkdir()
-    (noted / "faces.yaml").write_text(
-        "path: faces\nstrict: true\nroot: /nowhere\ndataset: x\n"
-        "extract_faces: {to: portraits}\n"
-        "cluster: {min_cluster_size: 3, clean: true, top: 4}\n"
-    )
-    (noted / "images.yaml").write_text("path: images\ncluster: {to: other}\n")
+    (noted / "faces.yaml").write_text("strict: true\npath: faces\ncluster: {top: 4}\n")
+    (noted / "images.yaml").write_text("gpu: true\ncluster: {to: other}\n")
     (noted / "broken.yaml").write_text("path: [faces\n")
     (noted / "odd.yaml").write_text("path: faces\ncluster: 5\n")
     assert config_of("cluster", found) == {
         "strict": True,
-        "cluster": {
-            "min_cluster_size": 3,
-            "top": 4,
-            "from": "portraits",
-            "to": "cluster",
-            "model": "arcface",
-        },
+        "cluster": {"from": "faces", "to": "cluster", "min_cluster_size": 3},
     }
 
 
