@@ -5,6 +5,7 @@ from contextlib import chdir
 
 from dtst_flow.cli.console import Ending
 from dtst_flow.cli.diagnose import why_not_writable
+from dtst_flow.cli.labels import adopt_first
 from dtst_flow.cli.preflight import Checked, check, check_exists, refusing
 from dtst_flow.cli.request import Request
 from dtst_flow.forecast.predict import Setup, forecast
@@ -39,6 +40,9 @@ def dry_run(request: Request) -> Ending:
         why_not_writable(request.dataset),
     ]
     voice.result(filter(None, more))
+    if request.adopt and "cluster" in checked.plan.buckets:
+        bucket = checked.plan.bucket("cluster")
+        voice.result(adopt_first(checked.plan.dataset, bucket, dry_run=True))
     content = {
         "command": request.path,
         "dataset": str(checked.plan.dataset),

@@ -40,6 +40,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "diff": ("diff -d scratch/crowd", "diff -d scratch/crowd --to people --json"),
     "labels list": ("labels list -d scratch/crowd",),
+    "labels adopt": (
+        "labels adopt -d scratch/crowd -n",
+        "labels adopt -d scratch/crowd",
+    ),
     "labels check": ("labels check -d scratch/crowd --json",),
     "report": (
         "report -d scratch/crowd",

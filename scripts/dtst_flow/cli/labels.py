@@ -1,7 +1,9 @@
 """``dtst labels``: what the user knows better about clusters, line by line."""
 
 from collections import Counter
-from contextlib import chdir
+from collections.abc import Iterator
+from contextlib import ExitStack, chdir, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +11,14 @@ import click
 
 from dtst_flow.cli.help import EXAMPLES, Command, Group
 from dtst_flow.cli.settings import buckets, in_dataset, json_flag
+from dtst_flow.dataset.state import STATE, state_of
 from dtst_flow.utils.files import to_json
 from dtst_flow.utils.tables import BrokenTable
 from dtst_flow.utils.text import printable
 
 if TYPE_CHECKING:  # they load NumPy, which takes a moment
     from dtst_flow.cluster.meaning import Constraints, Reading
+    from dtst_flow.stages.adoption import Adoption
 
 in_bucket = click.option(
     "--to",
@@ -23,6 +27,14 @@ in_bucket = click.option(
     shell_complete=buckets,
     help="Bucket of clusters.  [default: cluster]",
 )
+
+ADOPT = click.Option(
+    ["--adopt"],
+    is_flag=True,
+    help="First write what you did by hand among the clusters to labels.csv, as dtst "
+    "labels adopt does; with -n only show it.",
+)
+"""The option of commands that cluster."""
 
 
 @click.group(cls=Group)
@@ -63,6 +75,104 @@ def check_labels(
         ctx.exit(1)
 
 
+@labels.command("adopt", cls=Command, examples=EXAMPLES["labels adopt"])
+@in_dataset
+@in_bucket
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="Only show the lines that would be written."
+)
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Forget instead what was deleted or moved by hand and put back since.",
+)
+@json_flag
+def adopt_by_hand(
+    working_dir: str, bucket: str, dry_run: bool, forget: bool, as_json: bool
+) -> None:
+    """Turn what you did by hand in the folders into lines of labels.csv.
+
+    Files moved to another folder of clusters, to a new one, to noise or rejected; files
+    and folders deleted; folders renamed; and crops deleted from where they were made.
+    """
+    from dtst_flow.stages import adoption
+
+    folder = Path(working_dir)
+    with _held(folder, bucket, dry_run):
+        if forget:
+            count = adoption.forget(bucket, not dry_run)
+            click.echo(f"{count} changes by hand {'would be ' * dry_run}forgotten")
+            return
+        adopted = adoption.adopt(bucket, not dry_run)
+    if as_json:
+        click.echo(to_json(asdict(adopted), indent=2))
+        return
+    for line in sentences(adopted, bucket, dry_run):
+        click.echo(printable(line))
+
+
+def adopt_first(dataset: Path, bucket: str, dry_run: bool) -> list[str]:
+    """Adopt what was done by hand before a run; returns what to tell of it.
+
+    Raises:
+        click.ClickException: A run is at work there, or labels.csv cannot be written to.
+    """
+    from dtst_flow.dataset.cluster_list import FILE
+    from dtst_flow.stages import adoption
+
+    state = dataset / state_of(bucket)
+    if not ((dataset / bucket / FILE).exists() and (state / "embeddings").is_dir()):
+        return []
+    with _held(dataset, bucket, dry_run):
+        adopted = adoption.adopt(bucket, not dry_run)
+    return list(sentences(adopted, bucket, dry_run)) if adopted.done else []
+
+
+def sentences(adopted: "Adoption", bucket: str, dry_run: bool) -> Iterator[str]:
+    """Yield what was or would be adopted, line by line."""
+    from dtst_flow.cluster.label_file import FILE, text_of
+
+    if not adopted.done:
+        yield "nothing was done by hand since the last run"
+        return
+    yield from adopted.done
+    if not (adopted.add or adopted.remove):
+        yield f"{bucket}/{FILE} says so already"
+        return
+    verb = "would be written" if dry_run else "were written"
+    yield f"these lines {verb} to {bucket}/{FILE} (+) or taken out (-):"
+    for sign, lines in (("-", adopted.remove), ("+", adopted.add)):
+        for cells in lines:
+            yield f"{sign} {text_of(cells)}"
+
+
+@contextmanager
+def _held(folder: Path, bucket: str, dry_run: bool = False) -> Iterator[None]:
+    """Work in a dataset folder, alone if anything is written.
+
+    Raises:
+        click.ClickException: A run is at work there, or there was none.
+    """
+    from dtst_flow.cluster.label_file import LabelsRefused
+    from dtst_flow.runtime import run_lock
+
+    def tell(sentence: str) -> None:
+        click.echo(sentence, err=True)
+
+    try:
+        with ExitStack() as stack:
+            if not dry_run and folder.is_dir() and (folder / STATE).is_dir():
+                stack.enter_context(run_lock.held(folder, False, tell))
+            stack.enter_context(chdir(folder))
+            yield
+    except (BrokenTable, LabelsRefused, run_lock.DatasetBusy) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(
+            f"no run has clustered into {folder / bucket} yet; dtst cluster does"
+        ) from error
+
+
 def read(working_dir: str, bucket: str) -> tuple[list[str], "Constraints"]:
     """Read the labels of a bucket.
 
@@ -74,16 +184,8 @@ def read(working_dir: str, bucket: str) -> tuple[list[str], "Constraints"]:
     """
     from dtst_flow.stages import user_labels
 
-    folder = Path(working_dir)
-    try:
-        with chdir(folder):
-            rows, known = user_labels.read_again(bucket)
-    except BrokenTable as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(
-            f"no run has clustered into {folder / bucket} yet; dtst cluster does"
-        ) from error
+    with _held(Path(working_dir), bucket, dry_run=True):
+        rows, known = user_labels.read_again(bucket)
     return [row["path"] for row in rows], known
 
 

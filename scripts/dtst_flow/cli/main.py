@@ -22,7 +22,7 @@ from dtst_flow.cli.help import (
     RunCommand,
     help_command,
 )
-from dtst_flow.cli.labels import labels
+from dtst_flow.cli.labels import ADOPT, labels
 from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.request import Request
@@ -106,7 +106,8 @@ def stage_command(section: str) -> click.Command:
         _run(_request(name, values, config, blocks))
 
     text = settings.schema()[section]["description"]
-    return _command(name, call, [flag.option for flag in flags], text)
+    options = [flag.option for flag in flags] + [ADOPT] * (section == "cluster")
+    return _command(name, call, options, text)
 
 
 def path_command(path: str) -> click.Command:
@@ -130,7 +131,9 @@ def path_command(path: str) -> click.Command:
 
     steps = ", then ".join(stage.replace("_", "-") for stage in stages)
     text = f"Run {steps}. CONFIG.yaml has one block per command."
-    return _command(f"run {path}", call, [flag.option for flag in flags], text)
+    return _command(
+        f"run {path}", call, [flag.option for flag in flags] + [ADOPT], text
+    )
 
 
 def workflow_command(name: str) -> click.Command:
@@ -214,6 +217,7 @@ def _request(
         passed_on=click.get_current_context().meta.get(PASSED_ON, ()),
         voice=Voice(values["verbose"], values["quiet"], values["as_json"]),
         yes=values["yes"],
+        adopt=values.get("adopt", False),
     )
 
 

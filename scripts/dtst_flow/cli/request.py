@@ -25,6 +25,7 @@ class Request:
         passed_on: Words for Snakemake itself.
         voice: How much to say.
         yes: Ask nothing.
+        adopt: First turn what was done by hand among the clusters into labels.
     """
 
     dataset: Path
@@ -40,6 +41,7 @@ class Request:
     passed_on: tuple[str, ...] = ()
     voice: Voice = field(default_factory=Voice)
     yes: bool = False
+    adopt: bool = False
 
 
 def overrides(request: Request) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import yaml
 from dtst_flow.cli import signals
 from dtst_flow.cli.console import FAILED, Ending
 from dtst_flow.cli.diagnose import diagnose, why_not_writable
+from dtst_flow.cli.labels import adopt_first
 from dtst_flow.cli.preflight import announce, check, check_exists, refusing
 from dtst_flow.cli.request import Request, overrides
 from dtst_flow.cli.watch import Start, Watched, watch
@@ -69,6 +70,9 @@ def run(request: Request) -> Ending:
         make_state(plan.dataset)
         if fault := why_not_writable(request.dataset):
             raise click.ClickException(fault)
+        if request.adopt and "cluster" in plan.buckets:
+            bucket = plan.bucket("cluster")
+            voice.result(adopt_first(plan.dataset, bucket, dry_run=False))
         with chdir(plan.dataset):
             before = written_at(plan.buckets)
         watched = _run(request, plan)

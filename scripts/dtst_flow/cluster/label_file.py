@@ -187,12 +187,13 @@ def _with(before: bytes, add: Sequence[Cells], remove: Collection[Cells]) -> byt
         texts.append(end)
     delimiter = _main_delimiter(lines)
     header = [] if lines else [COLUMNS]
-    texts += [_row(cells, delimiter, end) for cells in [*header, *new]]
+    texts += [text_of(cells, delimiter, end) for cells in [*header, *new]]
     mark = BOM if before.startswith(BOM) else b""
     return mark + "".join(texts).encode("utf-8", "surrogateescape")
 
 
-def _row(cells: Sequence[str], delimiter: str, end: str) -> str:
+def text_of(cells: Sequence[str], delimiter: str = ",", end: str = "") -> str:
+    """Write a line as it stands in the file."""
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter, lineterminator=end).writerow(cells)
     return text.getvalue()

@@ -77,6 +77,7 @@ class ClusterList:
     Attributes:
         listed: The images with a file, by its path.
         clusters: The clusters, the largest first.
+        noise: The images in none.
         parameters: The settings that they were made with.
         labels: A line of labels.csv -> for each of its places the images of the cluster
             that it was of when it was first read, none of an image.
@@ -84,6 +85,7 @@ class ClusterList:
 
     listed: dict[str, Listed] = field(default_factory=dict)
     clusters: tuple[ListedCluster, ...] = ()
+    noise: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[tuple[str, ...], list[list[str]]] = field(default_factory=dict)
 
@@ -91,6 +93,11 @@ class ClusterList:
     def folders(self) -> dict[str, list[str]]:
         """The images of each cluster that has a folder, the most typical first."""
         return {c.folder: c.members for c in self.clusters if c.folder is not None}
+
+    @property
+    def wanted(self) -> list[str]:
+        """All images but those that are rejected."""
+        return [*(i for cluster in self.clusters for i in cluster.members), *self.noise]
 
     def called(self, word: str, name_first: bool = False) -> ListedCluster | None:
         """Find a cluster by its id, its folder or its name, or else by its name first."""
@@ -114,6 +121,7 @@ def read(path: str | Path) -> ClusterList | None:
             return None
         clusters = tuple(map(_cluster, content["clusters"]))
         images = [m for c in content["clusters"] for m in c["members"]]
+        noise = tuple(str(member["path"]) for member in content[NOISE])
         apart = [*content[NOISE], *content.get(REJECTED, ())]
         labels = {
             tuple(map(str, each["label"])): [list(map(str, p)) for p in each["images"]]
@@ -130,9 +138,8 @@ def read(path: str | Path) -> ClusterList | None:
         RecursionError,
     ):
         return None
-    return ClusterList(
-        {one.file: one for one in every if one}, clusters, parameters, labels
-    )
+    listed = {one.file: one for one in every if one}
+    return ClusterList(listed, clusters, noise, parameters, labels)
 
 
 def _cluster(cluster: Mapping[str, Any]) -> ListedCluster:

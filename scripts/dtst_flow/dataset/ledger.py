@@ -104,10 +104,18 @@ class Ledgers:
 
     def restored(self) -> list[str]:
         """List what was put back since the last commit, as the user had changed it."""
-        rows = (
-            row for path in self.journals.glob("*.jsonl") for row in read_entries(path)
-        )
-        return sorted({r.path for r in rows if isinstance(r, Claim) and r.restored})
+        return sorted({claim.path for claim in self._restored()})
+
+    def put_back(self) -> set[str]:
+        """Those of them that the user had deleted."""
+        return {claim.path for claim in self._restored() if claim.claimed[0] is None}
+
+    def _restored(self) -> Iterator[Claim]:
+        """Yield the claims of what was put back since the last commit."""
+        for path in self.journals.glob("*.jsonl"):
+            for row in read_entries(path):
+                if isinstance(row, Claim) and row.restored and row.claimed:
+                    yield row
 
     def is_current(self, row: Row | None, key: str) -> TypeGuard[Entry]:
         """Tell whether a file was written for `key` and is intact."""

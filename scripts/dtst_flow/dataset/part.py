@@ -201,6 +201,10 @@ class Part:
         if not target.is_file() or not _has_content(target, fill):
             raise ForeignFile(target)
 
+    def claim(self, row: Claim) -> None:
+        """Note that a file is ours which was not written here."""
+        self._note(row)
+
     def _note(self, row: Row) -> None:
         self.known[row.path] = row
         self.journal.parent.mkdir(parents=True, exist_ok=True)

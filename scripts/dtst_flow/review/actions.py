@@ -60,8 +60,7 @@ class Action:
 
     def unreject(self, numbers: Iterable[int]) -> None:
         """Say that images are wanted again."""
-        back = frozenset(numbers)
-        self._drop(lambda line: line.relation == "reject" and line.image in back)
+        self._want(frozenset(numbers))
 
     def keep(self, places: Iterable[int]) -> None:
         """Say that the members of each cluster belong together."""
@@ -133,7 +132,7 @@ class Action:
                 and self.decisions.group_of(line.other) in groups
             )
         )
-        self._drop(lambda line: line.relation == "reject" and line.image in numbers)
+        self._want(frozenset(numbers))
         named = [g for g in map(self.decisions.group_of, numbers) if self._is_named(g)]
         for group in set(named[1:]) - {*named[:1]}:
             self._drop_names(group)
@@ -144,7 +143,7 @@ class Action:
     def _take_out(self, numbers: frozenset[int], into: int = -1) -> None:
         """Take images out of all but one group, and say so of their clusters."""
         self._detach(numbers)
-        self._drop(lambda line: line.relation == "reject" and line.image in numbers)
+        self._want(numbers)
         for n in sorted(numbers):
             place = int(self.clustering.of[n])
             if place < 0 or self.decisions.group(place) == into:
@@ -152,6 +151,15 @@ class Action:
             head = self.decisions.stands_for(place, numbers)
             if head is not None:
                 self._add("not", n, self.clustering.paths[head])
+
+    def _want(self, numbers: frozenset[int]) -> None:
+        """Take out that images are rejected; of a cluster's line the others remain so."""
+        lines = [x for x in self.decisions.lines if x.relation == "reject"]
+        cut = {line.cells for line in lines if line.image in numbers}
+        self.edit.remove += sorted(cut)
+        for line in lines:
+            if line.cells in cut and line.image not in numbers:
+                self._add("reject", line.image, line.cells[2])
 
     def _unapart(self, numbers: frozenset[int], group: int) -> None:
         """Take out what keeps images from a group."""

@@ -5,7 +5,7 @@ image by itself, in noise or taken out. Things that must be together make one *g
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,12 +38,22 @@ class Line:
         return self.cells[0]
 
 
+Finding = Callable[[Cells, int], list[int]]
+
+
+def nowhere(cells: Cells, place: int) -> list[int]:
+    """Find no image."""
+    return []
+
+
 class Decisions:
     """What the lines say, as one picture.
 
     Args:
         clustering: What they are about.
         labels: The lines of labels.csv.
+        find: Finds the images that a line was written for, by the line and its place in
+            it, where no image has that name any more or it is of a cluster.
 
     Attributes:
         lines: Those whose images are there.
@@ -51,8 +61,11 @@ class Decisions:
         names: Image -> the name of its cluster, by the last line.
     """
 
-    def __init__(self, clustering: Clustering, labels: Iterable[Label]) -> None:
+    def __init__(
+        self, clustering: Clustering, labels: Iterable[Label], find: Finding = nowhere
+    ) -> None:
         self.clustering = clustering
+        self._find = find
         self._places = {c.folder: i for i, c in enumerate(clustering.clusters)}
         self._places |= {c.name: i for i, c in enumerate(clustering.clusters) if c.name}
         self._places |= {c.id: i for i, c in enumerate(clustering.clusters)}
@@ -77,29 +90,29 @@ class Decisions:
 
     def _lines(self, label: Label) -> Iterator[Line]:
         """Yield what a line says of images; of a rejected cluster, of each member."""
-        image = self._number(label.image)
-        if image is None:
-            return
+        images = self._numbers(label, 0)
         if label.relation == "reject":
-            clusters = self.clustering.clusters
-            place = self._places.get(label.image)
-            if self.clustering.number(label.image) is None and place is not None:
-                for n in range(clusters[place].start, clusters[place].end):
-                    yield Line(label.cells, n)
-                return
-        if label.relation in ("name", "reject"):
-            yield Line(label.cells, image)
-            return
-        other = self._number(label.other)
-        if other is not None and image != other:
-            yield Line(label.cells, image, other)
+            yield from (Line(label.cells, n) for n in images)
+        elif label.relation == "name":
+            yield from (Line(label.cells, n) for n in images[:1])
+        else:
+            others = self._numbers(label, 1)
+            for one, other in zip(images[:1], others[:1], strict=False):
+                if one != other:
+                    yield Line(label.cells, one, other)
 
-    def _number(self, cell: str) -> int | None:
-        """The image that a cell means; of a cluster, its medoid."""
-        found = self.clustering.number(cell)
-        if found is None and (place := self._places.get(cell)) is not None:
-            found = self.clustering.clusters[place].medoid
-        return found
+    def _numbers(self, label: Label, at: int) -> Sequence[int]:
+        """The images that a line means at one of its places, the most typical first."""
+        cell = label.cells[1 + at]
+        number = self.clustering.number(cell)
+        if number is not None:
+            return [number]
+        place = self._places.get(cell)
+        if (found := self._find(label.cells, at)) or place is None:
+            return found
+        cluster = self.clustering.clusters[place]
+        members = range(cluster.start, cluster.end)
+        return [cluster.medoid, *(n for n in members if n != cluster.medoid)]
 
     def _taken_out(self) -> Iterator[int]:
         """Of two members of one cluster that must be apart, the one that goes."""

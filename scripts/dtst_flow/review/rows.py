@@ -1,6 +1,7 @@
 """What the stage embed knows of the images: content, photo, box, vector."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ class Rows:
         if photo := content.get("photo"):
             box = content.get("box")
             self.photos[n] = str(photo), None if box is None else list(map(float, box))
+
+    @cached_property
+    def _numbers(self) -> dict[str | None, list[int]]:
+        numbers: dict[str | None, list[int]] = {}
+        for n, digest in enumerate(self.digests):
+            shown = self.photos[n][0] if n in self.photos else digest
+            numbers.setdefault(shown, []).append(n)
+        return numbers
+
+    def showing(self, digest: str) -> Sequence[int]:
+        """The images that are of a content, or cut out of a photo of that content."""
+        return self._numbers.get(digest, ())
 
     def vectors(self, numbers: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """The vectors of images, (m, d), of length 1; zero where there is none."""

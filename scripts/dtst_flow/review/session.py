@@ -9,12 +9,12 @@ from typing import Any
 
 from dtst_flow.cluster import label_file
 from dtst_flow.cluster.label_file import Cells, LabelsRefused
-from dtst_flow.cluster.labels import read_bound
 from dtst_flow.dataset.state import state_of
 from dtst_flow.report import NoResult
 from dtst_flow.review import clustering
 from dtst_flow.review.actions import CannotBeDone, Edit
 from dtst_flow.review.asked import edit_of, pair_of
+from dtst_flow.review.bound import Bound
 from dtst_flow.review.changes import changes
 from dtst_flow.review.decisions import Decisions
 from dtst_flow.review.journal import Journal
@@ -76,7 +76,7 @@ class Session:
         self.view.begin()
         self._bound_path = state_of(bucket) / BOUND
         self._bound_stamp = stamp_of(self._bound_path)
-        self._bound = set(read_bound(self._bound_path))
+        self._bound = Bound(self._bound_path)
         self.journal = Journal(state_of(bucket) / "review.jsonl")
         self.edits = 0
         self._read_labels()
@@ -85,7 +85,13 @@ class Session:
         self._labels_stamp = stamp_of(self.labels_path)
         labels, faults = label_file.read(self.labels_path)
         self._written = {label.cells for label in labels}
-        self.decisions = Decisions(self.view.clustering, labels)
+        self._rows = rows = self.view.rows
+        bound = self._bound
+        self.decisions = Decisions(
+            self.view.clustering,
+            labels,
+            lambda cells, place: bound.find(cells, place, rows),
+        )
         self.faults: Sequence[str] = faults
 
     def look(self) -> None:
@@ -100,7 +106,12 @@ class Session:
                 self.edits += 1
             if (stamp := stamp_of(self._bound_path)) != self._bound_stamp:
                 self._bound_stamp = stamp
-                self._bound = set(read_bound(self._bound_path))
+                self._bound = Bound(self._bound_path)
+                self._read_labels()
+            elif self.view.rows is not self._rows:  # by which more lines are understood
+                before = len(self.decisions.lines)
+                self._read_labels()
+                self.edits += before != len(self.decisions.lines)
 
     def _read_clusters(self) -> None:
         try:
@@ -204,7 +215,7 @@ class Session:
     def pending(self) -> int:
         """How many lines of labels.csv changed since the last run read it."""
         now = {line.cells for line in self.decisions.lines}
-        return len(now - self._bound) + len(self._bound - self._written)
+        return len(now - self._bound.lines) + len(self._bound.lines - self._written)
 
     def told(self) -> dict[str, Any]:
         """What pages are told of when it changes."""

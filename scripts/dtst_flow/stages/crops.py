@@ -11,6 +11,7 @@ from dtst_flow.dataset.evidence import CropEvidence
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import healed_parts
+from dtst_flow.stages import by_hand
 from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.contract import Committed, Row
 from dtst_flow.utils.tables import read_table
@@ -122,12 +123,15 @@ def commit(
     }
     Path(bucket).mkdir(parents=True, exist_ok=True)  # also when nothing was found
     ledgers = ledgers_of(evidence_of(bucket))
-    restored = ledgers.restored()
+    restored, put_back = ledgers.restored(), ledgers.put_back()
     removed = ledgers.commit(entries)
+    count = sum(map(len, entries.values()))
+    if 0 < len(put_back) < count:  # where all were deleted, the user begins anew
+        by_hand.note_put_back(bucket, put_back | by_hand.put_back(bucket))
     refuse_missing(bucket, (entry for part in entries.values() for entry in part))
     content = sorted(
         [entry.path, entry.key, entry.sidecar]
         for part in entries.values()
         for entry in part
     )
-    return Committed(content, removed, restored)
+    return Committed(content, removed, restored, len(put_back))

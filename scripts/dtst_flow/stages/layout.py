@@ -20,7 +20,7 @@ from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import failure
 from dtst_flow.runtime.progress import Progress
-from dtst_flow.stages import folders, moves
+from dtst_flow.stages import adoption, deeds, folders
 from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.clustering import Clustering, describe
 from dtst_flow.stages.contract import Row
@@ -84,7 +84,7 @@ def write(
     """
     evidence = ClusterEvidence(bucket)
     ledgers = Ledgers(bucket, state_of(bucket), evidence)
-    moved = moves.find(evidence.before, bucket, clustering)
+    by_hand = adoption.look(bucket, evidence.before or cluster_list.NOTHING)
     removed = ledgers.commit({}) if handling.clean else []
     named, how = clustering.names[: clustering.options.top], clustering.options.folders
     taken = () if how == folders.RANK else folders.taken_in(ledgers)
@@ -102,7 +102,9 @@ def write(
     if laid.left_out:
         laid.said.append(f"{len(laid.left_out)} images could not be laid out")
     laid.said += of_files(bucket, gone, restored)
-    laid.said += moves.sentences(moved, bucket, {e.path for e in laid.entries})
+    by_hand = adoption.unfollowed(by_hand, clustering)
+    deeds.keep(bucket, by_hand)
+    laid.said += adoption.sentences(by_hand, bucket, {e.path for e in laid.entries})
     return laid
 
 

@@ -194,3 +194,14 @@ def test_lines_may_name_clusters_by_folder_id_or_name(asked):
     asked.labels.write_text(f"must-link,000,{SECOND}\nreject,002,\n")
     asked.session.look()
     assert of_clusters(asked) == ["", f"merged into {FIRST}", "rejected"]
+
+
+def test_one_of_a_rejected_cluster_is_wanted_again(asked):
+    asked.labels.write_text("reject,002,blurred\n")
+    asked.session.look()
+    asked.act("unreject", images=[C + 1])
+    rejected = {row for row in asked.lines() if row[0] == "reject"}
+    others = [n for n in range(C, NOISE) if n != C + 1]
+    # The first line is where a header would be.
+    assert rejected == {line(asked, "reject", n, "blurred") for n in others[1:]}
+    assert decided(asked, C) == "rejected" and decided(asked, C + 1) == ""

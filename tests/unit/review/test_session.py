@@ -217,3 +217,40 @@ def test_without_usable_vectors_all_else_is_shown(folder):
     session.view.known_rows()
     assert "not as dtst writes it" in session.view.fault
     assert session.view.digest_of(0) is None
+
+
+def test_a_line_stays_with_its_image_when_that_is_renamed(asked):
+    images = asked.session.view.clustering
+    bound = [
+        {
+            "label": ["name", "images/old name.jpg", "Ann"],
+            "sights": [
+                {"digest": images_digest(asked, 3), "box": [], "look": "0" * 16}
+            ],
+        }
+    ]
+    Path(".dtst/buckets/cluster/labels.json").write_bytes(to_json(bound))
+    asked.labels.write_text("relation,image,other\nname,images/old name.jpg,Ann\n")
+    asked.session.look()
+    assert images.number("images/old name.jpg") is None
+    assert asked.get("/api/clusters")["clusters"][0]["name"] == "Ann"
+    assert asked.get("/api/state")["pending"] == 0
+    asked.act("name", cluster=FIRST, name="Bob")
+    assert asked.lines() == [("name", asked.path(0), "Bob")]
+    assert asked.get("/api/state")["pending"] == 2
+
+
+def test_a_line_of_a_cluster_stays_with_its_images_when_folders_are_renumbered(asked):
+    first = sum(clustered.SIZES[:2])
+    sight = {"digest": images_digest(asked, first), "box": [], "look": "0" * 16}
+    members = [{"path": asked.path(first), **sight}]
+    bound = [{"label": ["name", "000", "Ann"], "sights": [members]}]
+    Path(".dtst/buckets/cluster/labels.json").write_bytes(to_json(bound))
+    asked.labels.write_text("name,000,Ann\n")
+    asked.session.look()
+    names = [c["name"] for c in asked.get("/api/clusters")["clusters"]]
+    assert names == [None, None, "Ann"]
+
+
+def images_digest(asked, n: int) -> str:
+    return asked.session.view.known_rows().digests[n]

@@ -6,93 +6,13 @@ import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from dtst_flow.dataset import cluster_list, inventory, sidecars
+from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.part import ForeignFile
-from dtst_flow.dataset.state import PROGRESS
-from dtst_flow.stages import cluster
 from dtst_flow.utils.files import read_json, write_atomic
 from dtst_flow.utils.links import LINKERS
-from dtst_flow.utils.tables import read_table, write_table
-
-THINGS = ("cat", "dog")
-
-
-class Dataset:
-    """A dataset of files as good as images, and the stage run on it."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.state = folder / ".dtst/buckets/cluster"
-
-    def run(self, link: str, clean: bool = False, folders: str = "rank") -> int:
-        """Embed and cluster all there is; returns how many images were written."""
-        shutil.rmtree(PROGRESS, ignore_errors=True)  # as a run does
-        cache = self.state / "digests.jsonl"
-        inventory.write(".", ["images/**"], self.state / "inventory", cache, 1000)
-        manifest = list(read_table(self.state / "inventory/s.jsonl"))
-        # The digest serves as perceptual hash: no two images look alike.
-        rows = [
-            row | {"aligned": "whole", "hash": row["digest"][:16]} for row in manifest
-        ]
-        write_table(self.state / "s.jsonl", rows)
-        write_table(self.state / "failed/s.jsonl", [])
-        np.save(self.state / "s.npy", np.array([embedding(row) for row in rows]))
-        job = cluster.ClusterJob(
-            [str(self.state / "s.jsonl")],
-            [str(self.state / "s.npy")],
-            [str(self.state / "failed/s.jsonl")],
-            str(self.state / "inventory"),
-            str(self.state / "summary.json"),
-            str(self.state / "failed.jsonl"),
-        )
-        options = cluster.Options("efficientnet", min_cluster_size=3, folders=folders)
-        cluster.cluster(job, "cluster", options, cluster.Handling(link, clean))
-        return read_json(PROGRESS / "cluster.all.json")["computed"]
-
-    def images(self) -> list[Path]:
-        """What is laid out, sidecars apart."""
-        files = (self.folder / "cluster").glob("*/*")
-        return sorted(path for path in files if path.suffix != ".json")
-
-    def results(self) -> dict[str, bytes]:
-        """Path -> content of all below the target bucket."""
-        bucket = self.folder / "cluster"
-        files = (path for path in bucket.rglob("*") if path.is_file())
-        return {
-            path.relative_to(bucket).as_posix(): path.read_bytes() for path in files
-        }
-
-    def sources(self) -> dict[str, tuple]:
-        """All that must not change: path -> content, inode and mtime."""
-        stats = {path: path.stat() for path in (self.folder / "images").rglob("*.*")}
-        return {
-            str(path): (path.read_bytes(), stat.st_ino, stat.st_mtime_ns)
-            for path, stat in stats.items()
-        }
-
-    def failed(self) -> dict[str, str]:
-        return {r["path"]: r["reason"] for r in read_table(self.state / "failed.jsonl")}
-
-    def ways(self) -> set[str]:
-        """What the images laid out are of the sources."""
-        inodes = {inode for _, inode, _ in self.sources().values()}
-        return {
-            "symbolic"
-            if path.is_symlink()
-            else ("hard" if path.stat().st_ino in inodes else "copy")
-            for path in self.images()
-        }
-
-
-def embedding(row: dict) -> np.ndarray:
-    """Images of one thing, by the file's name, are near each other."""
-    near = np.random.default_rng(int(row["digest"], 16)).normal(size=16) * 0.03
-    thing = next(t for t in THINGS if t in row["path"].lower())
-    vector = np.eye(16)[THINGS.index(thing)] + near
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
+from helpers.laid_out import Dataset
 
 
 @pytest.fixture
@@ -377,7 +297,7 @@ def move(dataset: Dataset, image: str, folder: str) -> None:
 
 def test_what_the_user_changed_is_told(dataset):
     dataset.run("copy")
-    assert "put back" not in said(dataset) and "removed" not in said(dataset)
+    assert "put back" not in dataset.said() and "removed" not in dataset.said()
     first, second = dataset.images()[:2]
     first.unlink()
     second.write_bytes(b"edited")
@@ -386,60 +306,25 @@ def test_what_the_user_changed_is_told(dataset):
     dataset.run("copy")
     assert (
         "2 files in cluster that were edited or deleted since were put back, first "
-        f"'{first.relative_to(dataset.folder / 'cluster')}'" in said(dataset)
+        f"'{first.relative_to(dataset.folder / 'cluster')}'" in dataset.said()
     )
-    assert "files of earlier runs were removed from cluster" in said(dataset)
+    assert "files of earlier runs were removed from cluster" in dataset.said()
     assert (
         "1 files in the folders of cluster are not dtst's and stay, first "
-        "'000/mine.txt'" in said(dataset)
+        "'000/mine.txt'" in dataset.said()
     )
-    assert "by hand" not in said(dataset)
-
-
-def test_a_move_is_told_with_the_lines_that_make_it_last(dataset):
-    dataset.run("copy")
-    move(dataset, "images/a/cat.jpg", "001")
-    move(dataset, "images/b/dog.jpg", "noise")
-    dataset.run("copy")
-    assert "2 images were moved by hand" in said(dataset)
-    assert "4 files" not in said(dataset)
-    lines = (dataset.state / "moves.csv").read_text()
-    for line in lines.split():
-        assert line in said(dataset)
-    assert lines.count("cannot-link") == 2 and lines.count("must-link") == 1
-    labels = dataset.folder / "cluster/labels.csv"
-    labels.write_text("# mine")  # without an end of line
-    with open(labels, "a") as file:
-        file.write(lines)
-    dataset.run("copy")
-    assert "by hand" not in said(dataset)
-    found = read_json(dataset.folder / "cluster/clusters.json")
-    where = {m["path"]: c["rank"] for c in found["clusters"] for m in c["members"]}
-    for relation, one, other in (line.split(",") for line in lines.split()):
-        together = where.get(one, one) == where.get(other, other)
-        assert together is (relation == "must-link")
-    assert not (dataset.state / "moves.csv").exists()
-
-
-def test_only_so_many_moves_are_shown(dataset):
-    dataset.run("copy")
-    for name in ("cat.jpg", "CAT.jpg", "cat.png", "Cat.PNG"):
-        move(dataset, f"images/a/{name}", "001")
-    dataset.run("copy")
-    assert "4 images were moved" in said(dataset)
-    assert "... and those of 1 more" in said(dataset)
-    assert (dataset.state / "moves.csv").read_text().count("must-link") == 4
+    assert "1 changes by hand were not kept" in dataset.said()
 
 
 def test_what_is_rejected_has_a_folder_of_its_own_until_its_line_goes(dataset):
     dataset.run("copy")
     victim = dataset.images()[0]
-    image = placed(dataset)[f"000/{victim.name}"]
+    image = dataset.placed()[f"000/{victim.name}"]
     labels = dataset.folder / "cluster/labels.csv"
     labels.write_text(f"relation;image;other\nreject;{image};a dog\n")
     dataset.run("copy")
-    assert placed(dataset)[f"rejected/{victim.name}"] == image
-    assert not victim.exists() and "1 images are rejected" in said(dataset)
+    assert dataset.placed()[f"rejected/{victim.name}"] == image
+    assert not victim.exists() and "1 images are rejected" in dataset.said()
     found = read_json(dataset.folder / "cluster/clusters.json")
     assert [each["path"] for each in found["rejected"]] == [image]
     shutil.rmtree(dataset.state)  # the list alone tells whose the file is
@@ -457,7 +342,7 @@ def test_folders_are_named_and_the_users_own_stay_alone(dataset, way):
     write_atomic(mine, b"mine")
     (dataset.folder / "cluster/labels.csv").write_text("name,000,Ann\nname,001,B/b\n")
     dataset.run(way, folders="name")
-    assert {file.partition("/")[0] for file in placed(dataset)} == {"Ann-2", "B_b"}
+    assert {file.partition("/")[0] for file in dataset.placed()} == {"Ann-2", "B_b"}
     assert not any((dataset.folder / "cluster" / number).exists() for number in numbers)
     results = dataset.results()
     assert dataset.run(way, folders="name") == 0 and dataset.results() == results
@@ -466,14 +351,8 @@ def test_folders_are_named_and_the_users_own_stay_alone(dataset, way):
     assert dataset.results() == results
     assert {each.name for each in mine.parent.iterdir()} == {"mine.jpg"}
     dataset.run(way, folders="both")
-    assert {file[:7] for file in placed(dataset)} == {"000-Ann", "001-B_b"}
+    assert {file[:7] for file in dataset.placed()} == {"000-Ann", "001-B_b"}
     dataset.run(way)
-    assert {file.partition("/")[0] for file in placed(dataset)} == numbers
+    assert {file.partition("/")[0] for file in dataset.placed()} == numbers
     assert mine.read_bytes() == b"mine"
     assert not (dataset.folder / "cluster/Ann-2").exists()
-
-
-def placed(dataset) -> dict[str, str]:
-    """File among the clusters -> its image."""
-    listed = cluster_list.read(dataset.folder / "cluster/clusters.json")
-    return {one.file: one.image for one in listed.listed.values()}
