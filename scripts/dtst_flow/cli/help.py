@@ -53,6 +53,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "report -d scratch/crowd",
         "report -d scratch/crowd --to people --output people.html",
     ),
+    "review": ("review -d scratch/crowd", "review -d scratch/crowd --to people"),
     "check": ("check", "check -d scratch/crowd --json"),
     "models list": ("models list",),
     "models fetch": ("models fetch faces",),

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+SETTINGS = "settings.json"
+"""Name of the file in a bucket's state with the settings by which it was made."""
+
+
 @dataclass(frozen=True)
 class ClusterJob:
     """The files of the job, relative to the dataset folder in which it runs.
@@ -69,6 +73,7 @@ def run(job: ClusterJob, settings: Settings, strict: bool) -> None:
         raise SystemExit(why)
     handling = Handling(settings["link"], settings["clean"], strict)
     cluster(job, bucket, options_of(Options, settings), handling)
+    write_atomic(state_of(bucket) / SETTINGS, to_json(dict(settings), indent=2))
 
 
 def cluster(
