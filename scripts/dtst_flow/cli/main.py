@@ -273,7 +273,13 @@ def _carry_out(request: Request) -> Ending:
         return Ending.of(error)
 
 
-for _section in ("extract_faces", "detect", "extract_classes", "cluster"):
+for _section in (
+    "extract_frames",
+    "extract_faces",
+    "detect",
+    "extract_classes",
+    "cluster",
+):
     main.add_command(stage_command(_section))
 
 

@@ -85,7 +85,8 @@ def spread(images: Sequence[str], few: int) -> list[str]:
 def main(stage: Stage, settings: dict[str, Any], specs: list[str]) -> None:
     """Run a stage on its source in the current folder."""
     folder = STATE / stage.name
-    inventory.write(".", specs, folder, folder / "digests", sys.maxsize)
+    cache = folder / "digests"
+    inventory.write(".", specs, folder, cache, sys.maxsize, kind=stage.reads.plural)
     table, failed, array = (str(folder / n) for n in ("table", "failed", "array"))
     # One at a time: of a whole batch at once the time of one image would not be seen.
     job = ShardJob(str(folder / "s.jsonl"), table, failed, array)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,11 @@ class Choice:
         """Whether no other frames count."""
         return self.every is None and not self.scenes
 
+    def depends(self) -> dict[str, Any]:
+        """The settings on which it depends which frames are taken."""
+        names = ("keyframes",) if self.is_of_keyframes else ("every", "scenes")
+        return {name: getattr(self, name) for name in (*names, "min_difference")}
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -67,12 +73,14 @@ def choose(video: Video, choice: Choice) -> Iterator[Shot]:
     taken: list[int] = []
     of_keyframes = choice.is_of_keyframes
     frames = video.frames(of_keyframes)
-    for frame in _apart(frames, choice.keyframes) if of_keyframes else _best(
-        frames, choice
+    for frame in (
+        _apart(frames, choice.keyframes) if of_keyframes else _best(frames, choice)
     ):
         pixels = frame.pixels()
         look = perceptual_hash(pixels)
-        far = all((look ^ other).bit_count() >= choice.min_difference for other in taken)
+        far = all(
+            (look ^ other).bit_count() >= choice.min_difference for other in taken
+        )
         if far:
             taken.append(look)
         yield Shot(frame.time, frame.number, pixels if far else None)

@@ -6,7 +6,7 @@ PyAV, which brings FFmpeg, is imported when a video is opened, as few datasets h
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dtst_flow.imaging import colour, hdr, spaces
-from dtst_flow.imaging.decode import UnreadableImage, check_size
+from dtst_flow.imaging.decode import MAX_PIXELS, UnreadableImage, check_size
 
 if TYPE_CHECKING:
     import av
     from av.video.reformatter import VideoReformatter
 
-SUFFIXES = frozenset(
-    [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".wmv"]
-)
+SUFFIXES = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".wmv"])
 """Suffixes of the files that count as videos (compared in lower case)."""
 
 DEMUXERS = "mov,matroska,avi,flv,asf,mpeg,mpegts,ogg"
@@ -76,7 +74,7 @@ class Frame:
     """A frame of a video.
 
     Attributes:
-        time: Seconds since the beginning of the video.
+        time: Seconds since the beginning of the video, to the millisecond.
         number: Its number, from 0 on, by the video's mean rate.
         picture: As decoded.
         video: What it is of.
@@ -150,6 +148,7 @@ class Video:
         stream: Its picture.
         reformatter: What makes small pictures of frames.
         max_pixels: A frame of more is refused.
+        beat: Is told of each frame how many pixels it has.
         faults: What of it could not be decoded until now.
         last: Seconds of the last frame until now.
     """
@@ -158,6 +157,7 @@ class Video:
     stream: av.VideoStream
     reformatter: VideoReformatter
     max_pixels: int
+    beat: Callable[[int], object]
     faults: int = 0
     last: float = 0.0
 
@@ -182,10 +182,11 @@ class Video:
         count = 0
         for picture in self._pictures():
             check_size(picture.width * picture.height, self.max_pixels)
+            self.beat(picture.width * picture.height)
             untimed = picture.pts is None
             time = count / rate if untimed else max(0.0, picture.time - start)
             self.last, count = max(self.last, time), count + 1
-            yield Frame(time, round(time * rate), picture, self)
+            yield Frame(round(time, 3), round(time * rate), picture, self)
         if not count:
             raise UnreadableImage("cannot be decoded: it has no whole frame")
 
@@ -242,13 +243,19 @@ class Video:
 
 
 @contextmanager
-def opened(file: IO[bytes], max_pixels: int, threads: int = 1) -> Iterator[Video]:
+def opened(
+    file: IO[bytes],
+    max_pixels: int = MAX_PIXELS,
+    threads: int = 1,
+    beat: Callable[[int], object] = lambda pixels: None,
+) -> Iterator[Video]:
     """Open a video.
 
     Args:
         file: The file, which can be searched.
         max_pixels: A frame of more is refused.
         threads: How many may decode it.
+        beat: Is told of each frame how many pixels it has.
 
     Raises:
         UnreadableImage: It is no video, or none that can be decoded.
@@ -270,7 +277,7 @@ def opened(file: IO[bytes], max_pixels: int, threads: int = 1) -> Iterator[Video
             raise UnreadableImage(f"cannot be decoded: {why}")
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = threads
-        yield Video(container, stream, VideoReformatter(), max_pixels)
+        yield Video(container, stream, VideoReformatter(), max_pixels, beat)
 
 
 def _reason(error: Exception) -> str:
