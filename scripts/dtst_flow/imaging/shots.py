@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dtst_flow.imaging.frame import Frame
 from dtst_flow.imaging.perceptual_hash import perceptual_hash
-from dtst_flow.imaging.video import Frame, Video
+from dtst_flow.imaging.video import Video
 
 NEAR = 0.25
 """How far from its time a frame may be, as a share of the interval: the sharpest there is

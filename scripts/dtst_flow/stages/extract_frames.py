@@ -107,7 +107,7 @@ class Extractor:
     def __call__(self, row: ManifestRow, /) -> Row:
         """Extract the frames of one video; returns its row of the table."""
         own_keys, unusable = photo_keys.for_crops(row.path, self.options.keep_keys)
-        known = self.records.get(row.digest)
+        known: Row = self.records.get(row.digest) or {}
         entries = self._kept(row, known, own_keys) if known else None
         computed = entries is None
         if entries is None:
