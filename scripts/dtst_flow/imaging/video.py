@@ -55,7 +55,7 @@ class Video:
         max_pixels: A frame of more is refused.
         beat: Is told of each frame how many pixels it has.
         faults: What of it could not be decoded until now.
-        last: Seconds of the last frame until now.
+        last: Seconds from its beginning to where it was read.
     """
 
     container: InputContainer
@@ -77,7 +77,6 @@ class Video:
         """
         if keyframes:
             self.stream.codec_context.skip_frame = "NONKEY"
-        start = float((self.stream.start_time or 0) * (self.stream.time_base or 0))
         stretch = float(self.stream.sample_aspect_ratio or 1)
         rate = float(self.stream.average_rate or self.stream.guessed_rate or 25)
         count = 0
@@ -85,8 +84,8 @@ class Video:
             check_size(picture.width * picture.height, self.max_pixels)
             self.beat(picture.width * picture.height)
             untimed = picture.pts is None
-            time = count / rate if untimed else max(0.0, picture.time - start)
-            self.last, count = max(self.last, time), count + 1
+            time = count / rate if untimed else self._since_start(picture)
+            count += 1
             number = round(time * rate)
             yield Frame(round(time, 3), number, picture, stretch, self.reformatter)
         if not count:
@@ -101,15 +100,18 @@ class Video:
                 "the rest were taken"
             )
         length = (self.container.duration or 0) / 1e6
-        if length - self.last > max(1.0, SHORT * length) and self._reads_all():
+        if length - self.last > max(1.0, SHORT * length):
             said.append(
                 f"it is cut short, it ends after {self.last:.1f} of {length:.1f} s"
             )
         return said
 
-    def _reads_all(self) -> bool:
-        """Whether its end was looked at; a keyframe may be long before that."""
-        return self.stream.codec_context.skip_frame != "NONKEY"
+    def _since_start(self, part: av.VideoFrame | av.Packet[Any]) -> float:
+        """Seconds of a frame or packet since the beginning; 0 where it tells none."""
+        if part.pts is None or not part.time_base:
+            return 0.0
+        start = (self.stream.start_time or 0) * (self.stream.time_base or 0)
+        return max(0.0, float(part.pts * part.time_base - start))
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """Yield what can be decoded, as FFmpeg gives it."""
@@ -117,15 +119,15 @@ class Video:
 
         in_a_row = 0
         while in_a_row < PATIENCE:
-            before = self.faults
             try:
                 for packet in self.container.demux(self.stream):
+                    self.last = max(self.last, self._since_start(packet))
                     yield from self._decoded(packet)
                     in_a_row = 0
                 return
             except FFmpegError:  # reading goes on behind what is broken
                 self.faults += 1
-            in_a_row += self.faults - before
+                in_a_row += 1
         yield from self._decoded(None)
 
     def _decoded(self, packet: av.Packet[Any] | None) -> Iterator[av.VideoFrame]:
@@ -169,9 +171,9 @@ def opened(
     allowed = {"format_whitelist": DEMUXERS, "protocol_whitelist": ""}
     try:
         container = av.open(file, "r", options=allowed)
-    except (av.FFmpegError, ValueError) as error:
+    except (av.FFmpegError, ValueError):
         # None, as its number is none of the system's, by which failures are told apart.
-        raise UnreadableImage(f"cannot be decoded: {_reason(error)}") from None
+        raise UnreadableImage(f"cannot be decoded: {BROKEN}") from None
     with container:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream):
@@ -181,12 +183,3 @@ def opened(
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = threads
         yield Video(container, stream, VideoReformatter(), max_pixels, beat)
-
-
-def _reason(error: Exception) -> str:
-    import av
-
-    if isinstance(error, (av.InvalidDataError, av.error.EOFError)):
-        return BROKEN
-    text = " ".join(str(getattr(error, "strerror", None) or error).split())
-    return text if text.isprintable() and text else type(error).__name__
