@@ -54,7 +54,9 @@ def write(
         muxer: Options of the kind of file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    codec = codec or {".avi": "mpeg4", ".webm": "libvpx-vp9"}.get(path.suffix, "libx264")
+    codec = codec or {".avi": "mpeg4", ".webm": "libvpx-vp9"}.get(
+        path.suffix, "libx264"
+    )
     with av.open(str(path), "w", options=muxer or {}) as file:
         stream = file.add_stream(codec, rate=rate, options=options or {})
         stream.codec_context.gop_size = gop

@@ -98,7 +98,7 @@ def test_a_flag_that_several_stages_share_is_for_all(requests):
     }
 
 
-@pytest.mark.parametrize("word", ["search", "extract-frames", "review"])
+@pytest.mark.parametrize("word", ["search", "fetch", "review"])
 def test_commands_of_the_other_dtst_are_named(word):
     for words in ((word, "x.yaml", "--top", "3"), ("help", word)):
         result = call(*words)

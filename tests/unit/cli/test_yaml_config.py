@@ -53,7 +53,7 @@ def test_settings_at_the_top_count(read):
 
 
 def test_blocks_of_the_other_dtst_are_for_the_other(read):
-    config = read("search: {terms: [a]}\nextract_frames: 3\nx-mine: 1\ncluster:\n")
+    config = read("search: {terms: [a]}\nfetch: 3\nx-mine: 1\ncluster:\n")
     assert config.block("cluster") == {}
 
 

@@ -166,9 +166,9 @@ def test_what_is_broken_inside_is_left_out_and_told(tmp_path):
     ids=["empty", "text", "zeros", "playlist", "concat", "dash"],
 )
 def test_what_is_no_video_is_refused(content):
-    with pytest.raises(UnreadableImage, match="cannot be decoded: no video"):
-        with video.opened(io.BytesIO(content)) as film:
-            list(film.frames())
+    refused = pytest.raises(UnreadableImage, match="cannot be decoded: no video")
+    with refused, video.opened(io.BytesIO(content)) as film:
+        list(film.frames())
 
 
 def test_a_playlist_opens_no_other_file(tmp_path):
