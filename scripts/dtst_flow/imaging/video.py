@@ -27,7 +27,7 @@ DEMUXERS = "mov,matroska,avi,flv,asf,mpeg,mpegts,ogg"
 """FFmpeg's readers that may open a file, whatever its name. No others may, as some of them
 open other files and addresses that a file names."""
 
-MISSING = "reading videos needs PyAV: pip install 'dtst-flow[video]', or pip install av"
+MISSING = "reading videos needs PyAV: pip install av"
 """What to say where it is not installed."""
 
 SHORT = 0.05
