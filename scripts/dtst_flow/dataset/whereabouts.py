@@ -39,7 +39,8 @@ def explain_empty(
         said.append(f"{files} passed over, first {first!r}: {skipped[first]}")
     if kind is IMAGES and (videos := sum(map(VIDEOS.has, skipped or ()))):
         found = VIDEOS.lie(videos, "there")
-        said.append(f"{found}: dtst extract-frames makes images of their frames")
+        way = f"dtst extract-frames --from '{','.join(specs)}'"
+        said.append(f"{found}: {way} makes images of their frames")
     said += hints or [what_is_there(dataset, kind)]
     return "; ".join(said)
 

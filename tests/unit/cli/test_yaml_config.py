@@ -79,7 +79,7 @@ def test_workers_of_cluster_are_no_error(read):
         ("{}", "is empty"),
         ("extract-faces: {}", "did you mean 'extract_faces'?"),
         ("extract_face: {}", "did you mean 'extract_faces'?"),
-        ("from: images", "belongs in a block, such as extract_faces: {from: …}"),
+        ("from: images", "belongs in a block, such as extract_frames: {from: …}"),
         ("dataset: crowd", "here working_dir names the dataset folder"),
         ("path: faces", "here the command says what to run"),
         ("sharch: 3", "it has"),
