@@ -16,6 +16,7 @@ from dtst_flow.dataset.manifest import ManifestRow, read_manifest
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.provenance import MARKS, sign
 from dtst_flow.dataset.state import RECORDS
+from dtst_flow.dataset.stems import unique_stems
 from dtst_flow.imaging import decode, encode, shots, video
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.job import work
@@ -95,6 +96,43 @@ def run(job: ShardJob, settings: Settings) -> None:
     write_table(job.table, done)
 
 
+class _Plan(NamedTuple):
+    """A frame to be written: its file's name, what it is made from, and our sidecar."""
+
+    name: str
+    key: str
+    sidecar: dict[str, Any]
+
+
+def _plan(
+    row: ManifestRow, frame: tuple[float, int], own: Row, options: Options
+) -> _Plan:
+    """Plan a frame of a video, by its time and number.
+
+    Args:
+        row: The video.
+        frame: Both.
+        own: The video's keys that it takes along.
+        options: The settings.
+    """
+    time, number = frame
+    provenance = {
+        "video": row.path,
+        "digest": row.digest,
+        "time": time,
+        "frame": number,
+    }
+    sidecar = {**own, "provenance": provenance}
+    key = [
+        json_text.spelled(sidecar),
+        [options.format, options.quality if options.format == "jpg" else None],
+        sorted(MARKS),
+        code_version(shots, video, encode),
+    ]
+    name = crops.frame_name(row.stem, time, options.format)
+    return _Plan(name, digest_value(key), sidecar)
+
+
 class Extractor:
     """Works on one video after another."""
 
@@ -131,7 +169,7 @@ class Extractor:
         decode.check_size(known["pixels"], self.options.max_pixels)
         entries = []
         for time, number in known["frames"]:
-            plan = self._plan(row, time, number, own)
+            plan = _plan(row, (time, number), own, self.options)
             if (entry := self.part.keep(plan.name, plan.key)) is None:
                 return None
             entries.append(entry)
@@ -147,7 +185,7 @@ class Extractor:
             video.opened(file, self.options.max_pixels, self.threads, beat) as film,
         ):
             for shot in shots.choose(film, self.options):
-                plan = self._plan(row, shot.time, shot.number, own)
+                plan = _plan(row, (shot.time, shot.number), own, self.options)
                 if shot.pixels is None:
                     left_out += 1
                 elif plan.name not in entries:
@@ -162,25 +200,7 @@ class Extractor:
         known = {"frames": frames, "left_out": left_out, "pixels": pixels}
         return known | {"notes": notes}, list(entries.values())
 
-    def _plan(self, row: ManifestRow, time: float, number: int, own: Row) -> "_Plan":
-        options = self.options
-        provenance = {
-            "video": row.path,
-            "digest": row.digest,
-            "time": time,
-            "frame": number,
-        }
-        sidecar = {**own, "provenance": provenance}
-        key = [
-            json_text.spelled(sidecar),
-            [options.format, options.quality if options.format == "jpg" else None],
-            sorted(MARKS),
-            code_version(shots, video, encode),
-        ]
-        name = crops.frame_name(row.stem, time, options.format)
-        return _Plan(name, digest_value(key), sidecar)
-
-    def _write(self, plan: "_Plan", pixels: Pixels) -> Entry:
+    def _write(self, plan: _Plan, pixels: Pixels) -> Entry:
         """Bring one frame into the bucket."""
 
         @functools.cache
@@ -191,14 +211,6 @@ class Extractor:
             return sign(plan.sidecar, content())
 
         return self.part.write(plan.name, plan.key, content, complete)[0]
-
-
-class _Plan(NamedTuple):
-    """A frame to be written: its file's name, what it is made from, and our sidecar."""
-
-    name: str
-    key: str
-    sidecar: dict[str, Any]
 
 
 class _Beat:
@@ -225,11 +237,22 @@ def code(settings: Settings) -> tuple[ModuleType, ...]:
 
 
 def pending(settings: Settings, images: dict[str, str]) -> Pending:
-    """The videos that were not read yet."""
-    known = records(options_of(Options, settings))
-    return Pending(
-        crops.distinct({p: d for p, d in images.items() if known.get(d) is None})
-    )
+    """The videos that were not read yet, or of which a frame has to be written."""
+    options = options_of(Options, settings)
+    known, stems = records(options), unique_stems(images)
+    made = crops.ledgers_of(crops.of_frames(settings["to"]))
+    owned = made.owned()
+
+    def is_done(row: ManifestRow) -> bool:
+        record = known.get(row.digest)
+        own = photo_keys.for_crops(row.path, options.keep_keys)[0] if record else {}
+        plans = (_plan(row, f, own, options) for f in (record or {}).get("frames", ()))
+        return record is not None and all(
+            made.is_current(owned.get(plan.name), plan.key) for plan in plans
+        )
+
+    rows = (ManifestRow(p, digest, stems[p]) for p, digest in images.items())
+    return Pending([row.path for row in rows if not is_done(row)])
 
 
 def describe(rows: list[Row]) -> list[str]:

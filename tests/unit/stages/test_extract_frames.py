@@ -98,6 +98,19 @@ def test_only_what_is_new_is_computed(dataset):
     assert {n: Path(TO, n).read_bytes() for n in before} == before
 
 
+def test_what_is_left_is_what_has_to_be_read(dataset):
+    def left(**values):
+        content = {"videos/clip.mp4": inventory.digest_of("videos/clip.mp4")}
+        return STAGE.pending(settings(**values), content).images
+
+    assert left() == ["videos/clip.mp4"]
+    settle(run()[0])
+    assert left() == []
+    assert left(quality=50) == left(keyframes=2) == ["videos/clip.mp4"]
+    Path(TO, names()[0]).unlink()
+    assert left() == ["videos/clip.mp4"]
+
+
 def test_names_stay_whatever_other_frames_are_taken(dataset):
     settle(run(keyframes=2)[0])
     few = {name: Path(TO, name).stat().st_ino for name in names()}
