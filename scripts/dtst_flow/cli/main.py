@@ -279,7 +279,14 @@ def _carry_out(request: Request) -> Ending:
         return Ending.of(error)
 
 
-for _section in ("extract_faces", "detect", "extract_classes", "cluster", "select"):
+for _section in (
+    "extract_frames",
+    "extract_faces",
+    "detect",
+    "extract_classes",
+    "cluster",
+    "select",
+):
     main.add_command(stage_command(_section))
 
 

@@ -14,7 +14,7 @@ from types import FrameType
 
 from dtst_flow.cli import child, signals
 from dtst_flow.cli.console import Voice
-from dtst_flow.cli.progress import Display, Lines
+from dtst_flow.cli.progress import Display, Lines, counted
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.runtime import events
 from dtst_flow.runtime.events import Event
@@ -85,8 +85,8 @@ class Watched:
         """Tell how many images of the stage at work were done, if it is known."""
         for rule, counts in self.progress.items():
             if counts["done"] < counts["total"]:
-                name = rule.replace("_", "-")
-                return f" in {name}: {counts['done']} of {counts['total']} images done"
+                done = f"{counts['done']} of {counts['total']} {counted(rule)} done"
+                return f" in {rule.replace('_', '-')}: {done}"
         return ""
 
     def errors(self, dataset: Path) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dtst_flow.dataset import photo_keys
 from dtst_flow.dataset.digests import digest_of, digests
+from dtst_flow.dataset.image_names import IMAGES, KINDS
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
@@ -69,6 +70,7 @@ def write(
     with_sidecars: bool = True,
     max_file_size: float = math.inf,
     namer: Namer = unique_stems,
+    kind: str = IMAGES.plural,
 ) -> Listing:
     """Scan a bucket, and write a manifest per shard and the table ``skipped.table``.
 
@@ -86,6 +88,7 @@ def write(
         with_sidecars: Whether sidecars matter.
         max_file_size: An image of more megabytes is skipped.
         namer: Gives the images their stems.
+        kind: What to list, a key of `KINDS`.
 
     Returns:
         What the scan found, except files that cannot be read.
@@ -93,7 +96,7 @@ def write(
     Raises:
         BadBucket: A spec leaves the dataset or matches nothing.
     """
-    listing = scan(dataset, specs, max_file_size)
+    listing = scan(dataset, specs, max_file_size, kind=KINDS[kind])
     if not with_sidecars:
         listing.files = {path: listing.files[path] for path in listing.images}
     content = digests(dataset, listing.files, cache)

@@ -62,6 +62,15 @@ class Part:
         self._owned: dict[str, Row] | None = None
         self._twins: dict[str, str] = {}
 
+    def keep(self, path: str, key: str) -> Entry | None:
+        """Keep a file that is what `key` stands for; None where it has to be written."""
+        row = self._last_row(path, self.ledgers.bucket / path)
+        if not self.ledgers.is_current(row, key):
+            return None
+        if path not in self.known:
+            self._note(row)  # so far only the ledger of another part has it
+        return row
+
     def write(
         self,
         path: str,
@@ -122,11 +131,9 @@ class Part:
         target = self.ledgers.bucket / path
         if self.ledgers.leads_out(path):
             raise ForeignFile(target.parent, "leads out of its bucket by a link")
+        if kept := self.keep(path, key):
+            return kept, False
         row = self._last_row(path, target)
-        if self.ledgers.is_current(row, key):
-            if path not in self.known:
-                self._note(row)  # so far only the ledger of another part has it
-            return row, False
         ours = sidecar() if callable(sidecar) else sidecar
         if row is None:
             row = self._by_evidence(path, target, ours)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from dtst_flow.dataset import photo_keys, unopened
 from dtst_flow.dataset.bucket_specs import HERE, fits, overlap_of
 from dtst_flow.dataset.containment import BadBucket, is_relative
-from dtst_flow.dataset.image_names import is_image, is_system, suffix
+from dtst_flow.dataset.image_names import IMAGES, Kind, is_system, why_not
 from dtst_flow.dataset.whereabouts import what_is_there
 
 OF_A_SYSTEM = "a system's or NAS box's own, no photos"
@@ -43,15 +43,17 @@ class Listing:
     Attributes:
         files: Each image and sidecar, by its path relative to the dataset.
         skipped: Why a file or folder is no image of the bucket, by its path.
+        kind: What was looked for and here is called image.
     """
 
     files: dict[str, FileStat] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    kind: Kind = IMAGES
 
     @property
     def images(self) -> list[str]:
         """The images' paths, sorted."""
-        return sorted(path for path in self.files if is_image(path))
+        return sorted(path for path in self.files if self.kind.has(path))
 
 
 def scan(
@@ -59,6 +61,7 @@ def scan(
     specs: Iterable[str],
     max_file_size: float = math.inf,
     to: str | None = None,
+    kind: Kind = IMAGES,
 ) -> Listing:
     """List the files of a bucket.
 
@@ -71,6 +74,7 @@ def scan(
         specs: The specs of the bucket.
         max_file_size: An image of more megabytes is skipped.
         to: A target that no folder of the bucket may lead to or into, not even by links.
+        kind: What to look for.
 
     Returns:
         The files, and what was skipped.
@@ -81,7 +85,7 @@ def scan(
     """
     dataset = Path(dataset)
     target = Path(os.path.realpath(dataset / to)) if to else None
-    listing = Listing()
+    listing = Listing(kind=kind)
     entered: set[str] = set()
     for spec in specs:
         _check_inside(spec)
@@ -99,7 +103,7 @@ def scan(
                 for about in photo_keys.beside(path):
                     _take(dataset, about, listing)
         if not matched:
-            raise BadBucket(f"nothing matches {spec!r}; {what_is_there(dataset)}")
+            raise BadBucket(f"nothing matches {spec!r}; {what_is_there(dataset, kind)}")
     for name in listing.skipped.keys() & entered:
         if listing.skipped[name] == LINKED:  # by one spec, and entered by another
             del listing.skipped[name]
@@ -206,19 +210,19 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
         return
     if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
-    elif is_image(name) or name.endswith(".json"):
+    elif listing.kind.has(name) or name.endswith(".json"):
         listing.files[name] = FileStat(
             status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
         )
     else:
-        listing.skipped[name] = f"not an image type ({suffix(name) or 'no suffix'})"
+        listing.skipped[name] = why_not(name, listing.kind)
 
 
 def _drop_large(listing: Listing, max_file_size: float) -> None:
     large = [
         path
         for path, file in listing.files.items()
-        if file.size / 1e6 > max_file_size and is_image(path)
+        if file.size / 1e6 > max_file_size and listing.kind.has(path)
     ]
     for path in large:
         size = listing.files.pop(path).size / 1e6
@@ -230,7 +234,9 @@ def _drop_large(listing: Listing, max_file_size: float) -> None:
 def _drop_stray_json(listing: Listing) -> None:
     for path in photo_keys.strays(listing.files):
         del listing.files[path]
-        listing.skipped[path] = "a .json file that belongs to no image here"
+        listing.skipped[path] = (
+            f"a .json file that belongs to no {listing.kind.singular} here"
+        )
 
 
 def fingerprint(

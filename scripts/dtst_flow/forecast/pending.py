@@ -70,7 +70,7 @@ def count(plan: Plan, stage: Stage, listing: Listing | None = None) -> StageWork
     settings = plan.settings[stage.name]
     try:
         listing = listing or scan(
-            ".", plan.specs(stage.name), settings["max_file_size"]
+            ".", plan.specs(stage.name), settings["max_file_size"], kind=stage.reads
         )
     except BadBucket:
         return StageWork(stage, settings, f"{settings['from']} is not there yet")
@@ -81,4 +81,6 @@ def count(plan: Plan, stage: Stage, listing: Listing | None = None) -> StageWork
     todo, rest = pending.images, len(content) - len(pending.images)
     said = pending.said or f"{len(todo)} to compute, {rest} known from records"
     files = {path: float(file.size) for path, file in listing.files.items()}
-    return StageWork(stage, settings, f"{len(images)} images, {said}", files, todo)
+    return StageWork(
+        stage, settings, f"{len(images)} {stage.reads.plural}, {said}", files, todo
+    )

@@ -139,6 +139,7 @@ class Plan:
             "shard_size": shard_size,
             "with_sidecars": STAGES[stage].follows_sidecars,
             "max_file_size": self.settings[stage]["max_file_size"],
+            "kind": STAGES[stage].reads.plural,
         }
 
     def labels(self) -> str | None:
@@ -202,6 +203,16 @@ def make_plan(config: Mapping[str, Any]) -> Plan:
     )
     _check(plan)
     return plan
+
+
+def check_installed(plan: Plan) -> None:
+    """Refuse what the libraries installed here cannot do. Raises PlanError.
+
+    Not where jobs run in environments of their own.
+    """
+    for stage in plan.stages:
+        if fault := stage.lacks():
+            raise PlanError(f"{stage.command}: {fault}")
 
 
 def check_state_links(plan: Plan) -> None:

@@ -53,10 +53,12 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
             is asked for and no stage is to make it, or detect would write outside of the
             dataset.
     """
-    settings = plan.settings[stage]
+    settings, reads = plan.settings[stage], STAGES[stage].reads
     specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
     try:
-        listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
+        listing = scan.scan(
+            ".", specs, settings["max_file_size"], settings.get("to"), reads
+        )
     except (BadBucket, Unopened) as error:
         raise PlanError(str(error)) from error
     # Told before any job runs: results of photos that there were stay as they are.
@@ -65,7 +67,7 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
         return listing
     if not listing.images:
         kind = NothingToCluster if stage == "cluster" else PlanError
-        raise kind(explain_empty(".", specs, listing.skipped))
+        raise kind(explain_empty(".", specs, listing.skipped, reads))
     if fault := STAGES[stage].unfit(settings, listing.files):
         raise PlanError(f"{fault}. Nothing was removed.")
     if stage == "detect" and not settings["clear"]:
