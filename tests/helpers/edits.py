@@ -152,6 +152,16 @@ class Edits(RuleBasedStateMachine):
         if self.photos():
             self.user.write(pick(self.photos(), which), b"no photo")
 
+    @rule(which=numbers, place=numbers)
+    def edit_photo_unseen(self, which, place):
+        """An edit that keeps size and time, such as that of a tool that sets it back."""
+        if self.photos():
+            path = self.dataset.folder / pick(self.photos(), which)
+            content, status = bytearray(path.read_bytes()), path.stat()
+            content[place % len(content)] ^= 1
+            self.user.write(pick(self.photos(), which), bytes(content))
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
     @rule(which=numbers)
     def touch_photo(self, which):
         if self.photos():
@@ -165,7 +175,9 @@ class Edits(RuleBasedStateMachine):
             if along:
                 self.user.rename_sidecar(photo, new)
 
-    @rule(folder=folders, new=st.sampled_from([*FOLDERS, "images/c"]))
+    @rule(
+        folder=st.sampled_from(FOLDERS[1:]), new=st.sampled_from([*FOLDERS, "images/c"])
+    )
     def rename_folder(self, folder, new):
         if (self.dataset.folder / folder).is_dir() and self.user.is_free(new):
             self.user.rename_folder(folder, new)

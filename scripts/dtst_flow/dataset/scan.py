@@ -9,9 +9,11 @@ import hashlib
 import math
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import NamedTuple
 
 from dtst_flow.dataset import photo_keys, unopened
 from dtst_flow.dataset.bucket_specs import HERE, fits, overlap_of
@@ -25,18 +27,26 @@ LINKED = "a linked folder, which ** does not enter; name it in --from"
 """Why a folder is skipped that a pattern of any depth came by."""
 
 
+class FileStat(NamedTuple):
+    """What tells that a file was written: size in bytes, times in ns since 1970."""
+
+    size: int
+    mtime: int
+    inode: int
+    ctime: int
+
+
 @dataclass
 class Listing:
     """What a scan of a bucket found.
 
     Attributes:
-        files: Size in bytes and mtime in ns of each image and sidecar, by its path
-            relative to the dataset.
+        files: Each image and sidecar, by its path relative to the dataset.
         skipped: Why a file or folder is no image of the bucket, by its path.
         kind: What was looked for and here is called image.
     """
 
-    files: dict[str, tuple[int, int]] = field(default_factory=dict)
+    files: dict[str, FileStat] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     kind: Kind = IMAGES
 
@@ -201,7 +211,9 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
     if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
     elif listing.kind.has(name) or name.endswith(".json"):
-        listing.files[name] = (status.st_size, status.st_mtime_ns)
+        listing.files[name] = FileStat(
+            status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
+        )
     else:
         listing.skipped[name] = why_not(name, listing.kind)
 
@@ -209,11 +221,11 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
 def _drop_large(listing: Listing, max_file_size: float) -> None:
     large = [
         path
-        for path, (size, _) in listing.files.items()
-        if size / 1e6 > max_file_size and listing.kind.has(path)
+        for path, file in listing.files.items()
+        if file.size / 1e6 > max_file_size and listing.kind.has(path)
     ]
     for path in large:
-        size = listing.files.pop(path)[0] / 1e6
+        size = listing.files.pop(path).size / 1e6
         listing.skipped[path] = (
             f"has {size:.3f} MB, more than --max-file-size {max_file_size:g}"
         )
@@ -227,17 +239,24 @@ def _drop_stray_json(listing: Listing) -> None:
         )
 
 
-def fingerprint(listing: Listing, ignore: frozenset[str] = frozenset()) -> str:
+def fingerprint(
+    listing: Listing,
+    ignore: frozenset[str] = frozenset(),
+    edited: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Digest a listing: the digest changes if a file comes, goes or is written.
 
     Args:
         listing: What a scan found.
         ignore: Paths that do not count.
+        edited: Digests of files of which size and time do not tell that they were written.
     """
     # File by file, as a JSON value of a million files takes as much memory as the listing.
     total = hashlib.blake2b(digest_size=16)
     for path in sorted(listing.files):
         if path not in ignore:
-            size, time = listing.files[path]
+            size, time, *_ = listing.files[path]
             total.update(os.fsencode(f"{path}\0{size}\0{time}\0"))
+            if path in edited:
+                total.update(edited[path].encode())
     return total.hexdigest()

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dtst_flow.dataset import inventory
+from dtst_flow.dataset import digests, inventory
 from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Stage
@@ -127,11 +127,11 @@ def _is_ledger(path: Path, empty: bool) -> bool:
 
 def _of_source(plan: Plan, stage: Stage, wholly: bool) -> list[str]:
     state, folder = plan.state(stage.name), plan.inventory(stage.name)
-    digests = state / inventory.DIGESTS
-    whole = _may_be(digests, "path", "digest")
-    if whole and digests.exists() and not digests.stat().st_size:
+    table = state / digests.FILE
+    whole = _may_be(table, "path", "digest")
+    if whole and table.exists() and not table.stat().st_size:
         whole = not all_shards(plan, stage)  # of images there are digests
-    found = [] if whole else [str(digests)]
+    found = [] if whole else [str(table)]
     if os.path.isdir(folder):
         found += inventory.broken(folder, wholly)
     return found

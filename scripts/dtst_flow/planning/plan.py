@@ -8,7 +8,7 @@ from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
 from dtst_flow.cluster import labels
-from dtst_flow.dataset import bucket_specs, inventory
+from dtst_flow.dataset import bucket_specs, digests
 from dtst_flow.dataset.containment import (
     BadBucket,
     check_is_folder,
@@ -131,7 +131,7 @@ class Plan:
         """Return what `inventory.write` has to know to list a stage's images."""
         return {
             "specs": self.specs(stage),
-            "cache": str(self.state(stage) / inventory.DIGESTS),
+            "cache": str(self.state(stage) / digests.FILE),
             "shard_size": shard_size,
             "with_sidecars": STAGES[stage].follows_sidecars,
             "max_file_size": self.settings[stage]["max_file_size"],
@@ -143,7 +143,7 @@ class Plan:
 
         The file is no input of a rule: it may be dated ahead of the clock.
         """
-        return inventory.digest_of(Path(self.bucket("cluster")) / labels.FILE)
+        return digests.digest_of(Path(self.bucket("cluster")) / labels.FILE)
 
     def summaries_with_clusters(self) -> list[str]:
         """Return the summaries of all stages. Raises PlanError if none clusters."""

@@ -17,7 +17,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.dataset.inventory import DIGESTS
+from dtst_flow.dataset import digests
 from dtst_flow.imaging import decode
 from dtst_flow.imaging.file import Listener
 from dtst_flow.utils import pace
@@ -172,7 +172,7 @@ def refuse(changed: list[str], state: Path) -> None:
     """
     if changed:
         # In case only the content changed, not size and time.
-        (state / DIGESTS).unlink(missing_ok=True)
+        (state / digests.FILE).unlink(missing_ok=True)
         count = "1 image" if len(changed) == 1 else f"{len(changed)} images"
         raise SystemExit(
             f"{count} changed while the run was at work, first: {min(changed)!r}; run again"
