@@ -73,6 +73,10 @@ class Ledgers:
         """What was last noted of all files that we wrote or began to write, by path."""
         return {row.path: row for row in self._all_rows()}
 
+    def noted(self, paths: Collection[str]) -> dict[str, Row]:
+        """What was last noted of some paths, as far as we wrote them."""
+        return {row.path: row for row in self._all_rows() if row.path in paths}
+
     def size(self) -> int:
         """Sum up the bytes of all files that we wrote, with their sidecars."""
         rows = self.owned().values()
