@@ -46,6 +46,7 @@ if config["container"]:
 
 include: "workflow/rules/inventory.smk"
 include: "workflow/rules/extract_faces.smk"
+include: "workflow/rules/extract_frames.smk"
 include: "workflow/rules/detect.smk"
 include: "workflow/rules/extract_classes.smk"
 include: "workflow/rules/embed.smk"

@@ -86,6 +86,7 @@ def _cluster(
     medoid = vectors[rows[(vectors[rows] @ vectors[rows].sum(axis=0)).argmax()]]
     rows = rows[np.argsort(-(vectors[rows] @ medoid))]
     return {
+        "id": f"{rank:08x}",
         "rank": rank,
         "folder": f"{rank:03d}",
         "size": len(rows),

@@ -145,7 +145,7 @@ class Histories(Edits):
 
     def work(self, **how) -> None:
         """One run, which may fail when there is nothing to work on."""
-        printed = self.dataset.run(**{"settings": self.settings(), "ok": None} | how)
+        printed = self.go(**how)
         assert "Traceback (most recent call" not in printed, printed
         lost = self.user.lost()
         self.count["files of the user lost"] += len(lost)

@@ -13,6 +13,10 @@ from dtst_flow.cli.console import Ending, Voice
 from dtst_flow.planning.schema import near
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "extract-frames": (
+        "extract-frames -d scratch/crowd --from videos --to images/frames",
+        "extract-frames -d scratch/crowd --every 2 --scenes --format png",
+    ),
     "extract-faces": (
         "extract-faces -d scratch/crowd --from 'images/*' --to faces",
         "extract-faces crowd.yaml --engine dlib --max-size 512",
@@ -53,6 +57,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "report -d scratch/crowd",
         "report -d scratch/crowd --to people --output people.html",
     ),
+    "review": ("review -d scratch/crowd", "review -d scratch/crowd --to people"),
     "check": ("check", "check -d scratch/crowd --json"),
     "models list": ("models list",),
     "models fetch": ("models fetch faces",),

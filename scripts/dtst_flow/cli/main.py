@@ -26,6 +26,7 @@ from dtst_flow.cli.labels import ADOPT, labels
 from dtst_flow.cli.models import models
 from dtst_flow.cli.report import report
 from dtst_flow.cli.request import Request
+from dtst_flow.cli.review import review
 from dtst_flow.cli.yaml_config import ConfigFile, read_config
 from dtst_flow.planning.pipelines import PIPELINES, WHOLE
 from dtst_flow.planning.schema import near
@@ -278,7 +279,14 @@ def _carry_out(request: Request) -> Ending:
         return Ending.of(error)
 
 
-for _section in ("extract_faces", "detect", "extract_classes", "cluster", "select"):
+for _section in (
+    "extract_frames",
+    "extract_faces",
+    "detect",
+    "extract_classes",
+    "cluster",
+    "select",
+):
     main.add_command(stage_command(_section))
 
 
@@ -289,5 +297,5 @@ run_group = PathsAndWorkflows(
 )
 for _path in WHOLE:
     run_group.add_command(path_command(_path))
-for _other in (run_group, diff, labels, report, models, check, help_command):
+for _other in (run_group, diff, labels, report, review, models, check, help_command):
     main.add_command(_other)

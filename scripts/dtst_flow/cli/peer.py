@@ -8,7 +8,6 @@ from dtst_flow.planning.schema import BadSettings
 COMMANDS = (
     "search",
     "fetch",
-    "extract_frames",
     "analyze",
     "annotate",
     "dedup",

@@ -38,8 +38,7 @@ def report(working_dir: str, bucket: str, output: Path | None, as_json: bool) ->
         raise click.UsageError(
             f"there is no dataset folder {folder}; name another one with -d"
         )
-    from dtst_flow.report import page
-    from dtst_flow.report.results import NoResult
+    from dtst_flow.report import NoResult, page
 
     output = output or folder / place(bucket)
     target = output.resolve()

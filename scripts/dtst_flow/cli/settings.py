@@ -11,6 +11,7 @@ import click
 from dtst_flow.planning.config import read_schema
 
 SHORT = {
+    "extract_frames": {"keyframes": "-k", "format": "-F", "workers": "-w"},
     "extract_faces": {
         "max_size": "-M",
         "engine": "-e",

@@ -240,7 +240,8 @@ class ListEvidence:
         if os.path.lexists(file) and not is_of(file, one):
             return None
         stat = stat_of(file, follow_links=False)
-        return Claim(one.file, signatures(file, one.keys), (stat,))
+        signed = signatures(file, one.keys)
+        return Claim(one.file, signed, (stat,), shows=one.digest)
 
 
 class ClusterEvidence(ListEvidence):

@@ -9,7 +9,7 @@ from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
 from dtst_flow.cluster import label_file
-from dtst_flow.dataset import bucket_specs, cluster_list, inventory
+from dtst_flow.dataset import bucket_specs, cluster_list, digests
 from dtst_flow.dataset.containment import (
     BadBucket,
     check_is_folder,
@@ -135,10 +135,11 @@ class Plan:
         """Return what `inventory.write` has to know to list a stage's images."""
         return {
             "specs": self.specs(stage),
-            "cache": str(self.state(stage) / inventory.DIGESTS),
+            "cache": str(self.state(stage) / digests.FILE),
             "shard_size": shard_size,
             "with_sidecars": STAGES[stage].follows_sidecars,
             "max_file_size": self.settings[stage]["max_file_size"],
+            "kind": STAGES[stage].reads.plural,
         }
 
     def labels(self) -> str | None:
@@ -146,7 +147,7 @@ class Plan:
 
         The file is no input of a rule: it may be dated ahead of the clock.
         """
-        return inventory.digest_of(Path(self.bucket("cluster")) / label_file.FILE)
+        return digests.digest_of(Path(self.bucket("cluster")) / label_file.FILE)
 
     def clusters(self) -> str | None:
         """Return the digest of the clusters to choose from, None where there are none.
@@ -202,6 +203,16 @@ def make_plan(config: Mapping[str, Any]) -> Plan:
     )
     _check(plan)
     return plan
+
+
+def check_installed(plan: Plan) -> None:
+    """Refuse what the libraries installed here cannot do. Raises PlanError.
+
+    Not where jobs run in environments of their own.
+    """
+    for stage in plan.stages:
+        if fault := stage.lacks():
+            raise PlanError(f"{stage.command}: {fault}")
 
 
 def check_state_links(plan: Plan) -> None:

@@ -14,6 +14,10 @@ BLOCK = 4096
 """Rows that are compared with all centres at once, which bounds the memory."""
 
 
+SAME = 2.0
+"""Two clusters are perhaps the same up to so many times the spread of the tighter one."""
+
+
 @dataclass(frozen=True)
 class Near:
     """A cluster and the distance to its centre."""
@@ -101,7 +105,7 @@ class Facts:
         if near is None:
             return False
         spreads = self._own[cluster].mean(), self._own[near.cluster].mean()
-        return bool(near.distance <= 2 * min(spreads))
+        return bool(near.distance <= SAME * min(spreads))
 
     def pairs(self) -> list[Pair]:
         """The clusters that are perhaps the same, the closest first."""

@@ -12,14 +12,11 @@ from dtst_flow.dataset import inventory
 from dtst_flow.dataset.cluster_list import REJECTED
 from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.state import STATE, state_of
+from dtst_flow.report import NoResult
 from dtst_flow.stages.cluster import gather
 from dtst_flow.utils.files import read_json
 from dtst_flow.utils.folders import folders_below
 from dtst_flow.utils.tables import read_table
-
-
-class NoResult(Exception):
-    """There is nothing to report yet; the message says what would help."""
 
 
 @dataclass(frozen=True)

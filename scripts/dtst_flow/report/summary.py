@@ -80,7 +80,11 @@ def sentences(outcome: Outcome) -> Iterator[str]:
             yield f"  ... and {more} more, listed in {printable(stage['list'])}"
         if stage["seconds"]:
             took = duration(stage["seconds"])
-            yield f"  {stage['computed']} images computed, in {took}"
+            yield f"  {stage['computed']} {_counted(stage['stage'])} computed, in {took}"
+
+
+def _counted(command: str) -> str:
+    return STAGES[command.replace("-", "_")].reads.plural
 
 
 def tell(

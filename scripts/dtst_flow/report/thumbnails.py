@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeGuard
 
 from PIL import Image
 
@@ -38,10 +38,9 @@ def make(
         side: The longer side in pixels, at most.
         threads: How many threads make them.
     """
-    depends = {"side": side, "code": code_version(sys.modules[__name__])}
-    cache = Records(RECORDS / "thumbnails", depends, f"side{side}")
+    cache = records(side, f"side{side}")
     thumbnails: list[str | None] = [cache.get(row["digest"]) for row in rows]
-    new = [i for i, known in enumerate(thumbnails) if not str(known).startswith(KIND)]
+    new = [i for i, known in enumerate(thumbnails) if not is_thumbnail(known)]
     with ThreadPoolExecutor(threads) as pool:
         made = pool.map(lambda i: _make(rows[i], side), new)
         for i, (thumbnail, unchanged) in zip(new, made, strict=True):
@@ -50,6 +49,27 @@ def make(
                 cache.put(rows[i]["digest"], thumbnail)
     cache.compact()
     return thumbnails
+
+
+def records(side: int, job: str) -> Records:
+    """The records of thumbnails in the dataset's folder, by the digests of images.
+
+    Args:
+        side: The longer side in pixels, at most.
+        job: Who asks, as `Records` has it.
+    """
+    depends = {"side": side, "code": code_version(sys.modules[__name__])}
+    return Records(RECORDS / "thumbnails", depends, job)
+
+
+def is_thumbnail(record: object) -> TypeGuard[str]:
+    """Tell whether a record is a thumbnail."""
+    return isinstance(record, str) and record.startswith(KIND)
+
+
+def content_of(thumbnail: str) -> bytes:
+    """The WebP of a thumbnail."""
+    return base64.b64decode(thumbnail[len(KIND) :])
 
 
 def _make(row: Mapping[str, Any], side: int) -> tuple[str | None, bool]:

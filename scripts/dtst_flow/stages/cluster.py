@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+SETTINGS = "settings.json"
+"""Name of the file in a bucket's state with the settings by which it was made."""
+
+
 @dataclass(frozen=True)
 class ClusterJob:
     """The files of the job, relative to the dataset folder in which it runs.
@@ -69,6 +73,7 @@ def run(job: ClusterJob, settings: Settings, strict: bool) -> None:
         raise SystemExit(why)
     handling = Handling(settings["link"], settings["clean"], strict)
     cluster(job, bucket, options_of(Options, settings), handling)
+    write_atomic(state_of(bucket) / SETTINGS, to_json(dict(settings), indent=2))
 
 
 def cluster(
@@ -220,9 +225,10 @@ def identify(clustering: Clustering, folder: Path) -> list[str]:
     Args:
         clustering: The clusters.
         folder: The states of the last two runs that differ, ``before.json`` and
-            ``now.json``: id -> members, noise and what is rejected among them.
+            ``now.json``: id -> members, noise and what is rejected among them; and how the
+            labels stood then.
     """
-    from dtst_flow.cluster import history
+    from dtst_flow.cluster import history, label_changes
 
     now = folder / "now.json"
     rows, grouping = clustering.rows, clustering.grouping
@@ -234,9 +240,16 @@ def identify(clustering: Clustering, folder: Path) -> list[str]:
     state[history.NOISE] = _members(rows, grouping.noise.tolist())
     if clustering.known.rejected:
         state[history.REJECTED] = _members(rows, clustering.known.rejected)
+    lines = label_changes.standing(
+        clustering.known.readings, [row["path"] for row in rows]
+    )
+    stood = history.read(folder / "labels_now.json")
     if state != known:
+        write_atomic(folder / "labels_before.json", to_json(stood))
         write_atomic(folder / "before.json", to_json(known))
         write_atomic(now, to_json(state))
+    if lines != stood:
+        write_atomic(folder / "labels_now.json", to_json(lines))
     return ids
 
 

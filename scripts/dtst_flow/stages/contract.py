@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from dtst_flow.dataset.evidence import Evidence
+from dtst_flow.dataset.image_names import IMAGES, Kind
 
 Settings = Mapping[str, Any]
 """All settings of a stage, by their names in the config."""
@@ -14,7 +15,7 @@ Settings = Mapping[str, Any]
 Row = dict[str, Any]
 """A row of a stage's table."""
 
-Kind = TypeVar("Kind")
+Chosen = TypeVar("Chosen")
 
 
 class _Snakemake(Protocol):
@@ -148,6 +149,9 @@ class Stage:
         runtimes: Settings -> its rules that may run on a GPU, each with the libraries that
             `gpu.fault` knows and any of which does that.
         follows_sidecars: Whether a change of an image's sidecar counts.
+        reads: What its source has, which is called image here and elsewhere.
+        lacks: What is not installed that it cannot do without, and how to have it; "" where
+            nothing is.
     """
 
     name: str
@@ -171,6 +175,8 @@ class Stage:
     evidence: Callable[[str | Path], Evidence] | None = None
     runtimes: Callable[[Settings], dict[str, tuple[str, ...]]] = lambda settings: {}
     follows_sidecars: bool = True
+    reads: Kind = IMAGES
+    lacks: Callable[[], str] = lambda: ""
 
     @property
     def rules(self) -> tuple[str, str]:
@@ -193,7 +199,7 @@ class Stage:
         return self.makes_bucket and self.commit is not None
 
 
-def options_of(kind: type[Kind], settings: Settings) -> Kind:
+def options_of(kind: type[Chosen], settings: Settings) -> Chosen:
     """Return the options of a stage among its settings."""
     names: Iterable[str] = (field.name for field in fields(kind))  # type: ignore[arg-type]
     return kind(**{name: settings[name] for name in names})

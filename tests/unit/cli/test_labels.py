@@ -117,9 +117,11 @@ class TestAdopt:
         assert result.exit_code == 0
         assert result.output.splitlines() == [
             "'a.jpg' from 000 to 001",
+            "the 2 images left in 000 stay together",
             "these lines would be written to cluster/labels.csv (+) or taken out (-):",
             "+ not,a.jpg,b.jpg",
             "+ must-link,a.jpg,d.jpg",
+            "+ must-link,c.jpg,b.jpg",
         ]
         labels = moved / "cluster/labels.csv"
         assert not labels.exists()
@@ -127,8 +129,9 @@ class TestAdopt:
         assert content["add"] == [
             ["not", "a.jpg", "b.jpg"],
             ["must-link", "a.jpg", "d.jpg"],
+            ["must-link", "c.jpg", "b.jpg"],
         ]
-        assert labels.read_text().count("\n") == 3
+        assert labels.read_text().count("\n") == 4
         assert "says so already" in call(moved, "adopt").output
 
     def test_nothing_to_adopt_is_told(self, dataset):

@@ -123,7 +123,7 @@ def test_that_select_moves_nothing_is_said(requests, tmp_path):
     assert requests == []
 
 
-@pytest.mark.parametrize("word", ["search", "extract-frames", "review"])
+@pytest.mark.parametrize("word", ["search", "fetch", "annotate"])
 def test_commands_of_the_other_dtst_are_named(word):
     for words in ((word, "x.yaml", "--top", "3"), ("help", word)):
         result = call(*words)

@@ -3,6 +3,7 @@ import pytest
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 
 OPEN = {
+    "extract_frames": {"from": "videos", "to": "images/frames"},
     "extract_faces": {"from": "images/*", "to": "faces"},
     "detect": {"from": "photos", "classes": "leaf", "model": "yolo26n"},
     "extract_classes": {"from": None, "to": "crops", "classes": None},

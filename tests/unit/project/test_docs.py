@@ -6,6 +6,7 @@ import re
 import shlex
 import textwrap
 import tomllib
+from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -168,8 +169,8 @@ def test_flags_exist():
     known |= {flag for _, flag in peer.FLAGS}  # told of as those of the other dtst
     known |= {"--constraint", "--force-reinstall", "--no-deps"}  # pip's
     paths = main.commands["run"].commands.values()
-    models = main.commands["models"].commands.values()
-    for command in (*main.commands.values(), *paths, *models):
+    more = [main.commands[name].commands.values() for name in ("models", "labels")]
+    for command in (*main.commands.values(), *paths, *chain(*more)):
         for param in command.params:
             known |= {*param.opts, *param.secondary_opts}
     for page, text in TEXTS.items():

@@ -1,0 +1,1 @@
+"""The review: a local page on which clusters are decided, and its server."""

@@ -1,0 +1,169 @@
+"""What the vectors tell of a clustering of any size, block by block.
+
+Centres, distances and when two clusters are perhaps the same are those of `report.facts`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from dtst_flow.report.facts import SAME, unit
+from dtst_flow.review.clustering import Clustering
+from dtst_flow.review.rows import Rows
+
+BLOCK = 512
+"""Images that are compared with all others at once."""
+
+NEAREST = 6
+"""Nearest clusters, or images in noise, that are known of each."""
+
+MOST_NOISE = 20_000
+"""Most images in noise that are compared with each other: a quarter of a minute."""
+
+DOUBTFUL = 0.5
+"""A member is doubtful if another centre is farther than its own by less than this share
+of the distance to its own."""
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """What is nearest to each of m things, the nearest first; -1 and inf for none.
+
+    Attributes:
+        which: (m, NEAREST) int32.
+        distances: (m, NEAREST) float32, cosine distances.
+    """
+
+    which: NDArray[np.int32]
+    distances: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of one clustering of n images in k clusters.
+
+    Attributes:
+        own: (n,) float32, of a member the distance to the centre of its cluster.
+        other: (n,) float32, the distance to the nearest other centre.
+        spreads: (k,) float32, the mean distance of the members to their centre.
+        doubtful: (n,) bool, members that are hardly nearer to their own centre.
+        clusters: The nearest clusters of each cluster, by their centres.
+        singles: The numbers of the images in noise that can be compared.
+        near_singles: The nearest clusters of each of them.
+        alike: The nearest of them of each, by their place in `singles`.
+    """
+
+    own: NDArray[np.float32]
+    other: NDArray[np.float32]
+    spreads: NDArray[np.float32]
+    doubtful: NDArray[np.bool_]
+    clusters: Nearest
+    singles: NDArray[np.intp]
+    near_singles: Nearest
+    alike: Nearest
+
+    def near_cluster(self, n: int) -> tuple[int, float] | None:
+        """The cluster nearest to an image in noise, and how far it is, if any."""
+        at = int(np.searchsorted(self.singles, n))
+        if at == len(self.singles) or self.singles[at] != n:
+            return None
+        near = int(self.near_singles.which[at, 0])
+        return (near, float(self.near_singles.distances[at, 0])) if near >= 0 else None
+
+    def same(self, cluster: int) -> tuple[int, float] | None:
+        """The cluster that is perhaps the same, and how far it is; most often None."""
+        near = int(self.clusters.which[cluster, 0])
+        distance = float(self.clusters.distances[cluster, 0])
+        if near < 0 or distance > SAME * min(self.spreads[[cluster, near]]):
+            return None
+        return near, distance
+
+
+def compute(clustering: Clustering, rows: Rows) -> Facts:
+    """Compute the facts, on one core: the page is served meanwhile."""
+    with threadpool_limits(1):
+        return _compute(clustering, rows)
+
+
+def _compute(clustering: Clustering, rows: Rows) -> Facts:
+    members = clustering.noise
+    centres = _centres(clustering, rows)
+    own = np.full(len(clustering.paths), np.nan, np.float32)
+    other = own.copy()
+    for start in range(0, members, BLOCK):
+        part = np.arange(start, min(start + BLOCK, members))
+        distances = 1 - rows.vectors(part) @ centres.T
+        at = np.arange(len(part)), clustering.of[part]
+        own[part] = distances[at]
+        distances[at] = np.inf
+        other[part] = distances.min(axis=1)
+    starts = [cluster.start for cluster in clustering.clusters]
+    sizes = np.array([cluster.size for cluster in clustering.clusters])
+    sums = np.add.reduceat(own[:members], starts) if starts else np.zeros(0)
+    singles = np.array(
+        [n for n in range(members, clustering.rejected) if _counts(clustering, n)],
+        np.intp,
+    )
+    vectors = rows.vectors(singles)
+    usable = vectors.any(axis=1)
+    singles, vectors = singles[usable], vectors[usable]
+    among = vectors[:MOST_NOISE]
+    return Facts(
+        own=own,
+        other=other,
+        spreads=(sums / sizes if starts else sums).astype(np.float32),
+        doubtful=other - own < DOUBTFUL * own,
+        clusters=nearest(centres, centres, itself=True),
+        singles=singles,
+        near_singles=nearest(vectors, centres),
+        alike=nearest(among, among, itself=True),
+    )
+
+
+def _counts(clustering: Clustering, n: int) -> bool:
+    return n not in clustering.unrecognisable
+
+
+def _centres(clustering: Clustering, rows: Rows) -> NDArray[np.float32]:
+    """The centre of each cluster, (k, d), of length 1."""
+    sums = np.zeros((len(clustering.clusters), rows.width), np.float64)
+    for start in range(0, clustering.noise, BLOCK):
+        part = np.arange(start, min(start + BLOCK, clustering.noise))
+        of = clustering.of[part]  # in order, as members are
+        heads = np.flatnonzero(np.diff(of, prepend=-1))
+        sums[of[heads]] += np.add.reduceat(rows.vectors(part), heads, dtype=np.float64)
+    return unit(sums).astype(np.float32)
+
+
+def nearest(
+    rows: NDArray[np.float32], others: NDArray[np.float32], itself: bool = False
+) -> Nearest:
+    """Find what is nearest to each row; nothing is near to rows that are zero.
+
+    Args:
+        rows: (m, d), of length 1.
+        others: (k, d), of length 1.
+        itself: Whether both are the same, and a row is not near to itself.
+    """
+    count = min(NEAREST, len(others) - itself)
+    nowhere = ~others.any(axis=1)
+    which = np.full((len(rows), NEAREST), -1, np.int32)
+    distances = np.full((len(rows), NEAREST), np.inf, np.float32)
+    for start in range(0, len(rows) if count > 0 else 0, BLOCK):
+        part = rows[start : start + BLOCK]
+        far: NDArray[Any] = 1 - part @ others.T
+        far[:, nowhere] = np.inf
+        far[~part.any(axis=1)] = np.inf
+        if itself:
+            far[np.arange(len(part)), np.arange(start, start + len(part))] = np.inf
+        few = np.argpartition(far, count - 1, axis=1)[:, :count]
+        found = np.take_along_axis(far, few, axis=1)
+        order = np.argsort(found, axis=1, kind="stable")
+        at = slice(start, start + len(part))
+        which[at, :count] = np.take_along_axis(few, order, axis=1)
+        distances[at, :count] = np.take_along_axis(found, order, axis=1)
+    which[np.isinf(distances)] = -1
+    return Nearest(which, distances)

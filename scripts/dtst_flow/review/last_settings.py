@@ -1,0 +1,63 @@
+"""The settings by which a bucket was clustered last, to cluster it again."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from dtst_flow.dataset.state import STATE, state_of
+from dtst_flow.review.clustering import Clustering
+from dtst_flow.stages.cluster import SETTINGS
+from dtst_flow.utils.files import read_bytes, read_json
+
+LARGEST = 1 << 20
+"""Most bytes of a config."""
+
+ONCE = ("clean", "cache")
+"""Settings that were meant for that run only."""
+
+OVERALL = ("container", "gpu", "shard_size", "strict")
+"""Settings that are of no stage."""
+
+
+def config_of(bucket: str, clustering: Clustering) -> dict[str, Any]:
+    """The content of a config file by which ``dtst cluster`` makes the bucket again.
+
+    It is what the job noted that made the bucket; where that is lost, what clusters.json
+    says.
+
+    Args:
+        bucket: The bucket of the clusters, in the dataset's folder.
+        clustering: What is in it.
+    """
+    settings = _noted(bucket)
+    if settings is None:
+        folders = {str(PurePosixPath(path).parent) for path in clustering.paths}
+        known = {k: v for k, v in clustering.parameters.items() if v is not None}
+        settings = known | {"from": sorted(folders), "to": bucket}
+    kept = {k: v for k, v in settings.items() if k not in ONCE and v is not None}
+    return _overall(bucket) | {"cluster": kept}
+
+
+def _noted(bucket: str) -> dict[str, Any] | None:
+    """What the job noted that clustered last, if it is there."""
+    try:
+        settings = read_json(state_of(bucket) / SETTINGS)
+    except (OSError, ValueError):
+        return None
+    usable = isinstance(settings, dict) and settings.get("to") == bucket
+    return settings if usable else None
+
+
+def _overall(bucket: str) -> dict[str, Any]:
+    """The settings of no stage that dtst noted of its last run which made the bucket."""
+    paths = [p for p in (STATE / "config").glob("*.yaml") if p.is_file()]
+    for path in sorted(paths, key=lambda p: -p.stat().st_mtime_ns):
+        try:
+            given = yaml.safe_load(read_bytes(path, LARGEST))
+            target = given.get("cluster", {}).get("to") or "cluster"
+        except (AttributeError, OSError, RecursionError, ValueError, yaml.YAMLError):
+            continue
+        if target == bucket and "cluster" in given:
+            return {name: given[name] for name in OVERALL if name in given}
+    return {}
