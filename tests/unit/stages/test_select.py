@@ -229,7 +229,7 @@ def test_before_a_run_it_is_told_what_would_be_chosen_and_go():
     settings = DEFAULTS | {"clusters": "Ann,Bob", "best": 1}
     said = select.pending(settings, images).said
     assert said.startswith(
-        "2 chosen: 2 to write, 0 there; 000 Ann (ann0): 1 of 3 images"
+        "2 chosen: 2 to write, 0 there\n000 Ann (ann0): 1 of 3 images"
     )
     assert select.going(settings, images).there == 0
     run(clusters="Ann,Bob")
