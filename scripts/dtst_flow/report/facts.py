@@ -17,6 +17,10 @@ BLOCK = 4096
 SAME = 2.0
 """Two clusters are perhaps the same up to so many times the spread of the tighter one."""
 
+MARGIN = 0.5
+"""A member is doubtful if another centre is farther than its own by less than this share
+of the distance to its own."""
+
 
 @dataclass(frozen=True)
 class Near:
@@ -33,6 +37,12 @@ class Doubt:
     row: int
     own: float
     other: Near | None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it is hardly nearer to its own centre than to another."""
+        near = self.other
+        return near is not None and near.distance - self.own < MARGIN * self.own
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from dtst_flow import __version__
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.report import thumbnails
 from dtst_flow.report.facts import Facts, Near
+from dtst_flow.report.photos import photo_of
 from dtst_flow.report.results import Cluster, Member, Results, read
 from dtst_flow.utils.files import digest_file, digest_value, to_json, write_atomic
 
@@ -109,7 +110,8 @@ def render(results: Results, bucket: str, dataset: str, threads: int) -> bytes:
 class View:
     """What page.html shows of results: clusters and images as plain mappings.
 
-    An image is {url, path, thumbnail, burst}, and what else is known about it.
+    An image is {url, path, photo, thumbnail, burst}, and what else is known about it;
+    `photo` is the address of the photo that it was cut out of, if any.
 
     Args:
         results: What to show.
@@ -128,12 +130,17 @@ class View:
     def image(self, row: int, **more: Any) -> dict[str, Any]:
         """An image of the results, by its row, and what else is known about it."""
         path = self.results.rows[row]["path"]
+        photo = photo_of(path) if self.results.rows[row].get("sidecar") else None
         return {
-            "url": quote(os.fsencode(os.path.join(self.dataset, path))),
+            "url": self._address(path),
             "path": text(path),
+            "photo": self._address(photo) if photo else None,
             "thumbnail": self._small[row],
             "burst": self.results.bursts.get(path),
         } | more
+
+    def _address(self, path: str) -> str:
+        return quote(os.fsencode(os.path.join(self.dataset, path)))
 
     def medoid(self, cluster: int) -> dict[str, Any]:
         """The medoid of a cluster, large."""
@@ -174,7 +181,8 @@ class View:
 
     def _doubtful(self, cluster: int) -> list[dict[str, Any]]:
         medoid = self.results.medoids[cluster]
-        doubts = [d for d in self.facts.doubts(cluster) if d.row != medoid]
+        found = self.facts.doubts(cluster)
+        doubts = [d for d in found if d.is_doubtful and d.row != medoid]
         return [
             self.image(d.row, note=distance(d.own), near=self.near(d.other))
             for d in doubts[:DOUBTFUL]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dtst_flow.report.facts import SAME, unit
+from dtst_flow.report.facts import MARGIN, SAME, unit
 from dtst_flow.review.clustering import Clustering
 from dtst_flow.review.rows import Rows
 
@@ -22,10 +22,6 @@ NEAREST = 6
 
 MOST_NOISE = 20_000
 """Most images in noise that are compared with each other: a quarter of a minute."""
-
-DOUBTFUL = 0.5
-"""A member is doubtful if another centre is farther than its own by less than this share
-of the distance to its own."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def _compute(clustering: Clustering, rows: Rows) -> Facts:
         own=own,
         other=other,
         spreads=(sums / sizes if starts else sums).astype(np.float32),
-        doubtful=other - own < DOUBTFUL * own,
+        doubtful=other - own < MARGIN * own,
         clusters=nearest(centres, centres, itself=True),
         singles=singles,
         near_singles=nearest(vectors, centres),

@@ -16,7 +16,7 @@ from PIL import Image
 from dtst_flow.cli.main import main
 from dtst_flow.report import page, thumbnails
 from dtst_flow.utils.files import read_json, to_json, write_atomic
-from dtst_flow.utils.tables import write_table
+from dtst_flow.utils.tables import read_table, write_table
 from helpers import clustered
 
 
@@ -161,6 +161,36 @@ def test_members_are_in_their_order_and_the_medoid_is_shown(dataset):
     (medoid,) = re.findall(r'class="medoid">\s*<a [^>]*title="(.*?)"', content)[:1]
     assert medoid == first["medoid"] == paths[-1]
     assert content.count(f'title="{medoid}"') == 1  # it is not doubtful
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"image": "images/a b.jpg"}, "./images/a%20b.jpg"),
+        ({"image": "../a.jpg"}, None),
+        ({"image": "/etc/passwd"}, None),
+        ({"image": 3}, None),
+        ("faces", None),
+    ],
+)
+def test_the_photo_behind_a_crop_is_reachable(dataset, said, shown):
+    table = dataset / ".dtst/buckets/cluster/embeddings/s.jsonl"
+    rows = list(read_table(table))
+    image = edit(dataset)["clusters"][0]["medoid"]
+    (row,) = (row for row in rows if row["path"] == image)
+    row["sidecar"] = "digest"
+    write_table(table, rows)
+    place = dataset / f"{image}.json"
+    place.write_text(json.dumps({"provenance": said}))
+    photos = {i["photo"] for g in galleries(report(dataset)) for i in g}
+    assert photos == {None, shown}
+
+
+def test_doubtful_members_are_told_only_where_there_are_some(dataset):
+    content = report(dataset)
+    assert content.count("<h4>Doubtful</h4>") == 2
+    edit(dataset, clusters=edit(dataset)["clusters"][:1])
+    assert "Doubtful</h4>" not in report(dataset)
 
 
 def test_faces_that_nobody_could_recognise_are_apart(dataset):
