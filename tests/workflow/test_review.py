@@ -1,6 +1,7 @@
 """The page of a review in a real browser: every action, and all that may go wrong."""
 
 import json
+import shutil
 
 import pytest
 from playwright.sync_api import expect
@@ -311,7 +312,8 @@ def test_help_tells_the_keys_of_the_view(sheet):
 
 
 def test_a_server_that_ends_is_told_and_one_that_comes_back(review, browser, tmp_path):
-    second = Review(review.folder)
+    folder = shutil.copytree(review.folder, tmp_path / "crowd")
+    second = Review(folder)
     sheet = Sheet(second, browser, **LAPTOP)
     members(sheet)
     second.kill()
@@ -319,7 +321,7 @@ def test_a_server_that_ends_is_told_and_one_that_comes_back(review, browser, tmp
     expect(banner).to_contain_text("does not answer")
     sheet.press("x")
     sheet.wait_for("Not saved")
-    third = Review(review.folder, second.port)
+    third = Review(folder, second.port)
     expect(banner).to_contain_text("Open the address that it printed")
     sheet.page.goto(third.address)
     expect(sheet.tiles.first).to_be_visible()
