@@ -320,7 +320,9 @@ class Edits(RuleBasedStateMachine):
             self.user.delete(pick(self.own_results(), which))
 
     @rule(
-        one=numbers, two=numbers, relation=st.sampled_from(["must-link", "cannot-link"])
+        one=numbers,
+        two=numbers,
+        relation=st.sampled_from(["must-link", "cannot-link", "not", "reject"]),
     )
     def write_labels(self, one, two, relation):
         clusters = self.dataset.folder / self.buckets()["cluster"]

@@ -44,6 +44,7 @@ CLUSTER = {
     ("cluster", "to"): ("groups", "cluster"),
     ("cluster", "min_cluster_size"): (3, 2),
     ("cluster", "top"): (1, None),
+    ("cluster", "folders"): ("name", "both", "rank"),
     ("cluster", "link"): ("symbolic", "hard", "copy"),
     ("cluster", "clean"): (True, False),
 }

@@ -156,3 +156,43 @@ def test_a_burst_is_no_cluster_by_itself(crowd):
     placed = {m["path"]: c["rank"] for c in alone["clusters"] for m in c["members"]}
     for burst in alone["near_duplicates"]:
         assert len({placed.get(path) for path in burst}) == 1
+
+
+def test_what_is_done_by_hand_is_told_and_lasts_once_it_is_adopted(dataset):
+    """Also crops that were deleted, and after a run that put all of it back."""
+    hanks, hopper = (crops_of(dataset, name) for name in ("hanks", "hopper"))
+    files = {m["path"]: m["file"] for m in members(dataset)}
+    before, clusters = dataset.results(), dataset.folder / "cluster"
+    (clusters / files[hopper[0]]).parent.rename(clusters / "Grace Hopper")
+    (clusters / files[hanks[1]]).unlink()
+    for path in (
+        dataset.folder / hanks[0],
+        sidecars.path_of(dataset.folder / hanks[0]),
+    ):
+        path.unlink()
+    command = ["run", "faces", "-d", str(dataset.folder), "--engine", "dlib"]
+    command += ["--model", "dlib", "--count-duplicates", "--workers", "1"]
+    printed = dataset.dtst(*command)
+    assert "3 changes by hand were not kept" in printed
+    assert "`dtst labels adopt` has every run follow them" in printed
+    after = dataset.results()
+    assert {path: after[path] for path in before} == before
+    printed = dataset.dtst(*command, "--adopt", "--folders", "name")
+    assert f"+ reject,{hanks[0]}," in printed
+    assert "2 images are rejected" in printed
+    rejected = {image["path"] for image in dataset.clusters()["rejected"]}
+    assert rejected == set(hanks[:2])
+    assert {path.name for path in clusters.iterdir()} >= {"Grace Hopper", "rejected"}
+    assert len(list((clusters / "Grace Hopper").glob("hopper_*.jpg"))) == len(hopper)
+    listed = {member["file"] for member in members(dataset)}
+    assert {p for p in clusters.glob("*/*.jpg")} == {clusters / file for file in listed}
+    printed = dataset.dtst("labels", "check", "-d", str(dataset.folder))
+    assert printed.splitlines() == ["3 lines: 3 in force"]
+    assert "nothing to do" in dataset.dtst(*command, "--adopt", "--folders", "name")
+
+
+def members(dataset: Dataset) -> list[dict]:
+    """All images of clusters.json."""
+    found = dataset.clusters()
+    inside = [member for cluster in found["clusters"] for member in cluster["members"]]
+    return [*inside, *found["noise"], *found["rejected"]]

@@ -128,12 +128,12 @@ def revised(
         names = [[paths[row] for row in rows] for rows in reading.rows]
         instead = _instead(cells, names, left)
         if cells[0] == "reject" and ("reject", cells[1], "") in lines:
-            add.pop(("reject", cells[1], ""))  # it says why, too
-        elif instead is not None or cells in overruled:
+            add.pop(("reject", cells[1], ""), None)  # it says why, too
+        elif cells not in lines and (instead is not None or cells in overruled):
             remove[cells] = None
             add = dict.fromkeys(instead or ()) | add
     there = {reading.label.cells for reading in readings} - remove.keys()
-    return [c for c in add if c not in there], [c for c in remove if c not in add]
+    return [cells for cells in add if cells not in there], list(remove)
 
 
 def _instead(

@@ -134,10 +134,10 @@ def deleted_crops(before: ClusterList) -> list[Move]:
     for bucket in buckets(before):
         prefix = f"{bucket}/"
         crops = {i.removeprefix(prefix) for i in before.wanted if i.startswith(prefix)}
-        gone = {crop for crop in crops if not os.path.lexists(prefix + crop)}
         # A photo's crop that its stage removed is in no ledger any more.
-        deleted = gone & Ledgers(bucket, state_of(bucket)).paths()
-        if gone == crops:  # it is away, or begun anew
+        ours = crops & Ledgers(bucket, state_of(bucket)).paths()
+        deleted = {crop for crop in ours if not os.path.lexists(prefix + crop)}
+        if deleted == ours:  # they are away, or the user begins anew
             deleted = set()
         deleted |= put_back(bucket) & crops
         moves += [Move(prefix + path, bucket, None) for path in sorted(deleted)]

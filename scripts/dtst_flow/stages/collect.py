@@ -79,11 +79,6 @@ def run(stage: str, job: CollectJob, bucket: str, strict: bool) -> None:
     skipped = sum(1 for _ in read_table(Path(job.inventory, "skipped.table")))
     said = sentences(maker, rows, len(reasons), skipped, bucket)
     said += of_files(bucket, committed.removed, committed.restored)
-    if committed.put_back:
-        said.append(
-            f"{committed.put_back} of them had been deleted; `dtst labels adopt` has "
-            "every clustering reject them"
-        )
     log.info("\n".join(said))
     if not rows or reasons:
         fail_where_due(said, reasons, bucket, bool(rows), strict)

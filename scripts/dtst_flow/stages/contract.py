@@ -72,13 +72,11 @@ class Committed:
         content: A JSON value that names all results.
         removed: Paths of results of earlier runs that are gone now, in the bucket.
         restored: Paths of those that the user had edited or deleted and that are back.
-        put_back: How many of those had been deleted.
     """
 
     content: Any
     removed: list[str]
     restored: list[str]
-    put_back: int = 0
 
 
 @dataclass(frozen=True)

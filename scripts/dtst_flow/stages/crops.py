@@ -134,4 +134,4 @@ def commit(
         for part in entries.values()
         for entry in part
     )
-    return Committed(content, removed, restored, len(put_back))
+    return Committed(content, removed, restored)

@@ -1,12 +1,14 @@
 """``dtst labels`` on the tables that a run leaves."""
 
 import json
+import os
 
 import pytest
 from click.testing import CliRunner, Result
 
 from dtst_flow.cli.main import main
-from dtst_flow.utils.files import to_json, write_atomic
+from dtst_flow.runtime import run_lock
+from dtst_flow.utils.files import digest, to_json, write_atomic
 from dtst_flow.utils.tables import write_table
 from helpers.evidence import CLUSTERS
 
@@ -93,3 +95,61 @@ def test_nothing_is_written(dataset):
 def test_before_a_run_it_says_what_to_do(tmp_path):
     result = call(tmp_path, "list")
     assert result.exit_code == 1 and "dtst cluster does" in result.output
+
+
+class TestAdopt:
+    @pytest.fixture
+    def moved(self, dataset):
+        """A file that was moved from one cluster to the other."""
+        path = dataset / "cluster/clusters.json"
+        found = json.loads(path.read_text())
+        for cluster in found["clusters"]:
+            for member in cluster["members"]:
+                file = f"{cluster['folder']}/{member['path']}"
+                write_atomic(dataset / "cluster" / file, member["path"].encode())
+                member |= {"file": file, "digest": digest(member["path"].encode())}
+        path.write_bytes(to_json(found))
+        (dataset / "cluster/000/a.jpg").rename(dataset / "cluster/001/a.jpg")
+        return dataset
+
+    def test_it_shows_first_and_writes_then(self, moved):
+        result = call(moved, "adopt", "-n")
+        assert result.exit_code == 0
+        assert result.output.splitlines() == [
+            "'a.jpg' from 000 to 001",
+            "the 2 images left in 000 stay together",
+            "these lines would be written to cluster/labels.csv (+) or taken out (-):",
+            "+ not,a.jpg,b.jpg",
+            "+ must-link,a.jpg,d.jpg",
+            "+ must-link,c.jpg,b.jpg",
+        ]
+        labels = moved / "cluster/labels.csv"
+        assert not labels.exists()
+        content = json.loads(call(moved, "adopt", "--json").output)
+        assert content["add"] == [
+            ["not", "a.jpg", "b.jpg"],
+            ["must-link", "a.jpg", "d.jpg"],
+            ["must-link", "c.jpg", "b.jpg"],
+        ]
+        assert labels.read_text().count("\n") == 4
+        assert "says so already" in call(moved, "adopt").output
+
+    def test_nothing_to_adopt_is_told(self, dataset):
+        assert "nothing was done by hand" in call(dataset, "adopt").output
+        assert (
+            "0 changes by hand forgotten" in call(dataset, "adopt", "--forget").output
+        )
+
+    def test_not_while_a_run_is_at_work(self, moved):
+        lock = run_lock.acquire(moved)
+        assert lock is not None
+        result = call(moved, "adopt")
+        os.close(lock)
+        assert result.exit_code == 1 and "is in use by" in result.output
+        assert not (moved / "cluster/labels.csv").exists()
+
+    def test_what_cannot_be_written_to_is_told(self, moved):
+        (moved / "cluster/labels.csv").symlink_to(moved / "mine.csv")
+        result = call(moved, "adopt")
+        assert result.exit_code == 1 and "is a link" in result.output
+        assert not (moved / "mine.csv").exists()

@@ -6,6 +6,7 @@ import re
 import shlex
 import textwrap
 import tomllib
+from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -166,8 +167,8 @@ def test_flags_exist():
     known |= {"--summary", "--list-rules", "--workflow-profile", "--directory"}
     known |= {"--constraint", "--force-reinstall", "--no-deps"}  # pip's
     paths = main.commands["run"].commands.values()
-    models = main.commands["models"].commands.values()
-    for command in (*main.commands.values(), *paths, *models):
+    more = [main.commands[name].commands.values() for name in ("models", "labels")]
+    for command in (*main.commands.values(), *paths, *chain(*more)):
         for param in command.params:
             known |= {*param.opts, *param.secondary_opts}
     for page, text in TEXTS.items():

@@ -1,5 +1,6 @@
 """What a user does by hand among the clusters, and that it lasts once it is adopted."""
 
+import functools
 import os
 import shutil
 from collections import Counter
@@ -8,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.cluster import label_file
-from dtst_flow.dataset import sidecars
-from dtst_flow.stages import adoption, user_labels
+from dtst_flow.dataset import cluster_list, sidecars
+from dtst_flow.dataset.cluster_list import ClusterList
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.part import Part
+from dtst_flow.dataset.state import state_of
+from dtst_flow.stages import adoption, by_hand, user_labels
 from dtst_flow.stages.adoption import adopt
 from dtst_flow.utils.files import read_json, write_atomic
 from helpers.laid_out import Dataset
@@ -322,3 +327,48 @@ def test_a_damaged_memory_costs_only_itself(dataset, garbage):
     (dataset.state / "by_hand.json").write_text(garbage)
     move("cat_0", "001")
     assert len(adopt("cluster").done) == 1
+
+
+def content(name: str) -> bytes:
+    return name.replace("_", " ").encode()
+
+
+class TestCrops:
+    @pytest.fixture
+    def before(self, dataset) -> ClusterList:
+        """The cats are crops of ours, the others photos."""
+        part = Part(Ledgers("images", state_of("images")), "s")
+        entries = [
+            part.write(f"{name}.jpg", "key", functools.partial(content, name))[0]
+            for name in names("cat")
+        ]
+        part.ledgers.commit({"s": entries})
+        return cluster_list.read("cluster/clusters.json")
+
+    def test_those_that_were_deleted_are_rejected(self, dataset, before):
+        Path("images/cat_1.jpg").unlink()
+        Path("images/dog_1.jpg").unlink()  # a photo that went, as photos do
+        assert by_hand.deleted_crops(before) == [
+            by_hand.Move("images/cat_1.jpg", "images", None)
+        ]
+        assert adopt("cluster", write=False).add == [("reject", "images/cat_1.jpg", "")]
+
+    def test_also_once_they_were_put_back(self, dataset, before):
+        part = Part(Ledgers("images", state_of("images")), "s")
+        Path("images/cat_1.jpg").unlink()
+        Path("images/cat_2.jpg").write_bytes(b"edited")
+        for name in names("cat"):
+            part.write(f"{name}.jpg", "key", functools.partial(content, name))
+        assert part.ledgers.restored() == ["cat_1.jpg", "cat_2.jpg"]
+        assert part.ledgers.put_back() == {"cat_1.jpg"}
+        by_hand.note_put_back("images", part.ledgers.put_back())
+        adopt("cluster")
+        labels, _ = label_file.read("cluster/labels.csv")
+        assert [label.cells for label in labels] == [("reject", "images/cat_1.jpg", "")]
+        assert by_hand.put_back("images") == set()
+
+    def test_where_all_are_away_nothing_is_meant(self, dataset, before):
+        for name in names("cat"):
+            Path(f"images/{name}.jpg").unlink()
+        shutil.rmtree("cluster")
+        assert by_hand.deleted_crops(before) == []
