@@ -137,8 +137,11 @@ class Action:
         for group in set(named[1:]) - {*named[:1]}:
             self._drop_names(group)
         first, *others = numbers
+        linked = {self.decisions.group_of(first)}
         for n in others:
-            self._add("must-link", n, self.clustering.paths[first])
+            if self.decisions.group_of(n) not in linked:
+                self._add("must-link", n, self.clustering.paths[first])
+            linked.add(self.decisions.group_of(n))
 
     def _take_out(self, numbers: frozenset[int], into: int = -1) -> None:
         """Take images out of all but one group, and say so of their clusters."""
