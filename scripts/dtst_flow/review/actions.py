@@ -57,6 +57,8 @@ class Action:
         for n in sorted(gone):
             if n not in self.decisions.rejected:
                 self._add("reject", n, "")
+        for place in sorted({self.decisions.place(n) for n in gone} - {-1}):
+            self._hold(place, gone)
 
     def unreject(self, numbers: Iterable[int]) -> None:
         """Say that images are wanted again."""
@@ -122,6 +124,18 @@ class Action:
             folder = self.clustering.clusters[place].folder
             raise CannotBeDone(f"nothing is left of cluster {folder}")
         return head
+
+    def _hold(self, place: int, gone: frozenset[int]) -> None:
+        """Have a cluster last of which fewer are left than make one."""
+        cluster = self.clustering.clusters[place]
+        away = gone | self.decisions.taken_out
+        left = [n for n in range(cluster.start, cluster.end) if n not in away]
+        least = self.clustering.parameters.get("min_cluster_size") or 0
+        head = self.decisions.stands_for(place, gone)
+        if head is not None and 1 < len(left) < least:
+            for n in left:
+                if n != head:
+                    self._add("must-link", head, self.clustering.paths[n])
 
     def _together(self, numbers: Sequence[int]) -> None:
         groups = {self.decisions.group_of(n) for n in numbers}
