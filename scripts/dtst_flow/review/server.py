@@ -76,6 +76,8 @@ def serve(
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
+        ws="none",
         timeout_graceful_shutdown=PATIENCE,
     )
     listener.listen()
