@@ -17,6 +17,7 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from dtst_flow import __version__
 from dtst_flow.cache.code_version import code_version
@@ -33,6 +34,9 @@ DOUBTFUL = 10
 
 PAIRS = 24
 """Pairs of clusters shown as perhaps the same, at most."""
+
+SETS = 24
+"""Sets of images in noise shown as alike, at most."""
 
 FAILURES = 500
 """Failures listed for each stage, at most; all are in its failed.jsonl."""
@@ -92,6 +96,7 @@ def render(results: Results, bucket: str, dataset: str, threads: int) -> bytes:
         images=grouped + len(results.noise) + len(results.rejected),
         grouped=grouped,
         noise=view.noise(),
+        alike=view.alike(),
         unrecognisable=view.unrecognisable(),
         rejected=[view.image(row) for row in results.rejected.tolist()],
         clusters=view.clusters(),
@@ -207,12 +212,21 @@ class View:
 
     def noise(self) -> list[dict[str, Any]]:
         """The images in no cluster, those nearest to one first; without junk."""
-        junk = list(self.results.unrecognisable)
-        rows = np.setdiff1d(self.results.noise, junk)
+        rows = self._noise()
         near = self.facts.closest(rows)
         far = [n.distance if n else float("inf") for n in near]
         order = sorted(range(len(near)), key=lambda i: (far[i], i))
         return [self.image(int(rows[i]), near=self.near(near[i])) for i in order]
+
+    def alike(self) -> list[list[dict[str, Any]]]:
+        """Sets of these that are near to each other, the largest first."""
+        found = self.facts.alike(self._noise(), self.results.parameters)
+        return [[self.image(row) for row in rows] for rows in found[:SETS]]
+
+    def _noise(self) -> NDArray[np.intp]:
+        junk = list(self.results.unrecognisable)
+        rows: NDArray[np.intp] = np.setdiff1d(self.results.noise, junk)
+        return rows
 
     def unrecognisable(self) -> list[dict[str, Any]]:
         """The faces that nobody could recognise, in the order of their paths."""

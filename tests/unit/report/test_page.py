@@ -9,6 +9,7 @@ from contextlib import chdir
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -191,6 +192,19 @@ def test_doubtful_members_are_told_only_where_there_are_some(dataset):
     assert content.count("<h4>Doubtful</h4>") == 2
     edit(dataset, clusters=edit(dataset)["clusters"][:1])
     assert "Doubtful</h4>" not in report(dataset)
+
+
+def test_noise_that_is_alike_is_together(dataset):
+    assert 'class="alike"' not in report(dataset)
+    path = dataset / ".dtst/buckets/cluster/embeddings/s.npy"
+    vectors = np.load(path)
+    vectors[-3:] = vectors[-1] + 0.01 * vectors[-3:]
+    np.save(path, vectors)
+    (alike,) = re.findall(r'<ul class="alike">(.*?)</ul></li>', report(dataset), re.S)
+    last = [page.text(image["path"]) for image in edit(dataset)["noise"][-3:]]
+    assert sorted(map(html.unescape, re.findall('title="(.*?)"', alike))) == sorted(
+        last
+    )
 
 
 def test_faces_that_nobody_could_recognise_are_apart(dataset):
