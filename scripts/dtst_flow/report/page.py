@@ -38,6 +38,9 @@ PAIRS = 24
 SETS = 24
 """Sets of images in noise shown as alike, at most."""
 
+ONLY = {"clip_model": "clip", "min_recognisability": "arcface"}
+"""Parameters that have an effect with one model only."""
+
 FAILURES = 500
 """Failures listed for each stage, at most; all are in its failed.jsonl."""
 
@@ -236,7 +239,7 @@ class View:
 def parameters(results: Results) -> Iterator[tuple[str, Any]]:
     """Yield the name and value of each parameter that was set and had an effect."""
     for name, value in results.parameters.items():
-        has_effect = name != "clip_model" or results.parameters["model"] == "clip"
+        has_effect = ONLY.get(name) in (None, results.parameters["model"])
         if value is not None and has_effect:
             yield name, str(value).lower() if isinstance(value, bool) else value
 

@@ -237,12 +237,12 @@ def test_what_decides_on_the_order_stands_below_a_member(dataset):
 
 
 def test_parameters_without_effect_are_not_shown(dataset):
-    for model, shown in (("arcface", False), ("clip", True)):
-        parameters = {"model": model, "clip_model": "ViT-B-32", "top": None}
-        edit(dataset, parameters=parameters | {"count_duplicates": False})
+    ways = {"clip_model": "ViT-B-32", "min_recognisability": 1, "top": None}
+    for model, name in (("arcface", "min_recognisability"), ("clip", "clip_model")):
+        edit(dataset, parameters={"model": model} | ways | {"count_duplicates": False})
         content = report(dataset)
-        assert ("clip_model" in content) is shown
-        assert "top" not in re.findall(r'class="parameter">(\w+)', content)
+        shown = re.findall(r'class="parameter">(\w+)', content)
+        assert shown == ["model", name, "count_duplicates"]
         assert "count_duplicates <b>false</b>" in content
 
 
