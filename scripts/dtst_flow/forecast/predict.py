@@ -108,8 +108,8 @@ def forecast(plan: Plan, setup: Setup, listing: Listing) -> Iterator[str]:
     with TemporaryDirectory(prefix="dtst-trial-") as folder:
         for now in works:
             work = now.after(before, crops) if before else now
-            first, *more = work.said.split("\n")
-            yield f"{work.stage.command}: {first}"
+            said, *more = work.said.split("\n")
+            yield f"{work.stage.command}: {said}"
             yield from (f"  {line}" for line in more)
             before = work if work.todo else None
             if work.todo:

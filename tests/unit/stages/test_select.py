@@ -115,13 +115,16 @@ def test_what_is_no_longer_chosen_goes_and_the_users_stays():
     summary = run(clusters="Bob")
     assert chosen() == "demine"
     assert Path("curated/d.png").read_bytes() == b"the user's, too"
-    assert sidecars.read("curated/a.png") == {"note": "mine"}
+    assert sidecars.read("curated/a.png") == {}
+    assert any("keys that you added to 1 file wait" in said for said in summary["said"])
     assert summary["removed"] == 3 and summary["failed"] == 1
     (failed,) = read_table(STATE / "failed.jsonl")
     assert (
         failed["path"] == "faces/d.png"
         and "was not written by dtst" in failed["reason"]
     )
+    run(clusters="Ann")
+    assert sidecars.read("curated/a.png")["note"] == "mine"
 
 
 def test_a_number_stays_with_its_cluster_when_numbers_change():
