@@ -53,11 +53,11 @@ class Action:
         """Say that images are not wanted."""
         gone = frozenset(numbers)
         self._detach(gone)
-        self._drop(lambda line: line.relation in APART and _touches(line, gone))
+        self._drop(lambda line: line.other >= 0 and _touches(line, gone))
         for n in sorted(gone):
             if n not in self.decisions.rejected:
                 self._add("reject", n, "")
-        for place in sorted({self.decisions.place(n) for n in gone} - {-1}):
+        for place in sorted({int(self.clustering.of[n]) for n in gone} - {-1}):
             self._hold(place, gone)
 
     def unreject(self, numbers: Iterable[int]) -> None:
@@ -126,13 +126,24 @@ class Action:
         return head
 
     def _hold(self, place: int, gone: frozenset[int]) -> None:
-        """Have a cluster last of which fewer are left than make one."""
-        cluster = self.clustering.clusters[place]
-        away = gone | self.decisions.taken_out
-        left = [n for n in range(cluster.start, cluster.end) if n not in away]
-        least = self.clustering.parameters.get("min_cluster_size") or 0
+        """Have a cluster last as it is when some of it are rejected.
+
+        Who was said not to be of who is rejected is still not of the cluster; and fewer
+        than make a cluster are linked.
+        """
         head = self.decisions.stands_for(place, gone)
-        if head is not None and 1 < len(left) < least:
+        if head is None:
+            return
+        cluster = self.clustering.clusters[place]
+        members = [n for n in range(cluster.start, cluster.end) if n not in gone]
+        out = self.decisions.taken_out
+        for line in self.decisions.lines:
+            if line.relation in APART and _touches(line, gone):
+                for n in {line.image, line.other} & out.intersection(members):
+                    if n not in self.decisions.rejected:
+                        self._add("not", n, self.clustering.paths[head])
+        left = [n for n in members if n not in out]
+        if 1 < len(left) < (self.clustering.parameters.get("min_cluster_size") or 0):
             for n in left:
                 if n != head:
                     self._add("must-link", head, self.clustering.paths[n])
