@@ -53,7 +53,8 @@ class Action:
         """Say that images are not wanted."""
         gone = frozenset(numbers)
         self._detach(gone)
-        self._drop(lambda line: line.other >= 0 and _touches(line, gone))
+        self._drop_apart(lambda x: x.relation in APART and _touches(x, gone), gone)
+        self._drop(lambda x: x.relation == "must-link" and _touches(x, gone))
         for n in sorted(gone):
             if n not in self.decisions.rejected:
                 self._add("reject", n, "")
@@ -115,6 +116,8 @@ class Action:
             raise CannotBeDone(
                 "labels.csv says that they are the same; undo that first"
             )
+        if self.decisions.rejected & {a, b}:
+            raise CannotBeDone("one of them is rejected, and in no cluster")
         self._add("cannot-link", a, self.clustering.paths[b])
 
     def _head(self, place: int) -> int:
@@ -126,27 +129,38 @@ class Action:
         return head
 
     def _hold(self, place: int, gone: frozenset[int]) -> None:
-        """Have a cluster last as it is when some of it are rejected.
-
-        Who was said not to be of who is rejected is still not of the cluster; and fewer
-        than make a cluster are linked.
-        """
-        head = self.decisions.stands_for(place, gone)
-        if head is None:
-            return
+        """Link what is left of a cluster when that is fewer than make one."""
         cluster = self.clustering.clusters[place]
-        members = [n for n in range(cluster.start, cluster.end) if n not in gone]
-        out = self.decisions.taken_out
-        for line in self.decisions.lines:
-            if line.relation in APART and _touches(line, gone):
-                for n in {line.image, line.other} & out.intersection(members):
-                    if n not in self.decisions.rejected:
-                        self._add("not", n, self.clustering.paths[head])
-        left = [n for n in members if n not in out]
-        if 1 < len(left) < (self.clustering.parameters.get("min_cluster_size") or 0):
+        away = gone | self.decisions.taken_out
+        left = [n for n in range(cluster.start, cluster.end) if n not in away]
+        head = self.decisions.stands_for(place, gone)
+        least = self.clustering.parameters.get("min_cluster_size") or 0
+        if head is not None and 1 < len(left) < least:
             for n in left:
                 if n != head:
                     self._add("must-link", head, self.clustering.paths[n])
+
+    def _drop_apart(self, which: Callable[[Line], bool], gone: frozenset[int]) -> None:
+        """Take out lines of images that go and others; these are still out of clusters.
+
+        Args:
+            which: The lines.
+            gone: The images that go; they take their places in `not` lines with them.
+        """
+        of = self.clustering.of
+        for line in filter(which, self.decisions.lines):
+            self.edit.remove.append(line.cells)
+            for n, other in ((line.image, line.other), (line.other, line.image)):
+                stays_out = (
+                    n in self.decisions.taken_out - self.decisions.rejected - gone
+                )
+                if other not in gone or not stays_out or of[n] != of[other]:
+                    continue
+                head = (
+                    self.decisions.stands_for(int(of[n]), gone) if of[n] >= 0 else None
+                )
+                if head is not None:
+                    self._add("not", n, self.clustering.paths[head])
 
     def _together(self, numbers: Sequence[int]) -> None:
         groups = {self.decisions.group_of(n) for n in numbers}
@@ -199,7 +213,7 @@ class Action:
                 for mine, its in ((one, other), (other, one))
             )
 
-        self._drop(keeps)
+        self._drop_apart(keeps, numbers)
 
     def _detach(self, numbers: frozenset[int]) -> None:
         """Take out what links images to others; these stay linked, and keep their name."""
