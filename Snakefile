@@ -46,10 +46,12 @@ if config["container"]:
 
 include: "workflow/rules/inventory.smk"
 include: "workflow/rules/extract_faces.smk"
+include: "workflow/rules/extract_frames.smk"
 include: "workflow/rules/detect.smk"
 include: "workflow/rules/extract_classes.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/cluster.smk"
+include: "workflow/rules/select.smk"
 include: "workflow/rules/report.smk"
 
 

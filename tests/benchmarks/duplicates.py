@@ -25,13 +25,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from dtst_flow.cluster.duplicates import BITS
 from dtst_flow.embed.base import Sample
 from dtst_flow.embed.embedders import MODELS, open_embedder
 from dtst_flow.faces import alignment, crop
 from dtst_flow.faces.engines import open_engine
 from dtst_flow.imaging import decode
-from dtst_flow.imaging.perceptual_hash import perceptual_hash
+from dtst_flow.imaging.perceptual_hash import BITS, perceptual_hash
 
 LONGEST = 1600
 """Pixels of a photo's longer side, at most: more would only take longer."""

@@ -9,13 +9,14 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import sidecars, waiting
 from dtst_flow.dataset.entries import Entry, stat_of, unchanged
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.planning.pipelines import PIPELINES
 from helpers.dataset import Dataset
 from helpers.user import User
+from helpers.words import Words
 
 FOLDERS = ("images", "images/a", "images/b")
 NAMES = ("p.jpg", "q.jpg", "Q.jpg", "q.png", "r.JPG", "s.jpg")
@@ -36,6 +37,11 @@ names = st.sampled_from(NAMES)
 def pick(choices, number: int):
     """One of some choices, by any number."""
     return choices[number % len(choices)]
+
+
+def is_sidecar(path: str) -> bool:
+    """Whether a file lies beside an image, as those do not that wait for theirs."""
+    return path.endswith(".json") and f"/{waiting.FOLDER}/" not in path
 
 
 class Edits(RuleBasedStateMachine):
@@ -66,6 +72,7 @@ class Edits(RuleBasedStateMachine):
                 name = path.relative_to(self.dataset.folder).as_posix()
                 self.user.files[name] = path.read_bytes()
         self.remembered: set[str] = set()
+        self.words = Words(self.user, self.dataset.folder)
 
     def buckets(self) -> dict[str, str]:
         """Stage -> the bucket that it makes now, that of clusters last."""
@@ -115,6 +122,23 @@ class Edits(RuleBasedStateMachine):
             for path, row in ledgers.owned().items()
         )
 
+    def noted(self) -> dict[str, set[str]]:
+        """Bucket -> what in it is the workflow's, or was until its ledgers were lost."""
+        return {
+            to: {f"{to}/{path}" for path in ledgers.owned()}
+            | {path for path in self.remembered if path.startswith(f"{to}/")}
+            for to, ledgers in self.ledgers().items()
+        }
+
+    def go(self, **how) -> str:
+        """One run, and where the user's words about its files are then."""
+        before = self.noted()
+        printed = self.dataset.run(**{"settings": self.settings(), "ok": None} | how)
+        now = self.noted()
+        for to, ledgers in self.ledgers().items():
+            self.words.follow(ledgers, (before[to] | now[to]) - self.user.files.keys())
+        return printed
+
     def forget(self) -> None:
         """Tell what is whose while it is known; the ledgers are about to be lost.
 
@@ -159,6 +183,16 @@ class Edits(RuleBasedStateMachine):
         if self.photos():
             self.user.write(pick(self.photos(), which), b"no photo")
 
+    @rule(which=numbers, place=numbers)
+    def edit_photo_unseen(self, which, place):
+        """An edit that keeps size and time, such as that of a tool that sets it back."""
+        if self.photos():
+            path = self.dataset.folder / pick(self.photos(), which)
+            content, status = bytearray(path.read_bytes()), path.stat()
+            content[place % len(content)] ^= 1
+            self.user.write(pick(self.photos(), which), bytes(content))
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
     @rule(which=numbers)
     def touch_photo(self, which):
         if self.photos():
@@ -172,9 +206,13 @@ class Edits(RuleBasedStateMachine):
             if along:
                 self.user.rename_sidecar(photo, new)
 
-    @rule(folder=folders, new=st.sampled_from([*FOLDERS, "images/c"]))
+    @rule(
+        folder=st.sampled_from(FOLDERS[1:]), new=st.sampled_from([*FOLDERS, "images/c"])
+    )
     def rename_folder(self, folder, new):
-        if (self.dataset.folder / folder).is_dir() and self.user.is_free(new):
+        within = new.startswith(f"{folder}/")  # of itself, which no system does
+        is_there = (self.dataset.folder / folder).is_dir()
+        if is_there and not within and self.user.is_free(new):
             self.user.rename_folder(folder, new)
 
     @rule(which=numbers)
@@ -200,7 +238,7 @@ class Edits(RuleBasedStateMachine):
     def unmount_a_folder_for_a_run(self, folder):
         place, aside = self.dataset.folder / folder, self.folder / "aside"
         photos = {f"{folder}/{name}" for name in NAMES} & self.user.files.keys()
-        self.dataset.run(settings=self.settings(), ok=None)
+        self.go()
         source = self.settings()[PIPELINES[self.settings()["path"]][0]]
         if not photos or source.get("from") == "images":
             return
@@ -223,12 +261,18 @@ class Edits(RuleBasedStateMachine):
         if self.with_sidecars():
             image = pick(self.with_sidecars(), which)
             self.user.edit_sidecar(image, self.keys(key))
+            self.say(image)
 
     @rule(which=numbers, key=st.sampled_from(["license", "classes"]))
     def replace_sidecar(self, which, key):
         if self.with_sidecars():
             image = pick(self.with_sidecars(), which)
             self.user.replace_sidecar(image, self.keys(key))
+            self.say(image)
+
+    def say(self, image: str) -> None:
+        if self.is_noted(image):
+            self.words.say(image, self.ledgers()[image.partition("/")[0]])
 
     def keys(self, key: str) -> dict:
         """A key for a sidecar that was not in one before."""
@@ -250,7 +294,7 @@ class Edits(RuleBasedStateMachine):
 
     @rule(which=numbers)
     def mend_sidecar(self, which):
-        if broken := sorted(p for p in self.user.files if p.endswith(".json")):
+        if broken := [p for p in sorted(self.user.files) if is_sidecar(p)]:
             image = pick(broken, which).removesuffix(".json")
             self.user.replace_sidecar(image, self.keys("license"))
 
@@ -270,7 +314,7 @@ class Edits(RuleBasedStateMachine):
 
     @rule(which=numbers)
     def move_to_another_cluster(self, which):
-        to = self.buckets()["cluster"]
+        to = self.buckets().get("cluster")
         laid_out = [
             p for p in self.made() if p.startswith(f"{to}/") and p.count("/") == 2
         ]
@@ -289,6 +333,8 @@ class Edits(RuleBasedStateMachine):
     def put_own_file(self, name, where, image):
         stem = Path(name).stem
         *made, to = self.buckets().values()
+        if "cluster" not in self.buckets():
+            made = [to]
         names = [f"{stem}{end}.jpg" for end in self.SUFFIXES]
         places = [
             f"{bucket}/{x}{n}" for bucket in made for x in ("", "a_") for n in names
@@ -325,8 +371,9 @@ class Edits(RuleBasedStateMachine):
         relation=st.sampled_from(["must-link", "cannot-link", "not", "reject"]),
     )
     def write_labels(self, one, two, relation):
-        clusters = self.dataset.folder / self.buckets()["cluster"]
-        if self.made() and clusters.is_dir():
+        to = self.buckets().get("cluster")
+        clusters = self.dataset.folder / (to or "")
+        if to and self.made() and clusters.is_dir():
             pair = [pick(self.made(), one), pick(self.made(), two)]
             text = f"{relation},{','.join(pair)}\nname,{pair[0]},Ann\n"
             self.user.write(f"{clusters.name}/labels.csv", text.encode())

@@ -124,6 +124,10 @@ def test_path_a(crowd, models):
     dtst(*cluster, "--top", "2", *arcface)
     assert set(example("people.py", crowd.folder.parent.parent)) == {"Ann"}
     assert [name for name in folders(crowd) if name != "noise"] == ["000", "001"]
+    printed = dtst("select", "--clusters", "Ann,002", "--min-quality", "0.1")
+    assert "chosen of 2 clusters" in printed and "000 Ann (" in printed
+    people = {path.name[:6] for path in photos_in(crowd, "curated")}
+    assert len(people) == 2
     dtst(*cluster, "--min-cluster-size", "20", *arcface)
     assert folders(crowd) == ["noise"]
     mine = crowd.folder / "cluster/noise/mine.txt"

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from dtst_flow.cache import packs
-from dtst_flow.dataset import inventory, sidecars
+from dtst_flow.dataset import digests, inventory, sidecars
 from dtst_flow.dataset.state import RECORDS
 from dtst_flow.models import store
 from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
@@ -87,7 +87,7 @@ def list_images() -> str:
     """The inventory; returns the manifest of the only shard."""
     folder = STATE / "inventory"
     shutil.rmtree(folder, ignore_errors=True)
-    inventory.write(".", ["images"], folder, STATE / inventory.DIGESTS, 1000)
+    inventory.write(".", ["images"], folder, STATE / digests.FILE, 1000)
     return str(folder / "s.jsonl")
 
 
@@ -180,7 +180,10 @@ def test_nothing_is_kept_of_what_changed(folder, survived, stage, happens):
 
 
 def test_an_edit_that_neither_size_nor_time_shows(tmp_path, group_photo, survived):
-    """The job that has to read the image finds out, and the run after takes it as it is."""
+    """Of a file with two names, whose ctime tells nothing, the job that reads it finds out.
+
+    The run after takes it as it is.
+    """
     survived["faults injected"] += 1
     dataset = Dataset(tmp_path / "crowd")
     photo = dataset.folder / "images/a.bmp"
@@ -188,6 +191,7 @@ def test_an_edit_that_neither_size_nor_time_shows(tmp_path, group_photo, survive
     with Image.open(group_photo) as whole:
         whole.crop((0, 0, 640, 443)).save(photo)
         noted = photo.stat()
+        (tmp_path / "a.bmp").hardlink_to(photo)
         dataset.run("--until", "inventory_extract_faces", settings=FACES)
         whole.crop((640, 0, 1280, 443)).save(photo)
     os.utime(photo, ns=(noted.st_atime_ns, noted.st_mtime_ns))

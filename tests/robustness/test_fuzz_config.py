@@ -20,12 +20,20 @@ from dtst_flow.dataset.containment import BadBucket, check_target
 from dtst_flow.dataset.scan import scan
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.planning.schema import BadSettings, check
-from dtst_flow.stages import cluster, detect, embed, extract_classes, extract_faces
+from dtst_flow.stages import (
+    cluster,
+    detect,
+    embed,
+    extract_classes,
+    extract_faces,
+    extract_frames,
+)
 from helpers.dataset import Dataset
 
 SEEDS = sorted((Path(__file__).parent / "seeds/configs").iterdir())
-SECTIONS = PIPELINES["faces"] + PIPELINES["classes"][:2]
+SECTIONS = ("extract_frames", *PIPELINES["faces"], *PIPELINES["classes"][:2])
 KINDS = {
+    "extract_frames": [extract_frames.Options],
     "extract_faces": [extract_faces.Options],
     "detect": [detect.Options],
     "extract_classes": [extract_classes.Options],

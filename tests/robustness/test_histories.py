@@ -55,6 +55,8 @@ class Histories(Edits):
     """A user who also changes settings, and runs the workflow now and then."""
 
     SETTINGS: ClassVar[dict]
+    FEW: ClassVar = 4
+    """Histories that are tried each time."""
 
     def __init__(self, *words):
         super().__init__(*words)
@@ -143,7 +145,7 @@ class Histories(Edits):
 
     def work(self, **how) -> None:
         """One run, which may fail when there is nothing to work on."""
-        printed = self.dataset.run(**{"settings": self.settings(), "ok": None} | how)
+        printed = self.go(**how)
         assert "Traceback (most recent call" not in printed, printed
         lost = self.user.lost()
         self.count["files of the user lost"] += len(lost)
@@ -252,6 +254,26 @@ class Classes(Histories):
         self.work(settings=values)
 
 
+class Chosen(Histories):
+    """On photos of things, some of which are chosen."""
+
+    SETTINGS: ClassVar = {
+        "path": "select",
+        "select": {"from": "images/*", "to": "curated", "workers": 1},
+    }
+    FEW: ClassVar = 2
+    MADE: ClassVar = {"select": "curated"}
+    SUFFIXES: ClassVar = ("",)
+    CHOICES: ClassVar = {
+        ("", "shard_size"): (1, 4),
+        ("select", "to"): ("picked", "curated"),
+        ("select", "from"): SOURCES,
+        ("select", "best"): (3, 1, None),
+        ("select", "max_detect"): ({"red": 0.5}, None),
+        ("select", "link"): ("symbolic", "hard", "copy"),
+    }
+
+
 def people() -> list[bytes]:
     """Shots of three people, small enough to be worked on in no time."""
     import photos
@@ -284,7 +306,7 @@ def encoded(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-KINDS = {Faces: people, Images: things, Classes: things}
+KINDS = {Faces: people, Images: things, Classes: things, Chosen: things}
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.__name__.lower())
@@ -316,7 +338,7 @@ def test_any_history_ends_where_a_run_from_nothing_does(
     run_state_machine_as_test(
         lambda: kind(*start, tmp_path / "history", survived),
         settings=settings(
-            max_examples=100 if long else 4,
+            max_examples=100 if long else kind.FEW,
             stateful_step_count=14,
             derandomize=not long,
             phases=[Phase.explicit, Phase.reuse, Phase.generate],

@@ -18,7 +18,7 @@ from dtst_flow.cache.packs import Pack
 from dtst_flow.cli.main import main
 from dtst_flow.cli.yaml_config import read_config
 from dtst_flow.cluster import history, label_file
-from dtst_flow.dataset import foreign, inventory, scan, sidecars, whereabouts
+from dtst_flow.dataset import digests, foreign, scan, sidecars, whereabouts
 from dtst_flow.dataset.entries import read_rows
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.models import contents, store
@@ -41,7 +41,7 @@ NAME = Path("photo.jpg.json")
 READERS = {
     "sidecar": lambda: sidecars.read("photo.jpg"),
     "image": lambda: verified_read.content(ManifestRow(str(NAME), "", "")),
-    "digest": lambda: inventory.digest_of(NAME),
+    "digest": lambda: digests.digest_of(NAME),
     "labels": lambda: label_file.read(NAME),
     "config": lambda: read_config(NAME),
     "weights": lambda: contents.read(NAME),

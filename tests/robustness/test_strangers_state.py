@@ -155,7 +155,7 @@ STATE_FILES = [
     *("faces/failed.jsonl", "faces/failed/s.jsonl", "faces/faces/s.jsonl"),
     *("faces/digests.jsonl", "faces/inventory/shards.table", "faces/ledger/s.jsonl"),
     *("cluster/inventory/s.jsonl", "cluster/summary.json", "cluster/ledger/all.jsonl"),
-    *("cluster/embeddings/s.jsonl", "cluster/embeddings/s.npy"),
+    *("cluster/embeddings/s.jsonl", "cluster/embeddings/s.npy", "faces/names.jsonl"),
 ]
 
 

@@ -20,7 +20,12 @@ os.environ.update(PYTHONSAFEPATH="1")
 from dtst_flow.planning import devices
 from dtst_flow.planning.config import settled
 from dtst_flow.planning.home import home
-from dtst_flow.planning.plan import PlanError, check_state_links, make_plan
+from dtst_flow.planning.plan import (
+    PlanError,
+    check_installed,
+    check_state_links,
+    make_plan,
+)
 from dtst_flow.planning.schema import BadSettings
 from dtst_flow.runtime import events
 from dtst_flow.utils.folders import can_be_made
@@ -81,6 +86,8 @@ if workflow.is_main_process:
 # The rules whose jobs ask for a GPU. Only the process that starts the run may look for one;
 # on a node it is told by the environment, as profiles are, which see no config.
 DEPLOYED = bool(workflow.deployment_settings.deployment_method)
+if workflow.is_main_process and not DEPLOYED:
+    planned(check_installed, PLAN)
 if workflow.is_main_process or config["gpu"] is not None:
     GPU = devices.rules_on_gpu(PLAN, config["gpu"], DEPLOYED)
 else:

@@ -13,10 +13,15 @@ def fingerprint(stage):
     """The state of a stage's source; a missing model of any stage is told here, too."""
     if error := adjust_dag():
         raise error
-    state = source_scan.source_fingerprint(PLAN, stage)
+    state = source_scan.source_fingerprint(PLAN, stage, keep=is_run())
     for other in PLAN.stages:
         version(other.name)
     return state
+
+
+def is_run():
+    """Whether this Snakemake is to execute jobs."""
+    return workflow.executor_plugin and not (workflow.dryrun or workflow.touch)
 
 
 @functools.cache
@@ -29,7 +34,7 @@ def adjust_dag():
     if not workflow.is_main_process:
         return None
     try:
-        if workflow.executor_plugin and not (workflow.dryrun or workflow.touch):
+        if is_run():
             run_lock.clear_plainly(PLAN.dataset, events.note)
         for sentence in planned(HINTS.give, workflow.dag):
             events.note(sentence)

@@ -22,7 +22,11 @@ from dtst_flow.cli.progress import Display
 from dtst_flow.runtime.events import Event
 from dtst_flow.utils.text import printable_lines
 
-NAMES = {"vocabulary": "reading the classes", "cluster": "clustering"}
+NAMES = {
+    "vocabulary": "reading the classes",
+    "cluster": "clustering",
+    "choose": "choosing",
+}
 """What is shown of rules that work on all images at once."""
 
 

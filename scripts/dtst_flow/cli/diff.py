@@ -29,13 +29,15 @@ MAX_SHOWN = 10
 )
 @json_flag
 def diff(working_dir: str, to: str, as_json: bool) -> None:
-    """Tell what became of the clusters since the run before.
+    """Tell what became of the clusters since the run before, and of labels.csv's lines.
 
     Clusters are called by their ids, which they keep from run to run; the folder that
-    one is in now stands beside.
+    one is in now stands beside. A line of labels.csv is told of if its image has another
+    name now, went away or came back.
     """
     from dataclasses import asdict
 
+    from dtst_flow.cluster import label_changes
     from dtst_flow.cluster.history import compare, read
 
     dataset = Path(working_dir)
@@ -44,13 +46,18 @@ def diff(working_dir: str, to: str, as_json: bool) -> None:
         raise click.ClickException(
             f"no run has clustered into {dataset / to} yet; dtst cluster does"
         )
-    before, now = (read(history / f"{name}.json") for name in ("before", "now"))
-    changes = compare(before, now)
+    before, now, stood, stand = (
+        read(history / f"{name}.json")
+        for name in ("before", "now", "labels_before", "labels_now")
+    )
+    changes, lines = compare(before, now), dict(label_changes.compare(stood, stand))
     if as_json:
-        click.echo(to_json(asdict(changes), indent=2))
+        click.echo(to_json(asdict(changes) | {"labels": lines}, indent=2))
         return
     for line in tell(changes, labels(dataset / to / "clusters.json")):
         click.echo(printable(line))
+    for label, said in lines.items():
+        click.echo(printable(f"label: {label} {said}"))
 
 
 def labels(clusters: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dtst_flow.cli.console import Refused
 from dtst_flow.dataset import foreign
+from dtst_flow.dataset.image_names import IMAGES
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
@@ -36,7 +37,8 @@ def notes_of(dataset: Path, plan: Plan, first: Listing) -> Iterator[str]:
             ledgers = Ledgers(folder, state, evidence)
             suspects = foreign.suspects(ledgers, numbered)
             photos = _photos(plan, stage, first) if suspects else []
-            said = foreign.foreign_crops(folder, suspects, photos)
+            made = {} if stage.reads is IMAGES else {"what": "frames of these videos"}
+            said = foreign.foreign_crops(folder, suspects, photos, **made)
         elif why := foreign.foreign_clusters(folder, state):
             raise Refused(why)
         else:

@@ -15,6 +15,7 @@ from typing import Any
 
 from dtst_flow.cli.diagnose import LITTLE
 from dtst_flow.faces import tflite
+from dtst_flow.imaging import video
 from dtst_flow.models import store
 from dtst_flow.models.errors import ModelError, ModelMissing
 from dtst_flow.planning.config import complete_config
@@ -37,6 +38,7 @@ PACKAGES = {
     "torch": ("torch",),
     "ultralytics": ("ultralytics",),
     "open_clip": ("open_clip_torch",),
+    "PyAV": ("av",),
     "slurm plugin": ("snakemake-executor-plugin-slurm",),
 }
 """What we call a library -> the packages that bring it."""
@@ -91,6 +93,9 @@ def examine(dataset: Path | None) -> Iterator[Finding]:
     if find_spec("ultralytics") is None:
         said = "detect: its default model needs PyTorch and ultralytics"
         yield Finding("packages", NOTE, said, "pip install ultralytics open_clip_torch")
+    if not video.is_available():
+        said, _, fix = video.MISSING.partition(": ")
+        yield Finding("packages", NOTE, f"extract-frames: {said}", fix)
     if dataset is not None:
         yield _lock(dataset)
     for topic, folder in (("disk", dataset or Path()), ("cache", user_cache())):

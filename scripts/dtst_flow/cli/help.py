@@ -13,6 +13,10 @@ from dtst_flow.cli.console import Ending, Voice
 from dtst_flow.planning.schema import near
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "extract-frames": (
+        "extract-frames -d scratch/crowd --from videos --to images/frames",
+        "extract-frames -d scratch/crowd --every 2 --scenes --format png",
+    ),
     "extract-faces": (
         "extract-faces -d scratch/crowd --from 'images/*' --to faces",
         "extract-faces crowd.yaml --engine dlib --max-size 512",
@@ -28,6 +32,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "cluster": (
         "cluster -d scratch/crowd --from faces --to cluster --top 5",
         "cluster -d scratch/crowd --from 'images/*' --model clip -n",
+    ),
+    "select": (
+        "select -d scratch/crowd --clusters Ann,002 --min-side 256 --bursts best",
+        "select -d scratch/crowd --from faces --to sharp --min-metric blur 50 -n",
     ),
     "run faces": (
         "run faces -d scratch/crowd --max-faces 1 --min-cluster-size 3",
@@ -112,6 +120,8 @@ class RunCommand(Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
+            if told := peer.flag_elsewhere(self.name, error.option_name):
+                ctx.fail(told)
             ending = error.option_name.removeprefix("-")  # -to, as in --faces-to
             longer = [o for p in self.params for o in p.opts if o.endswith(ending)]
             if not longer:

@@ -208,12 +208,14 @@ def tell(
 
 
 def _sentence(reading: "Reading") -> str:
+    from dtst_flow.cluster.meaning import IN_FORCE
+
     label = reading.label
     images = max(map(len, reading.rows), default=0)
     of = f" ({images} images)" if images > 1 else ""
-    why = f": {'; '.join(reading.said)}" if reading.said else ""
+    does = [IN_FORCE] if reading.state == IN_FORCE else []
     line = ",".join(label.cells)
-    return f"line {label.number}, {line}{of}: {reading.state}{why}"
+    return f"line {label.number}, {line}{of}: {', '.join([*does, *reading.said])}"
 
 
 def _to_value(reading: "Reading", paths: list[str]) -> dict[str, Any]:

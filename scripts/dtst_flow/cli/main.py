@@ -106,8 +106,7 @@ def stage_command(section: str) -> click.Command:
         _run(_request(name, values, config, blocks))
 
     text = settings.schema()[section]["description"]
-    options = [flag.option for flag in flags] + [ADOPT] * (section == "cluster")
-    return _command(name, call, options, text)
+    return _command(name, call, flags, text)
 
 
 def path_command(path: str) -> click.Command:
@@ -131,9 +130,7 @@ def path_command(path: str) -> click.Command:
 
     steps = ", then ".join(stage.replace("_", "-") for stage in stages)
     text = f"Run {steps}. CONFIG.yaml has one block per command."
-    return _command(
-        f"run {path}", call, [flag.option for flag in flags] + [ADOPT], text
-    )
+    return _command(f"run {path}", call, flags, text)
 
 
 def workflow_command(name: str) -> click.Command:
@@ -153,12 +150,14 @@ def workflow_command(name: str) -> click.Command:
 
 
 def _command(
-    name: str, call: Callable[..., None], params: list[click.Option], text: str
+    name: str, call: Callable[..., None], flags: list[settings.Flag], text: str
 ) -> click.Command:
+    clusters = any("cluster" in flag.stages for flag in flags)
+    options = [flag.option for flag in flags] + [ADOPT] * clusters
     return RunCommand(
         name.rpartition(" ")[2],
         callback=call,
-        params=[DATASET, *params, *COMMON],
+        params=[DATASET, *options, *COMMON],
         help=text,
         examples=EXAMPLES.get(name, ()),
     )
@@ -279,7 +278,14 @@ def _carry_out(request: Request) -> Ending:
         return Ending.of(error)
 
 
-for _section in ("extract_faces", "detect", "extract_classes", "cluster"):
+for _section in (
+    "extract_frames",
+    "extract_faces",
+    "detect",
+    "extract_classes",
+    "cluster",
+    "select",
+):
     main.add_command(stage_command(_section))
 
 

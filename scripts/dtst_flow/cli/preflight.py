@@ -21,6 +21,7 @@ from dtst_flow.planning.plan import (
     NothingToCluster,
     Plan,
     PlanError,
+    check_installed,
     check_state_links,
     make_plan,
 )
@@ -84,6 +85,8 @@ def check(request: Request) -> Checked:
     config = complete_config(overrides(request))
     plan = make_plan(config)
     check_state_links(plan)
+    if not (request.profile or request.passed_on):  # which may ask for environments
+        check_installed(plan)
     wanted = [stage.models(plan.settings[stage.name]) for stage in plan.stages]
     with chdir(plan.dataset):
         for stage in plan.stages:
@@ -113,7 +116,7 @@ def announce(request: Request, plan: Plan, seen: Preview) -> None:
     if seen.read_only:
         raise Refused(seen.read_only)
     request.voice.say(
-        f"{', '.join(names)}: {seen.images} images in {source} "
+        f"{', '.join(names)}: {seen.images} {plan.stages[0].reads.plural} in {source} "
         f"({seen.new} new or changed) -> {' -> '.join(targets)}"
     )
     if said := seen.without_boxes():

@@ -49,6 +49,11 @@ class Display:
         """Show what `progress.counts_of` read."""
 
 
+def counted(rule: str) -> str:
+    """What a rule works on, in words; `Kind` of the dataset takes a moment to load."""
+    return "videos" if rule == "extract_frames" else "images"
+
+
 class Lines(Display):
     """A line for each rule at work, twice a minute."""
 
@@ -63,5 +68,5 @@ class Lines(Display):
         self._told = monotonic()
         for rule, counts in rules.items():
             if counts["done"] < counts["total"]:
-                done = f"{counts['done']} of {counts['total']} images"
+                done = f"{counts['done']} of {counts['total']} {counted(rule)}"
                 click.echo(f"{rule.replace('_', '-')}: {done}", err=True)

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
@@ -31,8 +30,8 @@ from dtst_flow.utils.text import printable
 
 
 def command(request: Request, config: Path) -> list[str]:
-    """The command line of Snakemake."""
-    words = [sys.executable, "-m", "snakemake"]
+    """The arguments of Snakemake."""
+    words = []
     if not request.profile:
         words += ["--resources", "gpu=1"]  # jobs on this machine share the first GPU
     words += ["--snakefile", str(home() / "Snakefile"), "--configfile", str(config)]
@@ -128,7 +127,7 @@ def _run(request: Request, plan: Plan) -> Watched:
         write_atomic(config, text.encode("utf-8", "surrogateescape"))
         words = command(request, config)
         if voice.verbose:
-            voice.say(f"$ {printable(shlex.join(['snakemake', *words[3:]]))}")
+            voice.say(f"$ {printable(shlex.join(['snakemake', *words]))}")
 
         def begun(pid: int) -> None:
             run_lock.begin(request.dataset, "dtst", pid)

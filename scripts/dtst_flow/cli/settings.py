@@ -11,6 +11,7 @@ import click
 from dtst_flow.planning.config import read_schema
 
 SHORT = {
+    "extract_frames": {"keyframes": "-k", "format": "-F", "workers": "-w"},
     "extract_faces": {
         "max_size": "-M",
         "engine": "-e",
@@ -20,6 +21,7 @@ SHORT = {
     "detect": {"classes": "-c", "model": "-m", "workers": "-w"},
     "extract_classes": {"classes": "-c", "workers": "-w"},
     "cluster": {"model": "-m", "batch_size": "-b", "workers": "-w"},
+    "select": {"min_side": "-s", "workers": "-w"},
 }
 """Short names of options, those of dtst."""
 
@@ -105,6 +107,22 @@ class Option(click.Option):
     """An option that help lists under a heading of its own."""
 
     heading = "Options"
+
+
+class Pairs(Option):
+    """An option for a setting that has a number for each of some names.
+
+    It may be given several times, each time with a name and a number.
+    """
+
+    def __init__(self, names: list[str], **more: Any) -> None:
+        super().__init__(names, multiple=True, type=(str, float), **more)
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return the numbers by their names; None where it is not given."""
+        pairs = super().process_value(ctx, value) or ()
+        # Whole ones as a config file has them: to Snakemake 5.0 is another setting than 5.
+        return {n: int(x) if x.is_integer() else x for n, x in pairs} or None
 
 
 @dataclass(frozen=True)
@@ -194,6 +212,8 @@ def _option(stage: str, name: str, prop: Prop, prefix: str) -> Option:
         return Option([f"{flag}/{no}", variable], default=None, help=help_text)
     short = SHORT.get(stage, {}).get(name)
     names = [*([short] if short and not prefix else []), flag, variable]
+    if "object" in prop.get("type", ()):
+        return Pairs(names, metavar="NAME NUMBER", help=help_text)
     complete = buckets if name in ("from", "to", "people") else None
     return Option(
         names, type=_type(name, prop), help=help_text, shell_complete=complete

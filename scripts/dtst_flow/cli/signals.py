@@ -29,6 +29,12 @@ def catch() -> None:
             signal.signal(number, _end)
 
 
+def ignore() -> None:
+    """From now on no signal ends this process, which is at its end."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def is_ignored(number: int) -> bool:
     """Whether who started this process wants a signal to do nothing, as nohup does."""
     return signal.getsignal(number) == signal.SIG_IGN

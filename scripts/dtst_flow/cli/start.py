@@ -15,3 +15,5 @@ def start() -> None:
     except KeyboardInterrupt as error:
         sys.stderr.write(f"\nerror: interrupted; {signals.AGAIN}\n")
         sys.exit(signals.exit_code(error))
+    finally:
+        signals.ignore()  # the exit code is that of the first

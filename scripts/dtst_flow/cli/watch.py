@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import sleep
 from types import FrameType
-from typing import Any
 
-from dtst_flow.cli import signals
+from dtst_flow.cli import child, signals
 from dtst_flow.cli.console import Voice
-from dtst_flow.cli.progress import Display, Lines
+from dtst_flow.cli.progress import Display, Lines, counted
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.runtime import events
 from dtst_flow.runtime.events import Event
@@ -87,8 +85,8 @@ class Watched:
         """Tell how many images of the stage at work were done, if it is known."""
         for rule, counts in self.progress.items():
             if counts["done"] < counts["total"]:
-                name = rule.replace("_", "-")
-                return f" in {name}: {counts['done']} of {counts['total']} images done"
+                done = f"{counts['done']} of {counts['total']} {counted(rule)} done"
+                return f" in {rule.replace('_', '-')}: {done}"
         return ""
 
     def errors(self, dataset: Path) -> list[str]:
@@ -130,7 +128,7 @@ class Start:
     """How Snakemake is started.
 
     Attributes:
-        words: Its command line.
+        words: Its arguments.
         dataset: The folder that it works in.
         variables: Of its environment, besides ours.
         files: File descriptors to pass to it.
@@ -159,40 +157,29 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
     # What is in the folder is data: Python would import modules from there.
     environment = os.environ | {"PYTHONSAFEPATH": "1"} | start.variables
     environment[events.VARIABLE] = str(told)
-    watched, reader = Watched(), events.Reader(told)
-    with (
-        output.open("wb") as file,
-        _display(voice) as display,
-        _signals(watched, display) as early,
-    ):
-        streams: dict[str, Any] = {}
-        if voice.verbose:
-            environment[events.VERBOSE] = "1"
-        else:
-            streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
-        process = subprocess.Popen(
-            start.words,
-            cwd=start.dataset,
-            env=environment,
-            pass_fds=start.files,
-            process_group=0,  # Ctrl-C reaches only us, and it once
-            **streams,
-        )
+    watched, reader, display = Watched(), events.Reader(told), _display(voice)
+    if voice.verbose:
+        environment[events.VERBOSE] = "1"
+    with output.open("wb") as file, _signals(watched, display) as early:
+        printed = None if voice.verbose else file
+        setting = child.Setting(start.dataset, environment, start.files, printed)
+        process = child.start(start.words, setting)  # before bars have their thread
         watched.pid = process.pid
         while early:
             _send(watched, early.pop())
         with suppress(OSError):  # a full disk; the note is but for the user to read
             start.begun(process.pid)
-        try:
-            while process.poll() is None:
-                sleep(POLL)
-                _look(start.dataset, watched, reader, display)
-        finally:
-            if process.poll() is None:  # it must not go on unseen
-                _send(watched, signal.SIGINT)
-                process.wait()
-        _look(start.dataset, watched, reader, display)
-    watched.code = process.returncode
+        with display:
+            try:
+                while process.poll() is None:
+                    sleep(POLL)
+                    _look(start.dataset, watched, reader, display)
+            finally:
+                if process.poll() is None:  # it must not go on unseen
+                    _send(watched, signal.SIGINT)
+                    process.wait()
+            _look(start.dataset, watched, reader, display)
+    watched.code = process.wait()
     watched.printed = _end_of(output)
     return watched
 

@@ -10,14 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-BITS = 8
-"""In how many bits the hashes of near-duplicates differ, at most.
-
-Photos differ from their copies of half the size or of JPEG quality 30 in 4 at most, face
-crops from those found again in such copies in 8 or less, except 1 % of them. Of 250,000
-pairs of other photos and crops 12 differ in so few: objects before a white wall and
-portraits of one person. The vectors tell them apart, except two.
-"""
+from dtst_flow.imaging.perceptual_hash import BITS
 
 COPY_BITS = 2
 """In how many bits the hashes of copies differ, at most, whatever their vectors."""

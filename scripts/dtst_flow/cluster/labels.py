@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.cluster.duplicates import BITS
 from dtst_flow.cluster.label_file import Cells
+from dtst_flow.dataset.subjects import SAME_BOX, overlap
+from dtst_flow.imaging.perceptual_hash import BITS
 from dtst_flow.utils.files import read_json
-
-SAME_BOX = 0.5
-"""Intersection over union from which on two boxes in one photo are of the same face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +82,6 @@ class Images:
         if row is not None and self.sights[row].looks_like(sight):
             return row
         return None
-
-
-def overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """Intersection over union of two boxes (left, top, right, bottom)."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
-    return width * height / (both - width * height)
 
 
 def read_bound(path: Path) -> dict[Cells, tuple[Place, ...]]:

@@ -101,6 +101,8 @@ def make(
     _name(known)
     _link(known, _tell_apart(known, people))
     for reading in known.readings:
+        if reading.label.relation == "reject" and reading.state == WAITS:
+            continue  # nobody waits for it
         line = f"{FILE}, line {reading.label.number}"
         known.faults.extend(f"{line}: {said}" for said in reading.said)
     return known

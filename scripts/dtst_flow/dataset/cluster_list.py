@@ -163,18 +163,26 @@ def _listed(
         member: What the list says of it.
         folders: Those of the clusters.
     """
-    image, file, digest = member["path"], member.get("file"), member.get("digest")
-    keys = member.get("keys", {})
+    one = listed_of(member)
+    folder = one.file.rpartition("/")[0] if one else ""
+    fits = FOLDER.fullmatch(folder) or folder in folders
+    plain = folder and "/" not in folder and not folder.startswith(".")
+    return one if fits and plain else None
+
+
+def listed_of(row: Mapping[str, Any]) -> Listed | None:
+    """Return the image of a row of a list, None if its file could not be its own.
+
+    Args:
+        row: {path, file, digest, keys} of an image, of which a stranger's may lack any.
+    """
+    image, file, digest = row["path"], row.get("file"), row.get("digest")
+    keys = row.get("keys", {})
     if not all(isinstance(value, str) for value in (image, file, digest)):
         return None
-    folder, _, name = str(file).partition("/")
-    stem, suffix = os.path.splitext(name)
+    stem, suffix = os.path.splitext(str(file).rpartition("/")[2])
     fits = (
-        (FOLDER.fullmatch(folder) or folder in folders)
-        and folder
-        and not folder.startswith(".")
-        and "/" not in name
-        and suffix == PurePosixPath(image).suffix
+        suffix == PurePosixPath(image).suffix
         and is_stem_of(stem, image)
         and is_signature(keys)
     )
@@ -232,7 +240,8 @@ class ListEvidence:
         if os.path.lexists(file) and not is_of(file, one):
             return None
         stat = stat_of(file, follow_links=False)
-        return Claim(one.file, signatures(file, one.keys), (stat,))
+        signed = signatures(file, one.keys)
+        return Claim(one.file, signed, (stat,), shows=one.digest)
 
 
 class ClusterEvidence(ListEvidence):

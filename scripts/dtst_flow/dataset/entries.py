@@ -1,8 +1,8 @@
 """Entries: what ledgers and journals note of each file that the workflow writes.
 
 A file is noted twice: before it is written as a `Claim`, and afterwards as an `Entry`. On
-disk each is one row of JSON, {path, written, claimed, restored} or {path, key, stat,
-written, sidecar}.
+disk each is one row of JSON, {path, written, claimed, restored, shows} or {path, key, stat,
+written, sidecar, shows}.
 
 Ledgers may come with a dataset from anywhere, so rows whose path leads out of the bucket
 are skipped.
@@ -79,6 +79,7 @@ class Entry:
             leads to is not ours to keep.
         written: The signatures of all that we may have left in its sidecar.
         sidecar: Size and time of its sidecar, None without one.
+        shows: Its subject (`subjects`); "" of a file that has none.
     """
 
     path: str
@@ -86,6 +87,7 @@ class Entry:
     stat: Stat | None
     written: tuple[Signature, ...]
     sidecar: Stat | None
+    shows: str = ""
 
     @classmethod
     def of_row(cls, row: dict[str, Any]) -> "Entry":
@@ -96,6 +98,7 @@ class Entry:
             _stat(row.get("stat")),
             tuple(row.get("written", ())),
             _stat(row.get("sidecar")),
+            str(row.get("shows", "")),
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -106,6 +109,7 @@ class Entry:
             "stat": self.stat,
             "written": self.written,
             "sidecar": self.sidecar,
+            **({"shows": self.shows} if self.shows else {}),
         }
 
     @property
@@ -123,19 +127,22 @@ class Claim:
         written: The signatures of all that we may have left in its sidecar.
         claimed: Size and time of each file of ours that may have the name from then on.
         restored: Whether it is written because the user edited or deleted it.
+        shows: The subject of what has the name until then.
     """
 
     path: str
     written: tuple[Signature, ...]
     claimed: tuple[Stat | None, ...]
     restored: bool = False
+    shows: str = ""
 
     @classmethod
     def of_row(cls, row: dict[str, Any]) -> "Claim":
         """Take a claim from its row."""
         claimed = tuple(map(_stat, row.get("claimed", ())))
         restored = row.get("restored") is True
-        return cls(row["path"], tuple(row["written"]), claimed, restored)
+        shows = str(row.get("shows", ""))
+        return cls(row["path"], tuple(row["written"]), claimed, restored, shows)
 
     def to_row(self) -> dict[str, Any]:
         """The row of a journal."""
@@ -144,6 +151,7 @@ class Claim:
             "written": self.written,
             "claimed": self.claimed,
             "restored": self.restored,
+            **({"shows": self.shows} if self.shows else {}),
         }
 
 

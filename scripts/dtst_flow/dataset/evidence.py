@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import sidecars, subjects
 from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.entries import Claim, Stat, stat_of
-from dtst_flow.dataset.provenance import MARKS, is_signature, same_photo
+from dtst_flow.dataset.provenance import MARKS, is_signature, same_photo, source_of
 from dtst_flow.dataset.stems import is_stem_of
 from dtst_flow.utils.files import digest_file
 
@@ -97,7 +97,8 @@ class CropEvidence:
             return None
         stat = stat_of(self.bucket / path, follow_links=False)
         if same_photo(said, ours) or (lost and self._is_whole(path, said, stat)):
-            return Claim(path, (said["keys"],), (stat,))
+            shows = subjects.of_provenance(said)
+            return Claim(path, (said["keys"],), (stat,), shows=shows)
         return None
 
     def found(self) -> Iterator[Found]:
@@ -105,14 +106,14 @@ class CropEvidence:
         for path in self._with_sidecars():
             if row := self.row(path, None, lost=True):
                 said = sidecars.read(self.bucket / path)["provenance"]
-                yield Found(said["image"], row)
+                yield Found(source_of(said), row)
 
     def names(self) -> Iterator[Given]:
         """Yield the names by which images have crops."""
         for path in self._with_sidecars():
             if said := self._provenance(path):
                 stem = str(self.stem_of(path, said))
-                yield Given(said["image"], stem, said["digest"])
+                yield Given(source_of(said), stem, said["digest"])
 
     def _with_sidecars(self) -> list[str]:
         """List what has a sidecar, be it there or not."""
@@ -131,7 +132,7 @@ class CropEvidence:
         if not (isinstance(said, dict) and self._has_keys(said) and _has_values(said)):
             return None
         stem = self.stem_of(path, said)
-        return said if stem and is_stem_of(stem, said["image"]) else None
+        return said if stem and is_stem_of(stem, source_of(said)) else None
 
     def _has_keys(self, said: dict[str, Any]) -> bool:
         return said.keys() - self.sometimes == self.columns | MARKS
@@ -153,10 +154,10 @@ class CropEvidence:
 def _has_values(said: dict[str, Any]) -> bool:
     """Tell whether the values of a provenance are such as we write."""
     return (
-        is_relative(said["image"])
+        is_relative(source_of(said))
         and all(_is_digest(said[key]) for key in ("digest", "file"))
         and is_signature(said["keys"])
-        and isinstance(said["box"], list)
+        and isinstance(said.get("box", []), list)
     )
 
 

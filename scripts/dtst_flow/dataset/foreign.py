@@ -77,7 +77,10 @@ def suspects(ledgers: Ledgers, numbered: bool) -> list[str]:
 
 
 def foreign_crops(
-    bucket: Path, suspects: Iterable[str], photos: Iterable[str]
+    bucket: Path,
+    suspects: Iterable[str],
+    photos: Iterable[str],
+    what: str = "crops of these photos",
 ) -> str | None:
     """Say that crops of another program are in a bucket, of the photos that get ours.
 
@@ -85,6 +88,7 @@ def foreign_crops(
         bucket: The folder with the crops.
         suspects: The images in it that are not known to be ours.
         photos: Paths of the photos.
+        what: What they are, in words.
 
     Returns:
         A sentence, None where there are none.
@@ -95,7 +99,7 @@ def foreign_crops(
         return None
     name, photo = crops[0]
     return (
-        f"{bucket} has {len(crops)} crops of these photos that another program made, "
+        f"{bucket} has {len(crops)} {what} that another program made, "
         f"such as {name} of {photo}: together with those made now, each is there twice; "
         "choose another --to, or move them away"
     )

@@ -4,14 +4,15 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dtst_flow.dataset import photo_keys, sidecars
+from dtst_flow.dataset import photo_keys
+from dtst_flow.dataset.digests import digest_of, digests
+from dtst_flow.dataset.image_names import IMAGES, KINDS
 from dtst_flow.dataset.manifest import ManifestRow, write_manifest
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.dataset.stems import unique_stems
-from dtst_flow.utils.files import digest, digest_file, digest_value
+from dtst_flow.utils.files import digest, digest_value
 from dtst_flow.utils.tables import (
     BrokenTable,
     count_rows,
@@ -19,9 +20,6 @@ from dtst_flow.utils.tables import (
     read_table,
     write_table,
 )
-
-DIGESTS = "digests.jsonl"
-"""Name of the table in a bucket's state that holds the digests of its files."""
 
 SHARDS = "shards.table"
 """Name of the list of all manifests, among them."""
@@ -33,89 +31,6 @@ UNREADABLE = "cannot be read"
 """Why a file is skipped that the next run may be able to read, though it did not change."""
 
 SKIPPED_COLUMNS = ("path", "reason")
-
-PIECE = 64
-"""Files that a thread reads in a row. Handing over each file by itself takes longer than
-reading it, and more memory than all that is known of it."""
-
-
-def digest_of(path: str | Path) -> str | None:
-    """Digest a file's content; None if it cannot be read, or is too large a sidecar."""
-    most = sidecars.LARGEST if str(path).endswith(".json") else math.inf
-    try:
-        return digest_file(path, most)
-    except OSError:
-        return None
-
-
-def digests(
-    dataset: str | Path,
-    files: dict[str, tuple[int, int]],
-    cache: str | Path,
-    keep: bool = True,
-) -> dict[str, str]:
-    """Digest the content of every file that can be read.
-
-    Only files whose size or time is new are read.
-
-    Args:
-        dataset: The dataset folder.
-        files: Size in bytes and mtime in ns of each file, by its path in the dataset.
-        cache: The table that the last call wrote.
-        keep: Replace that table by what is found.
-
-    Returns:
-        The digest of each file that can be read, by its path.
-    """
-    known, cached = known_digests(files, cache)
-    unknown = sorted(files.keys() - known.keys())
-    if not unknown and cached == len(known):
-        return known
-    pieces = [unknown[at : at + PIECE] for at in range(0, len(unknown), PIECE)]
-    with ThreadPoolExecutor() as threads:
-        for names in threads.map(lambda piece: _digests_of(dataset, piece), pieces):
-            known.update(names)
-    content = {path: known[path] for path in sorted(files) if known.get(path)}
-    if not keep:
-        return content
-    rows = ((path, *files[path], name) for path, name in content.items())
-    columns = ("path", "size", "mtime", "digest")
-    write_table(cache, (dict(zip(columns, row, strict=True)) for row in rows))
-    return content
-
-
-def known_digests(
-    files: dict[str, tuple[int, int]], cache: str | Path
-) -> tuple[dict[str, str], int]:
-    """Read the digests of the files that did not change, and how many rows there are."""
-    known: dict[str, str] = {}
-    cached = 0
-    if Path(cache).exists():
-        try:
-            for row in read_table(cache):
-                cached += 1
-                if files.get(row["path"]) == (row["size"], row["mtime"]):
-                    known[row["path"]] = row["digest"]
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            return {}, -1  # damaged: all files are read again
-    return known, cached
-
-
-def were_below(folders: Iterable[str], cache: str | Path) -> list[str]:
-    """Return those of some folders in which images were listed before, sorted."""
-    starts = tuple(f"{folder}/" for folder in folders)
-    if not starts or not Path(cache).exists():
-        return []
-    try:
-        listed = {row["path"] for row in read_table(cache)}
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return []
-    return sorted(s[:-1] for s in starts if any(path.startswith(s) for path in listed))
-
-
-def _digests_of(dataset: str | Path, paths: list[str]) -> dict[str, str]:
-    names = ((path, digest_of(Path(dataset) / path)) for path in paths)
-    return {path: name for path, name in names if name}
 
 
 def split(paths: Iterable[str], shard_size: int) -> dict[str, list[str]]:
@@ -155,6 +70,7 @@ def write(
     with_sidecars: bool = True,
     max_file_size: float = math.inf,
     namer: Namer = unique_stems,
+    kind: str = IMAGES.plural,
 ) -> Listing:
     """Scan a bucket, and write a manifest per shard and the table ``skipped.table``.
 
@@ -172,6 +88,7 @@ def write(
         with_sidecars: Whether sidecars matter.
         max_file_size: An image of more megabytes is skipped.
         namer: Gives the images their stems.
+        kind: What to list, a key of `KINDS`.
 
     Returns:
         What the scan found, except files that cannot be read.
@@ -179,7 +96,7 @@ def write(
     Raises:
         BadBucket: A spec leaves the dataset or matches nothing.
     """
-    listing = scan(dataset, specs, max_file_size)
+    listing = scan(dataset, specs, max_file_size, kind=KINDS[kind])
     if not with_sidecars:
         listing.files = {path: listing.files[path] for path in listing.images}
     content = digests(dataset, listing.files, cache)

@@ -11,12 +11,12 @@ are lost, the files themselves say which are ours (`evidence`).
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import sidecars, waiting
 from dtst_flow.dataset.containment import escapes
 from dtst_flow.dataset.entries import (
     Claim,
@@ -72,6 +72,10 @@ class Ledgers:
     def owned(self) -> dict[str, Row]:
         """What was last noted of all files that we wrote or began to write, by path."""
         return {row.path: row for row in self._all_rows()}
+
+    def noted(self, paths: Collection[str]) -> dict[str, Row]:
+        """What was last noted of some paths, as far as we wrote them."""
+        return {row.path: row for row in self._all_rows() if row.path in paths}
 
     def size(self) -> int:
         """Sum up the bytes of all files that we wrote, with their sidecars."""
@@ -131,25 +135,37 @@ class Ledgers:
         }
         return sorted(unsettled | edited)
 
-    def commit(self, parts: Mapping[str, Sequence[Entry]]) -> list[str]:
+    def commit(self, parts: Mapping[str, list[Entry]]) -> list[str]:
         """Make the entries of `parts` all there is: remove our other files, note these.
 
+        Keys that the user added to the sidecars of others go to the files that show the
+        same by now, or wait for one.
+
         Args:
-            parts: The entries of each part, by its name.
+            parts: The entries of each part, by its name; brought up to date in place.
 
         Returns:
             The paths removed, sorted.
         """
-        wanted = {entry.path for part in parts.values() for entry in part}
+        wanted = {entry.path: entry for part in parts.values() for entry in part}
         found = (one.row for one in self.found())
         every = itertools.chain(found, self._all_rows())
-        stale = {n.path: n for n in every if n.path not in wanted}
-        for path in self._renamed(stale.keys(), wanted):
+        stale: dict[str, Row] = {}
+        newer: dict[str, Entry] = {}
+        for row in every:
+            if row.path not in wanted:
+                stale[row.path] = row
+            elif self._is_newer(row, wanted[row.path]):
+                newer[row.path] = row
+        for part in parts.values() if newer else ():
+            part[:] = [newer.get(entry.path, entry) for entry in part]
+        for path in self._renamed(stale.keys(), wanted.keys()):
             del stale[path]
         sweep(self.bucket, below=True)
         for path, row in stale.items():
             if not self.leads_out(path):
                 self._remove(self.bucket / path, row)
+        waiting.bring_back(self.bucket, parts)
         for name, part in parts.items():
             rows = (entry.to_row() for entry in part)
             write_table(self.settled / f"{name}.jsonl", rows)
@@ -159,7 +175,16 @@ class Ledgers:
             journal.unlink()
         return sorted(stale)
 
-    def _renamed(self, stale: Iterable[str], wanted: set[str]) -> list[str]:
+    def _is_newer(self, row: Row, entry: Entry) -> TypeGuard[Entry]:
+        """Tell whether a row, and not an entry, is of a file as it is now.
+
+        The tables of jobs do not tell of keys that were brought to a sidecar since.
+        """
+        return (
+            row != entry and self.is_current(row, entry.key) and not self.intact(entry)
+        )
+
+    def _renamed(self, stale: Iterable[str], wanted: Collection[str]) -> list[str]:
         """Those of the stale files that by now are wanted ones of other case."""
         alike = {path: folded(path) for path in stale}
         names = set(alike.values())
@@ -190,7 +215,12 @@ class Ledgers:
             with suppress(FileNotFoundError, NotADirectoryError):
                 path.unlink()
         try:
-            rest = sidecars.merge(sidecars.read(path), {}, *row.written)
+            present = sidecars.read(path)
+            rest = sidecars.merge(present, {}, *row.written)
+            shows = waiting.subject_of(row, present)
+            if rest and shows and not os.path.lexists(path):
+                was = path.relative_to(self.bucket).as_posix()
+                rest = {} if waiting.put(self.bucket, was, shows, rest) else rest
             sidecars.edit(path, rest)
         except sidecars.BrokenSidecar:
             return  # the user's edit; not ours to delete

@@ -3,15 +3,16 @@
 import filecmp
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import sidecars, waiting
 from dtst_flow.dataset.entries import Claim, Entry, Row, is_ours, stat_of, unchanged
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.provenance import same_photo
 from dtst_flow.dataset.stems import folded
+from dtst_flow.dataset.subjects import likeness
 from dtst_flow.utils.files import make_way, temporary, to_json
 
 Sidecar = dict[str, Any] | Callable[[], dict[str, Any]] | None
@@ -32,6 +33,17 @@ class ForeignFile(Exception):
         self.file = file
 
 
+@dataclass(frozen=True)
+class _Order:
+    """What `Part.write_with` is to write, our keys of the sidecar as they are to be."""
+
+    path: str
+    key: str
+    fill: Callable[[Path], object]
+    sidecar: dict[str, Any] | None
+    shows: str
+
+
 class Part:
     """One part of a bucket, being written.
 
@@ -50,12 +62,22 @@ class Part:
         self._owned: dict[str, Row] | None = None
         self._twins: dict[str, str] = {}
 
+    def keep(self, path: str, key: str) -> Entry | None:
+        """Keep a file that is what `key` stands for; None where it has to be written."""
+        row = self._last_row(path, self.ledgers.bucket / path)
+        if not self.ledgers.is_current(row, key):
+            return None
+        if path not in self.known:
+            self._note(row)  # so far only the ledger of another part has it
+        return row
+
     def write(
         self,
         path: str,
         key: str,
         make: Callable[[], bytes],
         sidecar: Sidecar = None,
+        shows: str = "",
     ) -> tuple[Entry, bool]:
         """Bring a file and its sidecar to what `key` stands for.
 
@@ -65,6 +87,7 @@ class Part:
             make: Gives the content; called only if the file is not yet as it should be.
             sidecar: Our keys of its sidecar, or what gives them, called as `make` is; with
                 None the sidecar is left alone.
+            shows: Its subject (`subjects`), to which keys that the user added belong.
 
         Returns:
             The file's entry, and whether the file had to be written.
@@ -73,7 +96,11 @@ class Part:
             ForeignFile: A file of the user's is in the way.
             BrokenSidecar: The sidecar is no JSON object.
         """
-        return self.write_with(path, key, lambda new: new.write_bytes(make()), sidecar)
+
+        def fill(new: Path) -> None:
+            new.write_bytes(make())
+
+        return self.write_with(path, key, fill, sidecar, shows)
 
     def write_with(
         self,
@@ -81,6 +108,7 @@ class Part:
         key: str,
         fill: Callable[[Path], object],
         sidecar: Sidecar = None,
+        shows: str = "",
     ) -> tuple[Entry, bool]:
         """Do as `write` for a file that is more than its content, such as a link.
 
@@ -91,6 +119,7 @@ class Part:
                 only if the file is not yet as it should be.
             sidecar: Our keys of its sidecar, or what gives them, called as `fill` is; with
                 None the sidecar is left alone.
+            shows: Its subject (`subjects`), to which keys that the user added belong.
 
         Returns:
             The file's entry, and whether the file had to be written.
@@ -102,43 +131,40 @@ class Part:
         target = self.ledgers.bucket / path
         if self.ledgers.leads_out(path):
             raise ForeignFile(target.parent, "leads out of its bucket by a link")
+        if kept := self.keep(path, key):
+            return kept, False
         row = self._last_row(path, target)
-        if self.ledgers.is_current(row, key):
-            if path not in self.known:
-                self._note(row)  # so far only the ledger of another part has it
-            return row, False
         ours = sidecar() if callable(sidecar) else sidecar
         if row is None:
             row = self._by_evidence(path, target, ours)
         self._refuse_foreign(target, row, fill, ours)
-        return self._write(path, key, fill, ours, row), True
+        return self._write(_Order(path, key, fill, ours, shows), row), True
 
-    def _write(
-        self,
-        path: str,
-        key: str,
-        fill: Callable[[Path], object],
-        sidecar: dict[str, Any] | None,
-        row: Row | None,
-    ) -> Entry:
+    def _write(self, order: "_Order", row: Row | None) -> Entry:
         """Write file and sidecar, of which `row` was noted last."""
-        target = self.ledgers.bucket / path
+        target, sidecar = self.ledgers.bucket / order.path, order.sidecar
         before = row.written if row else ()
         written = before if sidecar is None else (sidecars.signature(sidecar),)
         present = stat_of(target, follow_links=False)
         edited = isinstance(row, Entry) and not unchanged(present, row.stat)
-        claim = Claim(path, before + written, (present,), edited)
+        shown = row.shows if row else ""
+        claim = Claim(order.path, before + written, (present,), edited, shown)
         self._note(claim)
         with temporary(target) as new:
-            fill(new)
+            order.fill(new)
             claimed = (present, stat_of(new, follow_links=False))
             claim = replace(claim, claimed=claimed)
             if sidecar is None:
                 self._note(claim)
             else:
                 content = sidecars.read(target)
-                merged = sidecars.merge(content, sidecar, *before)
-                if isinstance(row, Entry) and row.key == key and merged != content:
+                left = self._without_words(order, row, content, new)
+                merged = sidecars.merge(left, sidecar, *before)
+                if (
+                    isinstance(row, Entry)
+                    and row.key == order.key
+                    and merged != content
+                ):
                     claim = replace(claim, restored=True)
                 self._note(claim)
                 if merged == sidecar:
@@ -148,14 +174,45 @@ class Part:
             # Not written into: what has the name may be a link to the user's file.
             os.replace(new, target)
         entry = Entry(
-            path,
-            key,
+            order.path,
+            order.key,
             stat_of(target, follow_links=False),
             written,
             stat_of(sidecars.path_of(target)),
+            order.shows,
         )
         self._note(entry)
         return entry
+
+    def _without_words(
+        self, order: "_Order", row: Row | None, content: dict[str, Any], new: Path
+    ) -> dict[str, Any]:
+        """Have the user's keys wait where they were said of what the file shows no more.
+
+        Args:
+            order: What is to be written.
+            row: What was last noted of the file.
+            content: What its sidecar holds now.
+            new: The file that takes its place.
+
+        Returns:
+            What of the sidecar may stay.
+        """
+        was = waiting.subject_of(row, content) if row else ""
+        if not (row and was and order.shows) or likeness(was, order.shows):
+            return content
+        words = sidecars.merge(content, {}, *row.written)
+        target = self.ledgers.bucket / order.path
+        # A link's content may have been changed with that of the photo.
+        intact = (
+            isinstance(row, Entry)
+            and not target.is_symlink()
+            and unchanged(stat_of(target), row.stat)
+        )
+        if not words or (intact and waiting.look_alike(target, new)):
+            return content
+        kept = waiting.put(self.ledgers.bucket, order.path, was, words)
+        return {k: v for k, v in content.items() if not kept or k not in words}
 
     def _last_row(self, path: str, target: Path) -> Row | None:
         """What was last noted of a path, by whichever part; None of a new one."""

@@ -129,9 +129,14 @@ def names(image: str, files: Collection[str]) -> Iterator[str]:
 
 
 def is_sidecar(path: str, files: Collection[str]) -> bool:
-    """Tell whether a file is the sidecar of an image among some files."""
+    """Tell whether a file is the sidecar of an image among some files.
+
+    Args:
+        path: The file.
+        files: The others: images, and what tells of them.
+    """
     image = path.removesuffix(".json")
-    return image != path and image in files and is_image(image)
+    return image != path and image in files and not image.endswith(".json")
 
 
 def strays(files: Collection[str]) -> list[str]:
@@ -139,7 +144,8 @@ def strays(files: Collection[str]) -> list[str]:
     unknown = [p for p in files if p.endswith(".json") and not is_sidecar(p, files)]
     if not unknown:
         return []
-    told = {n for image in filter(is_image, files) for n in takeout_names(image)}
+    images = (path for path in files if not path.endswith(".json"))
+    told = {name for image in images for name in takeout_names(image)}
     return [path for path in unknown if path not in told]
 
 

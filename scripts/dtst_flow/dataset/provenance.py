@@ -8,6 +8,9 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.entries import Signature
 from dtst_flow.utils.files import digest
 
+SOURCES = ("image", "video")
+"""The keys of a provenance of which one names what a crop was made of."""
+
 MARKS = frozenset({"file", "keys"})
 """What `sign` adds to a provenance: the digest of the crop's bytes, and the
 `sidecars.signature` of all other keys of the sidecar."""
@@ -40,12 +43,21 @@ def signatures(image: Path, *more: Signature) -> tuple[Signature, ...]:
     return tuple(filter(None, (signed, *more)))
 
 
+def source_of(provenance: Mapping[str, Any]) -> Any:
+    """Return the photo, or the video, that a provenance speaks of; None of neither."""
+    return next((provenance[key] for key in SOURCES if key in provenance), None)
+
+
 def same_photo(one: object, ours: Mapping[str, Any] | None) -> bool:
-    """Tell whether a provenance speaks of the photo that one of ours does."""
+    """Tell whether a provenance speaks of the photo or video that one of ours does."""
     other = (ours or {}).get("provenance")
-    if not isinstance(one, dict) or not isinstance(other, dict) or "image" not in other:
+    if not isinstance(one, dict) or not isinstance(other, dict):
         return False
-    return all(one.get(key) == other.get(key) for key in ("image", "digest"))
+    source, digest = source_of(other), other.get("digest")
+    return source is not None and (source_of(one), one.get("digest")) == (
+        source,
+        digest,
+    )
 
 
 def _rest(sidecar: Mapping[str, Any]) -> dict[str, Any]:

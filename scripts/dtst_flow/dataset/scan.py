@@ -9,14 +9,16 @@ import hashlib
 import math
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import NamedTuple
 
 from dtst_flow.dataset import photo_keys, unopened
 from dtst_flow.dataset.bucket_specs import HERE, fits, overlap_of
 from dtst_flow.dataset.containment import BadBucket, is_relative
-from dtst_flow.dataset.image_names import is_image, is_system, suffix
+from dtst_flow.dataset.image_names import IMAGES, Kind, is_system, why_not
 from dtst_flow.dataset.whereabouts import what_is_there
 
 OF_A_SYSTEM = "a system's or NAS box's own, no photos"
@@ -25,23 +27,33 @@ LINKED = "a linked folder, which ** does not enter; name it in --from"
 """Why a folder is skipped that a pattern of any depth came by."""
 
 
+class FileStat(NamedTuple):
+    """What tells that a file was written: size in bytes, times in ns since 1970."""
+
+    size: int
+    mtime: int
+    inode: int
+    ctime: int
+
+
 @dataclass
 class Listing:
     """What a scan of a bucket found.
 
     Attributes:
-        files: Size in bytes and mtime in ns of each image and sidecar, by its path
-            relative to the dataset.
+        files: Each image and sidecar, by its path relative to the dataset.
         skipped: Why a file or folder is no image of the bucket, by its path.
+        kind: What was looked for and here is called image.
     """
 
-    files: dict[str, tuple[int, int]] = field(default_factory=dict)
+    files: dict[str, FileStat] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    kind: Kind = IMAGES
 
     @property
     def images(self) -> list[str]:
         """The images' paths, sorted."""
-        return sorted(path for path in self.files if is_image(path))
+        return sorted(path for path in self.files if self.kind.has(path))
 
 
 def scan(
@@ -49,6 +61,7 @@ def scan(
     specs: Iterable[str],
     max_file_size: float = math.inf,
     to: str | None = None,
+    kind: Kind = IMAGES,
 ) -> Listing:
     """List the files of a bucket.
 
@@ -61,6 +74,7 @@ def scan(
         specs: The specs of the bucket.
         max_file_size: An image of more megabytes is skipped.
         to: A target that no folder of the bucket may lead to or into, not even by links.
+        kind: What to look for.
 
     Returns:
         The files, and what was skipped.
@@ -71,7 +85,7 @@ def scan(
     """
     dataset = Path(dataset)
     target = Path(os.path.realpath(dataset / to)) if to else None
-    listing = Listing()
+    listing = Listing(kind=kind)
     entered: set[str] = set()
     for spec in specs:
         _check_inside(spec)
@@ -89,7 +103,7 @@ def scan(
                 for about in photo_keys.beside(path):
                     _take(dataset, about, listing)
         if not matched:
-            raise BadBucket(f"nothing matches {spec!r}; {what_is_there(dataset)}")
+            raise BadBucket(f"nothing matches {spec!r}; {what_is_there(dataset, kind)}")
     for name in listing.skipped.keys() & entered:
         if listing.skipped[name] == LINKED:  # by one spec, and entered by another
             del listing.skipped[name]
@@ -196,20 +210,22 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
         return
     if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
-    elif is_image(name) or name.endswith(".json"):
-        listing.files[name] = (status.st_size, status.st_mtime_ns)
+    elif listing.kind.has(name) or name.endswith(".json"):
+        listing.files[name] = FileStat(
+            status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
+        )
     else:
-        listing.skipped[name] = f"not an image type ({suffix(name) or 'no suffix'})"
+        listing.skipped[name] = why_not(name, listing.kind)
 
 
 def _drop_large(listing: Listing, max_file_size: float) -> None:
     large = [
         path
-        for path, (size, _) in listing.files.items()
-        if size / 1e6 > max_file_size and is_image(path)
+        for path, file in listing.files.items()
+        if file.size / 1e6 > max_file_size and listing.kind.has(path)
     ]
     for path in large:
-        size = listing.files.pop(path)[0] / 1e6
+        size = listing.files.pop(path).size / 1e6
         listing.skipped[path] = (
             f"has {size:.3f} MB, more than --max-file-size {max_file_size:g}"
         )
@@ -218,20 +234,29 @@ def _drop_large(listing: Listing, max_file_size: float) -> None:
 def _drop_stray_json(listing: Listing) -> None:
     for path in photo_keys.strays(listing.files):
         del listing.files[path]
-        listing.skipped[path] = "a .json file that belongs to no image here"
+        listing.skipped[path] = (
+            f"a .json file that belongs to no {listing.kind.singular} here"
+        )
 
 
-def fingerprint(listing: Listing, ignore: frozenset[str] = frozenset()) -> str:
+def fingerprint(
+    listing: Listing,
+    ignore: frozenset[str] = frozenset(),
+    edited: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Digest a listing: the digest changes if a file comes, goes or is written.
 
     Args:
         listing: What a scan found.
         ignore: Paths that do not count.
+        edited: Digests of files of which size and time do not tell that they were written.
     """
     # File by file, as a JSON value of a million files takes as much memory as the listing.
     total = hashlib.blake2b(digest_size=16)
     for path in sorted(listing.files):
         if path not in ignore:
-            size, time = listing.files[path]
+            size, time, *_ = listing.files[path]
             total.update(os.fsencode(f"{path}\0{size}\0{time}\0"))
+            if path in edited:
+                total.update(edited[path].encode())
     return total.hexdigest()

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from dtst_flow.dataset.image_names import is_image, is_system
+from dtst_flow.dataset.image_names import IMAGES, VIDEOS, Kind, is_system
 
 MAX_SHOWN = 3
 """Folders of images that are named at most."""
@@ -14,6 +14,7 @@ def explain_empty(
     dataset: str | Path,
     specs: Iterable[str],
     skipped: Mapping[str, str] | None = None,
+    kind: Kind = IMAGES,
 ) -> str:
     """Say that a source has no image, and which one would have some.
 
@@ -21,24 +22,31 @@ def explain_empty(
         dataset: The dataset folder.
         specs: The specs of the source.
         skipped: What a scan of it passed over: path -> why.
+        kind: What was looked for.
 
     Returns:
         A sentence; nothing is wrong with the dataset otherwise.
     """
     specs = list(specs)
     named = ", ".join(f"'{spec}'" for spec in specs)
-    said = [f"there is no image in {named}"]
-    hints = [hint for spec in specs for hint in _hints(Path(dataset), _plain(spec))]
+    said = [f"there is no {kind.singular} in {named}"]
+    hints = [
+        hint for spec in specs for hint in _hints(Path(dataset), _plain(spec), kind)
+    ]
     if skipped:
         first = min(skipped)
         files = "1 file was" if len(skipped) == 1 else f"{len(skipped)} files were"
         said.append(f"{files} passed over, first {first!r}: {skipped[first]}")
-    said += hints or [what_is_there(dataset)]
+    if kind is IMAGES and (videos := sum(map(VIDEOS.has, skipped or ()))):
+        found = VIDEOS.lie(videos, "there")
+        way = f"dtst extract-frames --from '{','.join(specs)}'"
+        said.append(f"{found}: {way} makes images of their frames")
+    said += hints or [what_is_there(dataset, kind)]
     return "; ".join(said)
 
 
-def what_is_there(dataset: str | Path) -> str:
-    """Name the folders of a dataset, and its loose images."""
+def what_is_there(dataset: str | Path, kind: Kind = IMAGES) -> str:
+    """Name the folders of a dataset, and its loose images or other files of a kind."""
     dataset = Path(dataset)
     if not dataset.is_dir():
         return f"there is no dataset folder {dataset}"
@@ -47,24 +55,22 @@ def what_is_there(dataset: str | Path) -> str:
     said = (
         f"folders in {place}: {folders}" if folders else f"{place} has no folders yet"
     )
-    if loose := _own(dataset):
-        verb = "lies" if loose == 1 else "lie"
-        said += f"; {_images(loose)} {verb} loose in it: --from ."
+    if loose := _own(dataset, kind):
+        said += f"; {kind.lie(loose, 'loose in it')}: --from ."
     return said
 
 
-def _hints(dataset: Path, base: str) -> list[str]:
+def _hints(dataset: Path, base: str, kind: Kind) -> list[str]:
     """Which sources at or below a folder have images; of the root, of each folder in it."""
     names = _folders(dataset) if base == "." else [base]
     found = []
     for name in names:
-        own, near, deep = _counts(dataset / name)
+        own, near, deep = _counts(dataset / name, kind)
         spec = f"{name}/**" if deep else f"{name}/*" if near else name
         if total := own + near + deep:
-            verb = "lies" if total == 1 else "lie"
             inside = f"below {name}" if deep else f"in subfolders of {name}"
             where = inside if near or deep else f"in {name}"
-            found.append(f"{_images(total)} {verb} {where}: --from '{spec}'")
+            found.append(f"{kind.lie(total, where)}: --from '{spec}'")
     return found[:MAX_SHOWN]
 
 
@@ -78,13 +84,13 @@ def _plain(spec: str) -> str:
     return "/".join(parts) or "."
 
 
-def _counts(folder: Path) -> tuple[int, int, int]:
+def _counts(folder: Path, kind: Kind) -> tuple[int, int, int]:
     """How many images a folder has itself, in its subfolders, and deeper."""
     near = deep = 0
     for name in _folders(folder):
-        near += _own(folder / name)
-        deep += sum(_own(inner) for inner in _below(folder / name))
-    return _own(folder), near, deep
+        near += _own(folder / name, kind)
+        deep += sum(_own(inner, kind) for inner in _below(folder / name))
+    return _own(folder, kind), near, deep
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -97,9 +103,9 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (path for path in inner if not path.is_symlink())
 
 
-def _own(folder: Path) -> int:
+def _own(folder: Path, kind: Kind) -> int:
     return sum(
-        is_image(entry.name) and os.path.isfile(entry)
+        kind.has(entry.name) and os.path.isfile(entry)
         for entry in _entries(folder)
         if not entry.name.startswith(".")
     )
@@ -122,7 +128,3 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError:
         return []
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"

@@ -1,4 +1,4 @@
-"""YOLO detectors as Ultralytics trains them: closed vocabulary, YOLO-World, YOLOE.
+"""Detectors as Ultralytics trains them: YOLO, YOLO-World, YOLOE, RT-DETR.
 
 Jocher et al., Ultralytics YOLO, github.com/ultralytics/ultralytics; Cheng et al.,
 "YOLO-World: Real-Time Open-Vocabulary Object Detection", 2024; Wang et al., "YOLOE:
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from dtst_flow.detect import detr
 from dtst_flow.detect.base import NotADetector, Prompt
 from dtst_flow.detect.onnx import TASKS
 from dtst_flow.detect.yolo import YoloDetector
@@ -64,7 +65,8 @@ class TorchDetector(YoloDetector):
             torch.set_num_threads(1)
         self._net = net
         side = model.overrides.get("imgsz", 640)
-        super().__init__(list(net.names.values()), (side, side), min_score)
+        is_detr = type(net.model[-1]).__name__ == detr.HEAD
+        super().__init__(list(net.names.values()), (side, side), min_score, is_detr)
 
     def run(self, pixels: Vectors) -> Vectors:
         """Run the model; see `YoloDetector.run`."""

@@ -1,4 +1,4 @@
-"""What YOLO detectors have in common: how they look at an image, what they answer.
+"""What Ultralytics' detectors have in common: how they look at an image, what they answer.
 
 As Ultralytics does it (docs.ultralytics.com: `LetterBox`, `scale_boxes`, `nms`), except
 that every class is looked for by itself: a box that may be of two is found for both.
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.detect.base import MAX_BOXES, Detection, Detector
+from dtst_flow.detect import detr
+from dtst_flow.detect.base import MAX_BOXES, Detection, Detector, NotADetector
 from dtst_flow.utils.array_types import Pixels, Vectors
 
 GREY = 114
@@ -30,10 +31,19 @@ class YoloDetector(Detector):
         names: All classes that the model finds, by their number.
         size: (height, width) of the field that the model sees.
         min_score: Lowest score of a box.
+        is_detr: Whether it is an RT-DETR, and no YOLO.
     """
 
-    def __init__(self, names: list[str], size: tuple[int, int], min_score: float):
+    def __init__(
+        self,
+        names: list[str],
+        size: tuple[int, int],
+        min_score: float,
+        is_detr: bool = False,
+    ):
         self.names = names
+        self._place = detr.stretch if is_detr else letterbox
+        self._decode = detr.decode if is_detr else decode
         self._size = size
         self._min_score = min_score
 
@@ -47,11 +57,12 @@ class YoloDetector(Detector):
             At most MAX_BOXES detections, the best first; none whose box has no area
             inside the image.
         """
-        field, scale, corner = letterbox(image, self._size)
+        field, scale, corner = self._place(image, self._size)
         planes = field.transpose(2, 0, 1)[None].astype(np.float32)
         pixels = planes / np.float32(255)
-        boxes, scores, classes = decode(
-            self.run(pixels), len(self.names), self._min_score
+        output = self.run(pixels)
+        boxes, scores, classes = self._decode(
+            output, len(self.names), self._min_score, self._size
         )
         height, width = image.shape[:2]
         boxes = (boxes - np.tile(corner, 2)) / np.tile(scale, 2)
@@ -107,7 +118,7 @@ def letterbox(
 
 
 def decode(
-    output: Vectors, count: int, min_score: float
+    output: Vectors, count: int, min_score: float, size: tuple[int, int]
 ) -> tuple[Vectors, Vectors, NDArray[np.int_]]:
     """Read a model's output for one image.
 
@@ -117,11 +128,22 @@ def decode(
             possible box: centre x, y, width, height, a score for every class, ...
         count: The number of classes.
         min_score: Lowest score of a box.
+        size: (height, width) of the field, which is of no account here.
 
     Returns:
         Boxes (m, 4), corners in pixels of the field; their scores (m,); their classes
         (m,) by number.
+
+    Raises:
+        NotADetector: It is neither.
     """
+    if output.ndim != 2 or (
+        output.shape[1] not in CHOSEN and output.shape[0] < 4 + count
+    ):
+        raise NotADetector(
+            f"it answers with an array of {output.shape}, which is none of a detector "
+            f"of {count} classes as Ultralytics exports it"
+        )
     if output.shape[1] in CHOSEN:
         chosen = output[output[:, 4] >= min_score]
         return chosen[:, :4], chosen[:, 4], chosen[:, 5].astype(int)

@@ -53,7 +53,7 @@ MODELS = {
 of length 1: dlib's own are 1.41 long on average. The ceilings were chosen on labelled
 photos (tests/benchmarks/purity.py).
 
-Within `alike` and `cluster.duplicates.BITS` is at most one of 137,000 pairs of crops of
+Within `alike` and `perceptual_hash.BITS` is at most one of 137,000 pairs of crops of
 524 portraits, by arcface and dlib, and of 117,000 pairs of photos, by efficientnet. Of
 their copies, 98 % of those of JPEG quality 30 are within; of those of half the size, 95 %
 of the crops and 79 % of the photos, which are small already

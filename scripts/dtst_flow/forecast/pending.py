@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from dtst_flow.dataset import inventory
+from dtst_flow.dataset import digests
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.planning.plan import Plan
@@ -70,15 +70,17 @@ def count(plan: Plan, stage: Stage, listing: Listing | None = None) -> StageWork
     settings = plan.settings[stage.name]
     try:
         listing = listing or scan(
-            ".", plan.specs(stage.name), settings["max_file_size"]
+            ".", plan.specs(stage.name), settings["max_file_size"], kind=stage.reads
         )
     except BadBucket:
         return StageWork(stage, settings, f"{settings['from']} is not there yet")
     images = {path: listing.files[path] for path in listing.images}
-    known = plan.state(stage.name) / inventory.DIGESTS
-    content = inventory.digests(".", images, known, keep=False)
+    known = plan.state(stage.name) / digests.FILE
+    content = digests.digests(".", images, known, keep=False)
     pending = stage.pending(settings, content)
     todo, rest = pending.images, len(content) - len(pending.images)
     said = pending.said or f"{len(todo)} to compute, {rest} known from records"
-    files = {path: float(size) for path, (size, _) in listing.files.items()}
-    return StageWork(stage, settings, f"{len(images)} images, {said}", files, todo)
+    files = {path: float(file.size) for path, file in listing.files.items()}
+    return StageWork(
+        stage, settings, f"{len(images)} {stage.reads.plural}, {said}", files, todo
+    )

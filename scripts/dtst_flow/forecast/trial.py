@@ -4,7 +4,6 @@
 """
 
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -33,7 +32,7 @@ TRIAL_IMAGES, PATIENCE = 5, 60
 def try_stage(
     stage: Stage, settings: Settings, images: Sequence[str], on_gpu: bool, folder: Path
 ) -> tuple[Cost, CropStats] | None:
-    """Try a stage on copies of a few images, in a folder outside of the dataset.
+    """Try a stage on a few images and copies of their sidecars, outside of the dataset.
 
     The few are spread over the images; without any it is tried on what a trial of the stage
     before left. Returns what it cost, and its crops; None where it told nothing.
@@ -44,9 +43,10 @@ def try_stage(
     if not images and not (folder / specs[0]).is_dir():
         return None
     for image in specs if images else ():
-        for name in filter(_can_be_copied, (image, sidecars.name_of(image))):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(name, folder / name)
+        (folder / image).parent.mkdir(parents=True, exist_ok=True)
+        (folder / image).symlink_to(os.path.realpath(image))  # as videos are large
+        if _can_be_copied(about := sidecars.name_of(image)):
+            shutil.copyfile(about, folder / about)
     shutil.rmtree(folder / PROGRESS, ignore_errors=True)
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
     path = os.pathsep.join(filter(None, paths))
@@ -66,14 +66,14 @@ def try_stage(
     cost = costs.of_jobs("", 0, notes)
     if cost is None:
         return None
-    known = f"calibrated on {sum(note['computed'] for note in notes)} images"
+    tried = sum(note["computed"] for note in notes)
+    known = f"calibrated on {tried} {stage.reads.plural}"
     table = folder / STATE / stage.name / "table"
     return replace(cost, note=known), CropStats.of_tables([table])
 
 
 def _can_be_copied(name: str) -> bool:
-    most = sidecars.LARGEST if name.endswith(".json") else math.inf
-    return os.path.isfile(name) and os.path.getsize(name) <= most
+    return os.path.isfile(name) and os.path.getsize(name) <= sidecars.LARGEST
 
 
 def spread(images: Sequence[str], few: int) -> list[str]:
@@ -85,7 +85,8 @@ def spread(images: Sequence[str], few: int) -> list[str]:
 def main(stage: Stage, settings: dict[str, Any], specs: list[str]) -> None:
     """Run a stage on its source in the current folder."""
     folder = STATE / stage.name
-    inventory.write(".", specs, folder, folder / "digests", sys.maxsize)
+    cache = folder / "digests"
+    inventory.write(".", specs, folder, cache, sys.maxsize, kind=stage.reads.plural)
     table, failed, array = (str(folder / n) for n in ("table", "failed", "array"))
     # One at a time: of a whole batch at once the time of one image would not be seen.
     job = ShardJob(str(folder / "s.jsonl"), table, failed, array)

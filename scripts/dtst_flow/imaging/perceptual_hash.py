@@ -30,6 +30,16 @@ exactly plain.
 """
 
 
+BITS = 8
+"""In how many bits the hashes of near-duplicates differ, at most.
+
+Photos differ from their copies of half the size or of JPEG quality 30 in 4 at most, face
+crops from those found again in such copies in 8 or less, except 1 % of them. Of 250,000
+pairs of other photos and crops 12 differ in so few: objects before a white wall and
+portraits of one person. The vectors tell them apart, except two.
+"""
+
+
 def perceptual_hash(image: NDArray[np.uint8]) -> int:
     """Hash an image by its coarse light and dark: is each wave stronger than the median?
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dtst_flow.dataset import given_names, inventory
+from dtst_flow.dataset import digests, given_names, inventory
 from dtst_flow.dataset.evidence import Given
 from dtst_flow.detect.vocabulary import Vocabulary
 from dtst_flow.planning.plan import Plan
@@ -128,11 +128,11 @@ def _is_ledger(path: Path, empty: bool) -> bool:
 
 def _of_source(plan: Plan, stage: Stage, wholly: bool) -> list[str]:
     state, folder = plan.state(stage.name), plan.inventory(stage.name)
-    digests, names = state / inventory.DIGESTS, state / given_names.FILE
+    table, names = state / digests.FILE, state / given_names.FILE
     listed = bool(all_shards(plan, stage))  # of images there are digests and names
     found = []
-    if digests.exists() and not _is_filled(digests, ("path", "digest"), listed):
-        found.append(str(digests))
+    if table.exists() and not _is_filled(table, ("path", "digest"), listed):
+        found.append(str(table))
     # Without it, names would be given anew when the next image comes.
     named = stage.evidence and (listed or names.exists())
     if named and not _is_filled(names, Given._fields, listed):

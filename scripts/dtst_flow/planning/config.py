@@ -62,5 +62,10 @@ def _with_defaults(settings: dict[str, Any], schema: dict[str, Any]) -> dict[str
     for name, wanted in schema["properties"].items():
         value = settings.get(name, wanted["default"])
         nested = "properties" in wanted
-        complete[name] = _with_defaults(value, wanted) if nested else value
+        complete[name] = _with_defaults(value, wanted) if nested else _plain(value)
     return complete
+
+
+def _plain(value: Any) -> Any:
+    """Spell a value one way: a flag gives 1.0 where a file gives 1, of one meaning."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

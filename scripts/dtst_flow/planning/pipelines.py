@@ -8,10 +8,12 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "faces": ("extract_faces", "cluster"),
     "images": ("cluster",),
     "classes": ("detect", "extract_classes", "cluster"),
+    "extract-frames": ("extract_frames",),
     "extract-faces": ("extract_faces",),
     "detect": ("detect",),
     "extract-classes": ("extract_classes",),
     "cluster": ("cluster",),
+    "select": ("select",),
 }
 """Path -> its stages, in order."""
 

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dtst_flow.annotations.boxes import parse_classes
 from dtst_flow.cluster import label_file
-from dtst_flow.dataset import bucket_specs, inventory
+from dtst_flow.dataset import bucket_specs, cluster_list, digests
 from dtst_flow.dataset.containment import (
     BadBucket,
     check_is_folder,
@@ -29,6 +30,7 @@ from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.planning.targets import check_folders, check_free
 from dtst_flow.stages.contract import Settings, Stage, options_of
 from dtst_flow.stages.registry import STAGES
+from dtst_flow.utils.files import digest_file
 
 
 class PlanError(Exception):
@@ -121,8 +123,10 @@ class Plan:
             specs = bucket_specs.parse_specs(settings["from"])
             if settings.get("people") is not None:
                 specs = _with_people(specs, PurePosixPath(settings["people"]))
+            named = specs
+            specs = STAGES[stage].sources(self.dataset, specs)
             if "to" in settings:
-                bucket_specs.check_apart(specs, self.bucket(stage))
+                bucket_specs.check_apart([*named, *specs], self.bucket(stage))
         except BadBucket as error:
             raise PlanError(str(error)) from error
         return specs
@@ -131,10 +135,11 @@ class Plan:
         """Return what `inventory.write` has to know to list a stage's images."""
         return {
             "specs": self.specs(stage),
-            "cache": str(self.state(stage) / inventory.DIGESTS),
+            "cache": str(self.state(stage) / digests.FILE),
             "shard_size": shard_size,
             "with_sidecars": STAGES[stage].follows_sidecars,
             "max_file_size": self.settings[stage]["max_file_size"],
+            "kind": STAGES[stage].reads.plural,
         }
 
     def labels(self) -> str | None:
@@ -142,7 +147,17 @@ class Plan:
 
         The file is no input of a rule: it may be dated ahead of the clock.
         """
-        return inventory.digest_of(Path(self.bucket("cluster")) / label_file.FILE)
+        return digests.digest_of(Path(self.bucket("cluster")) / label_file.FILE)
+
+    def clusters(self) -> str | None:
+        """Return the digest of the clusters to choose from, None where there are none.
+
+        The file is no input of a rule: it may be dated ahead of the clock.
+        """
+        source, *_ = bucket_specs.parse_specs(self.settings["select"]["from"])
+        with suppress(OSError):
+            return digest_file(Path(source) / cluster_list.FILE)
+        return None
 
     def summaries_with_clusters(self) -> list[str]:
         """Return the summaries of all stages. Raises PlanError if none clusters."""
@@ -188,6 +203,16 @@ def make_plan(config: Mapping[str, Any]) -> Plan:
     )
     _check(plan)
     return plan
+
+
+def check_installed(plan: Plan) -> None:
+    """Refuse what the libraries installed here cannot do. Raises PlanError.
+
+    Not where jobs run in environments of their own.
+    """
+    for stage in plan.stages:
+        if fault := stage.lacks():
+            raise PlanError(f"{stage.command}: {fault}")
 
 
 def check_state_links(plan: Plan) -> None:

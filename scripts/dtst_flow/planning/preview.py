@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dtst_flow.annotations import beside
 from dtst_flow.annotations.detections import known_sidecars
-from dtst_flow.dataset import inventory
+from dtst_flow.dataset import digests
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
@@ -61,15 +61,18 @@ def preview(plan: Plan, listing: Listing) -> Preview:
     """
     stage = plan.stages[0]
     settings = plan.settings[stage.name]
-    images, digests = listing.images, plan.state(stage.name) / inventory.DIGESTS
-    known, _ = inventory.known_digests(listing.files, digests)
-    new = sum(path not in known for path in images)
+    images, cache = listing.images, plan.state(stage.name) / digests.FILE
+    known = digests.read_known(".", listing.files, cache)
+    new = sum(path not in known.digests or path in known.edited for path in images)
     if not stage.makes_bucket:
         if settings["clear"]:
             return Preview(len(images), new)
         unusable = beside.unusable(images, known_sidecars(plan.bucket(stage.name)))
         why_not = beside.why_read_only(images)
         return Preview(len(images), new, unusable=tuple(unusable), read_only=why_not)
+    if stage.going:
+        going = stage.going(settings, listing.files)
+        return Preview(len(images), new, going.there, going.going, going.why)
     there = gone = left_out = 0
     for path, made in _rows(plan, stage):
         there += len(made)

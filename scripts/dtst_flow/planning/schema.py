@@ -54,9 +54,13 @@ def read_texts(settings: dict[str, Any], schema: dict[str, Any]) -> dict[str, An
     Snakemake hands over what stands inside of ``--config name='{...}'`` as text. Text that
     is no value of the type wanted stays as it is, for `check` to refuse.
     """
-    properties = schema.get("properties", {})
+    properties, others = (
+        schema.get("properties", {}),
+        schema.get("additionalProperties"),
+    )
+    others = others if isinstance(others, dict) else {}
     return {
-        name: _read_text(value, properties.get(name, {}))
+        name: _read_text(value, properties.get(name, others))
         for name, value in settings.items()
     }
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from dtst_flow.annotations import beside
-from dtst_flow.dataset import inventory, scan
+from dtst_flow.dataset import digests, scan
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.photo_keys import is_sidecar
@@ -15,10 +15,16 @@ from dtst_flow.planning.plan import NothingToCluster, Plan, PlanError
 from dtst_flow.stages.registry import STAGES
 
 
-def source_fingerprint(plan: Plan, stage: str) -> str:
+def source_fingerprint(plan: Plan, stage: str, keep: bool = False) -> str:
     """Return what changes when anybody changes the source of a stage.
 
     What the stages before write there does not count: they tell of it themselves.
+
+    Args:
+        plan: What is to be run.
+        stage: The stage.
+        keep: Whether to note files that were touched and are unchanged, so that they are
+            not read again.
 
     Raises:
         PlanError: There is no such source, it has no image and no stage is to make them,
@@ -32,7 +38,11 @@ def source_fingerprint(plan: Plan, stage: str) -> str:
             "leave out --directory and `workdir:`, and run one dataset at a time"
         )
     listing = source_listing(plan, stage)
-    return scan.fingerprint(listing, _announced(plan, stage, listing))
+    files = listing.files
+    if not STAGES[stage].follows_sidecars:
+        files = {path: files[path] for path in listing.images}
+    edited = digests.unseen_edits(".", files, plan.state(stage) / digests.FILE, keep)
+    return scan.fingerprint(listing, _announced(plan, stage, listing), edited)
 
 
 def source_listing(plan: Plan, stage: str) -> scan.Listing:
@@ -43,19 +53,21 @@ def source_listing(plan: Plan, stage: str) -> scan.Listing:
             is asked for and no stage is to make it, or detect would write outside of the
             dataset.
     """
-    settings = plan.settings[stage]
+    settings, reads = plan.settings[stage], STAGES[stage].reads
     specs = [spec for spec in plan.specs(stage) if _can_be_scanned(plan, stage, spec)]
     try:
-        listing = scan.scan(".", specs, settings["max_file_size"], settings.get("to"))
+        listing = scan.scan(
+            ".", specs, settings["max_file_size"], settings.get("to"), reads
+        )
     except (BadBucket, Unopened) as error:
         raise PlanError(str(error)) from error
     # Told before any job runs: results of photos that there were stay as they are.
-    _refuse_closed(listing, plan.state(stage) / inventory.DIGESTS)
+    _refuse_closed(listing, plan.state(stage) / digests.FILE)
     if plan.before(stage):
         return listing
     if not listing.images:
         kind = NothingToCluster if stage == "cluster" else PlanError
-        raise kind(explain_empty(".", specs, listing.skipped))
+        raise kind(explain_empty(".", specs, listing.skipped, reads))
     if fault := STAGES[stage].unfit(settings, listing.files):
         raise PlanError(f"{fault}. Nothing was removed.")
     if stage == "detect" and not settings["clear"]:
@@ -73,7 +85,7 @@ def _refuse_closed(listing: scan.Listing, cache: Path) -> None:
         for path, reason in listing.skipped.items()
         if reason.startswith(CLOSED)
     }
-    for folder in inventory.were_below(closed, cache):
+    for folder in digests.were_below(closed, cache):
         leads = f"it leads to {os.path.realpath(folder)}"
         why = closed[folder].removeprefix(f"{CLOSED}: ")
         raise PlanError(str(Unopened(folder, f"{leads}: {why}")))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.cache.code_version import code_version
-from dtst_flow.dataset import inventory
+from dtst_flow.dataset import digests, inventory
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.models import store
@@ -150,10 +150,10 @@ def _known_no_more(plan: Plan) -> list[str]:
 
 def _is_listed(plan: Plan, stage: Stage) -> bool:
     """Whether a stage's inventory knows the images' contents, and no file of it is mended."""
-    digests = plan.state(stage.name) / inventory.DIGESTS
+    cache = plan.state(stage.name) / digests.FILE
     folder = plan.inventory(stage.name)
     mended = os.path.isdir(folder) and inventory.is_mended(folder)
-    return digests.exists() and not mended
+    return cache.exists() and not mended
 
 
 def _is_whole(plan: Plan, stage: Stage) -> bool:

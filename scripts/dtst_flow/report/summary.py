@@ -8,6 +8,7 @@ from dtst_flow.dataset.state import PROGRESS, state_of
 from dtst_flow.runtime import events
 from dtst_flow.runtime.meter import notes_of
 from dtst_flow.runtime.progress import counts_of
+from dtst_flow.stages.registry import STAGES
 from dtst_flow.utils.files import read_json
 from dtst_flow.utils.quantities import duration
 from dtst_flow.utils.tables import read_table
@@ -53,8 +54,7 @@ def _of_stage(
 ) -> dict[str, Any]:
     listed = state_of(bucket) / "failed.jsonl"
     rows = list(read_table(listed)) if listed.exists() else []
-    # That images are embedded is part of clustering them.
-    rules = ("embed", "cluster") if stage == "cluster" else (stage,)
+    rules = STAGES[stage].rules
     mine = [work[rule] for rule in rules if rule in work]
     return {
         "stage": stage.replace("_", "-"),
@@ -80,7 +80,11 @@ def sentences(outcome: Outcome) -> Iterator[str]:
             yield f"  ... and {more} more, listed in {printable(stage['list'])}"
         if stage["seconds"]:
             took = duration(stage["seconds"])
-            yield f"  {stage['computed']} images computed, in {took}"
+            yield f"  {stage['computed']} {_counted(stage['stage'])} computed, in {took}"
+
+
+def _counted(command: str) -> str:
+    return STAGES[command.replace("-", "_")].reads.plural
 
 
 def tell(

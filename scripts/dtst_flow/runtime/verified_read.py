@@ -6,19 +6,28 @@ forever once those come back.
 
 import functools
 import logging
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.dataset.inventory import DIGESTS
+from dtst_flow.dataset import digests
 from dtst_flow.imaging import decode
 from dtst_flow.imaging.file import Listener
 from dtst_flow.utils import pace
-from dtst_flow.utils.files import NotRegular, digest, read_bytes
+from dtst_flow.utils.files import (
+    NotRegular,
+    digest,
+    digest_open,
+    open_regular,
+    read_bytes,
+)
 from dtst_flow.utils.text import printable_lines
 
 log = logging.getLogger(__name__)
@@ -79,6 +88,47 @@ def content(row: Listed) -> bytes:
     return data
 
 
+@contextmanager
+def opened(row: Listed) -> Iterator[tuple[IO[bytes], Callable[[], None]]]:
+    """Open a manifest row's file that is too large to be read at once.
+
+    Yields:
+        The file, and what raises Changed if it was written to since. Called after a part
+        was read, it vouches for that part.
+
+    Raises:
+        Changed: The file is gone, or its content is not the one that was noted.
+        UnreadableImage: The system cannot read it.
+    """
+    try:
+        file = open_regular(row.path)
+    except GONE as error:
+        raise Changed(row.path) from error
+    except OSError as error:
+        raise decode.UnreadableImage(f"cannot be read: {error.strerror}") from error
+    with file:
+        before = _stamp(file)
+
+        def check() -> None:
+            if _stamp(file) != before:
+                raise Changed(row.path)
+
+        try:
+            found = digest_open(file, functools.partial(pace.at, row.path))
+        except OSError as error:
+            why = f"cannot be read: {error.strerror}"
+            raise decode.UnreadableImage(why) from error
+        if found != row.digest:
+            raise Changed(row.path)
+        file.seek(0)
+        yield file, check
+
+
+def _stamp(file: IO[bytes]) -> tuple[int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
 def read(row: Listed, options: Reading) -> NDArray[np.uint8]:
     """Decode a manifest row's image, as `decode.read`: (height, width, 3) RGB.
 
@@ -122,7 +172,7 @@ def refuse(changed: list[str], state: Path) -> None:
     """
     if changed:
         # In case only the content changed, not size and time.
-        (state / DIGESTS).unlink(missing_ok=True)
+        (state / digests.FILE).unlink(missing_ok=True)
         count = "1 image" if len(changed) == 1 else f"{len(changed)} images"
         raise SystemExit(
             f"{count} changed while the run was at work, first: {min(changed)!r}; run again"

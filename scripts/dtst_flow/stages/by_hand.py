@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from dtst_flow.dataset import cluster_list
 from dtst_flow.dataset.cluster_list import ClusterList, Listed, is_of
+from dtst_flow.dataset.entries import Entry, Row, stat_of, unchanged
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
-from dtst_flow.utils.tables import read_table, write_table
+from dtst_flow.utils.files import digest_file
+from dtst_flow.utils.tables import BrokenTable, read_table, write_table
 
 PUT_BACK = "put_back.jsonl"
 """Name of the file, in the state of a bucket of crops, with those that were deleted from it
@@ -26,7 +29,8 @@ class Move:
         image: The image.
         origin: The folder that its file was in, or the bucket of the image itself.
         target: The folder that it is in now, None where it is gone.
-        file: Where it is now in the bucket of the clusters, None where it is not.
+        file: Where it is now in the bucket of the clusters; None where it is not, and of a
+            copy that the user made.
     """
 
     image: str
@@ -56,15 +60,22 @@ def seen(bucket: str, before: ClusterList, known: Collection[str] = ()) -> list[
     )
     if len(gone) == len(homes) and not found:
         return []
-    noted = Ledgers(bucket, state_of(bucket)).paths()
+    noted = Ledgers(bucket, state_of(bucket)).noted(gone.keys())
     moves = []
     for path, one in gone.items():
         origin, now = path.partition("/")[0], found.get(path)
         target = now.rpartition("/")[0] if now else None
         # What no ledger has as written was perhaps not laid out by a run that was killed.
         if target != origin and (now or path in noted):
-            moves.append(Move(one.image, origin, target, now))
+            ours = now if now and _is_same(bucket, now, noted.get(path)) else None
+            moves.append(Move(one.image, origin, target, ours))
     return moves
+
+
+def _is_same(bucket: str, path: str, row: Row | None) -> bool:
+    """Tell whether a file is the one that was noted at another place."""
+    now = stat_of(Path(bucket, path), follow_links=False)
+    return isinstance(row, Entry) and unchanged(now, row.stat)
 
 
 def _found(bucket: str, gone: dict[str, Listed], strays: list[str]) -> dict[str, str]:
@@ -77,16 +88,28 @@ def _found(bucket: str, gone: dict[str, Listed], strays: list[str]) -> dict[str,
         for stray in by_name.get(path.rpartition("/")[2], ()):
             if path not in found and is_of(Path(bucket, stray), one):
                 found[path] = stray
-    left = [stray for stray in strays if stray not in set(found.values())]
+    taken = set(found.values())
+    left = [stray for stray in strays if stray not in taken]
+    by_content: dict[str, list[str]] = {}
+    for stray in left if len(found) < len(gone) else ():
+        by_content.setdefault(_content(Path(bucket, stray)), []).append(stray)
     for path, one in gone.items():
-        suffix = PurePosixPath(path).suffix
-        for stray in left if path not in found else ():
-            alike = PurePosixPath(stray).suffix == suffix
-            if path not in found and alike and is_of(Path(bucket, stray), one):
-                found[path] = stray
-                left.remove(stray)
-                break
+        alike = [*by_content.get(one.digest, ()), *by_content.get(one.image, ())]
+        if path not in found and alike:
+            found[path] = alike[0]
+            by_content[_content(Path(bucket, alike[0]))].remove(alike[0])
     return found
+
+
+def _content(file: Path) -> str:
+    """What tells which image a file is of: its digest, or where it leads as a link."""
+    try:
+        if not file.is_symlink():
+            return digest_file(file)
+        to = os.path.join(os.path.realpath(file.parent), os.readlink(file))
+        return os.path.relpath(to)
+    except OSError:
+        return ""
 
 
 def strays(bucket: str, ours: Iterable[str]) -> list[str]:
@@ -134,11 +157,12 @@ def deleted_crops(before: ClusterList) -> list[Move]:
     for bucket in buckets(before):
         prefix = f"{bucket}/"
         crops = {i.removeprefix(prefix) for i in before.wanted if i.startswith(prefix)}
-        # A photo's crop that its stage removed is in no ledger any more.
-        ours = crops & Ledgers(bucket, state_of(bucket)).paths()
-        deleted = {crop for crop in ours if not os.path.lexists(prefix + crop)}
-        if deleted == ours:  # they are away, or the user begins anew
-            deleted = set()
+        deleted = {crop for crop in crops if not os.path.lexists(prefix + crop)}
+        if deleted:  # else there is no need to read the ledger
+            # A photo's crop that its stage removed is in no ledger any more.
+            ours = crops & Ledgers(bucket, state_of(bucket)).paths()
+            # Where all are away, their disk is, or the user begins anew.
+            deleted = deleted & ours if not ours <= deleted else set()
         deleted |= put_back(bucket) & crops
         moves += [Move(prefix + path, bucket, None) for path in sorted(deleted)]
     return moves
@@ -155,7 +179,9 @@ def buckets(before: ClusterList) -> list[str]:
 def put_back(bucket: str) -> set[str]:
     """The crops of a bucket that were deleted by hand and put back by runs."""
     path = state_of(bucket) / PUT_BACK
-    return {str(row["path"]) for row in read_table(path)} if path.exists() else set()
+    with suppress(BrokenTable, LookupError, OSError, TypeError):
+        return {str(row["path"]) for row in read_table(path)}
+    return set()
 
 
 def note_put_back(bucket: str, paths: Iterable[str]) -> None:

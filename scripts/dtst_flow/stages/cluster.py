@@ -225,9 +225,10 @@ def identify(clustering: Clustering, folder: Path) -> list[str]:
     Args:
         clustering: The clusters.
         folder: The states of the last two runs that differ, ``before.json`` and
-            ``now.json``: id -> members, noise and what is rejected among them.
+            ``now.json``: id -> members, noise and what is rejected among them; and how the
+            labels stood then.
     """
-    from dtst_flow.cluster import history
+    from dtst_flow.cluster import history, label_changes
 
     now = folder / "now.json"
     rows, grouping = clustering.rows, clustering.grouping
@@ -239,9 +240,16 @@ def identify(clustering: Clustering, folder: Path) -> list[str]:
     state[history.NOISE] = _members(rows, grouping.noise.tolist())
     if clustering.known.rejected:
         state[history.REJECTED] = _members(rows, clustering.known.rejected)
+    lines = label_changes.standing(
+        clustering.known.readings, [row["path"] for row in rows]
+    )
+    stood = history.read(folder / "labels_now.json")
     if state != known:
+        write_atomic(folder / "labels_before.json", to_json(stood))
         write_atomic(folder / "before.json", to_json(known))
         write_atomic(now, to_json(state))
+    if lines != stood:
+        write_atomic(folder / "labels_now.json", to_json(lines))
     return ids
 
 

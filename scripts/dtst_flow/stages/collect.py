@@ -119,9 +119,9 @@ def sentences(
 ) -> list[str]:
     """Return what to tell the user of the result, in plain words."""
     first, *more = stage.describe(rows) if stage.describe else [""]
-    said = [f"{len(rows)} images: {first}", *more]
+    said = [f"{len(rows)} {stage.reads.plural}: {first}", *more]
     if failed:
-        said.append(f"{failed} images could not be processed")
+        said.append(f"{failed} {stage.reads.plural} could not be processed")
     if skipped:
         said.append(
             f"{skipped} files were passed over, listed with reasons in "

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from dtst_flow.dataset.evidence import Evidence
+from dtst_flow.dataset.image_names import IMAGES, Kind
 
 Settings = Mapping[str, Any]
 """All settings of a stage, by their names in the config."""
@@ -14,7 +15,7 @@ Settings = Mapping[str, Any]
 Row = dict[str, Any]
 """A row of a stage's table."""
 
-Kind = TypeVar("Kind")
+Chosen = TypeVar("Chosen")
 
 
 class _Snakemake(Protocol):
@@ -93,6 +94,21 @@ class Pending:
 
 
 @dataclass(frozen=True)
+class Going:
+    """What a run would remove.
+
+    Attributes:
+        there: Files of the last run.
+        going: How many of these would go.
+        why: Why, in words.
+    """
+
+    there: int = 0
+    going: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Stage:
     """What there is to know of a stage. `stages.registry` holds all of them.
 
@@ -123,11 +139,18 @@ class Stage:
             that crop out.
         unfit: Settings and the images and sidecars of its source -> why it has nothing to
             do there, as what was asked for can be in none; "" if it has.
+        sources: The dataset's folder and the buckets that are named as a source -> those
+            that hold its images.
+        going: Settings and the images and sidecars of its source -> what a run would
+            remove. None where each file is of one image, and `leaves_out` tells.
         evidence: The bucket -> what the files in it say of whose they are. None where it
             makes none.
         runtimes: Settings -> its rules that may run on a GPU, each with the libraries that
             `gpu.fault` knows and any of which does that.
         follows_sidecars: Whether a change of an image's sidecar counts.
+        reads: What its source has, which is called image here and elsewhere.
+        lacks: What is not installed that it cannot do without, and how to have it; "" where
+            nothing is.
     """
 
     name: str
@@ -146,9 +169,13 @@ class Stage:
     missing: Callable[[list[Row]], str] | None = None
     leaves_out: Callable[[Row, Settings], bool] = lambda crop, settings: False
     unfit: Callable[[Settings, Collection[str]], str] = lambda settings, files: ""
+    sources: Callable[[Path, list[str]], list[str]] = lambda dataset, specs: specs
+    going: Callable[[Settings, Collection[str]], Going] | None = None
     evidence: Callable[[str | Path], Evidence] | None = None
     runtimes: Callable[[Settings], dict[str, tuple[str, ...]]] = lambda settings: {}
     follows_sidecars: bool = True
+    reads: Kind = IMAGES
+    lacks: Callable[[], str] = lambda: ""
 
     @property
     def rules(self) -> tuple[str, str]:
@@ -171,7 +198,7 @@ class Stage:
         return self.makes_bucket and self.commit is not None
 
 
-def options_of(kind: type[Kind], settings: Settings) -> Kind:
+def options_of(kind: type[Chosen], settings: Settings) -> Chosen:
     """Return the options of a stage among its settings."""
     names: Iterable[str] = (field.name for field in fields(kind))  # type: ignore[arg-type]
     return kind(**{name: settings[name] for name in names})

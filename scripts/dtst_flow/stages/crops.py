@@ -1,9 +1,10 @@
 """What the stages that write crops share."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dtst_flow.annotations.crop_names import stem_of
 from dtst_flow.dataset.entries import Entry
@@ -20,6 +21,7 @@ FACE = frozenset(
     {"image", "digest", "box", "points", "size", "score", "engine", "model"}
 )
 BOX = frozenset({"image", "digest", "class", "box", "score", "crop"})
+FRAME = frozenset({"video", "digest", "time", "frame"})
 """What the provenance of a crop tells, besides what `provenance.sign` adds."""
 
 
@@ -31,6 +33,28 @@ def of_faces(bucket: str | Path) -> CropEvidence:
 def of_boxes(bucket: str | Path) -> CropEvidence:
     """Return what the crops of boxes in a bucket say of whose they are."""
     return CropEvidence(Path(bucket), BOX, stem_of)
+
+
+def of_frames(bucket: str | Path) -> CropEvidence:
+    """Return what the frames of videos in a bucket say of whose they are."""
+    return CropEvidence(Path(bucket), FRAME, _stem_of_frame)
+
+
+def frame_name(stem: str, seconds: float, suffix: str) -> str:
+    """Make the file name of a frame of a video, by its time in milliseconds.
+
+    So names sort as the frames do, and stay whatever other frames are taken.
+    """
+    return f"{stem}_{round(1000 * seconds):08d}.{suffix}"
+
+
+def _stem_of_frame(name: str, provenance: Mapping[str, Any]) -> str | None:
+    stem, _, rest = name.rpartition("_")
+    seconds = provenance["time"]
+    if not isinstance(seconds, int | float):
+        return None
+    fits = name == frame_name(stem, seconds, rest.rpartition(".")[2])
+    return stem if fits else None
 
 
 def _stem_of_face(name: str, provenance: object) -> str | None:

@@ -131,7 +131,9 @@ def stored_item(image: ManifestRow, wants_points: bool) -> Item:
     provenance = sidecar.get("provenance")
     if not isinstance(provenance, dict):
         return Item(image)
-    photo, box, points = provenance.get("digest"), provenance.get("box"), None
+    # The digest of a frame is its video's, whose frames are no faces of one photo.
+    photo = None if "video" in provenance else provenance.get("digest")
+    box, points = provenance.get("box"), None
     if _are_points(provenance.get("points")):
         points = {"points": provenance["points"], "size": provenance.get("size")}
     quality = _quality(sidecar.get("metrics"))

@@ -12,7 +12,7 @@ from dtst_flow.annotations.crop_plan import Options, choose, passes, plan
 from dtst_flow.annotations.crop_window import Window
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
-from dtst_flow.dataset import given_names, photo_keys, sidecars
+from dtst_flow.dataset import given_names, photo_keys, sidecars, subjects
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.provenance import sign
@@ -116,7 +116,10 @@ class Cutter:
                 continue
             content = functools.cache(functools.partial(_encoded, image, crop.window))
             sidecar = functools.partial(_signed, crop.sidecar, content)
-            entry, written = self.part.write(crop.name, crop.key, content, sidecar)
+            shows = subjects.of_provenance(crop.sidecar["provenance"])
+            entry, written = self.part.write(
+                crop.name, crop.key, content, sidecar, shows
+            )
             result["crops"].append(entry.to_row() | crop.facts)
             result["computed"] |= written
         return result

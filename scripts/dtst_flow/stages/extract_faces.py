@@ -9,7 +9,7 @@ from typing import Any
 from dtst_flow.annotations import crop_bytes
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
-from dtst_flow.dataset import photo_keys
+from dtst_flow.dataset import photo_keys, subjects
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.part import Part
@@ -208,7 +208,8 @@ class Extractor:
             return sign(with_blur, content())
 
         name = f"{row.stem}_{found.rank:02d}.jpg"
-        return self.part.write(name, digest_value(key), content, complete)[0]
+        shows = subjects.of_box(row.digest, face.box)
+        return self.part.write(name, digest_value(key), content, complete, shows)[0]
 
 
 def models(settings: Settings) -> dict[str, str | None]:

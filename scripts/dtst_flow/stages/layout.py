@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dtst_flow.dataset import cluster_list, photo_keys, sidecars
+from dtst_flow.dataset import cluster_list, photo_keys, sidecars, subjects
 from dtst_flow.dataset.cluster_list import ClusterEvidence
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
@@ -215,7 +215,8 @@ def _place(
     # The path, as a link to it is another when the image moves.
     key = digest_value([row["digest"], row["sidecar"], row["path"], link])
     fill = functools.partial(_fill, row, link)
-    return part.write_with(name, key, fill, sidecar)
+    shows = subjects.of_provenance(sidecar.get("provenance")) or row["digest"]
+    return part.write_with(name, key, fill, sidecar, shows)
 
 
 def _fill(row: Row, link: str, new: Path) -> None:

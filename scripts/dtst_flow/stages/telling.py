@@ -2,6 +2,8 @@
 
 import logging
 
+from dtst_flow.dataset import waiting
+
 log = logging.getLogger(__name__)
 
 
@@ -29,5 +31,11 @@ def of_files(bucket: str, removed: list[str], restored: list[str]) -> list[str]:
         said.append(
             f"{len(restored)} files in {bucket} that were edited or deleted since were "
             f"put back, first {restored[0]!r}"
+        )
+    if words := waiting.read(bucket):
+        files = "1 file wait" if len(words) == 1 else f"{len(words)} files wait"
+        said.append(
+            f"keys that you added to {files} in {bucket}/{waiting.FOLDER} until what they "
+            f"were said of is back, first those of {words[0].was!r}"
         )
     return said

@@ -12,11 +12,11 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dtst_flow.utils.folders import folders_below
 
@@ -34,6 +34,10 @@ LARGEST = 1 << 30
 
 PIECE = 1 << 18
 """Bytes of a table that are read at once, about."""
+
+
+LARGE_PIECE = 1 << 24
+"""Bytes of a large file that are read at once."""
 
 
 @contextmanager
@@ -208,6 +212,15 @@ def read_json(path: str | Path) -> Any:
 def digest(content: bytes) -> str:
     """Name content by 128 bits of its BLAKE2b hash, in hexadecimal."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def digest_open(file: IO[bytes], tick: Callable[[], object]) -> str:
+    """Give the `digest` of what an open file has left, and call `tick` for every piece."""
+    total = hashlib.blake2b(digest_size=16)
+    while piece := file.read(LARGE_PIECE):
+        total.update(piece)
+        tick()
+    return total.hexdigest()
 
 
 def digest_file(path: str | Path, most: float = math.inf) -> str:

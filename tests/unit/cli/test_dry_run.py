@@ -10,7 +10,9 @@ from PIL import Image
 from dtst_flow.cli import run
 from dtst_flow.cli.main import main
 from dtst_flow.dataset import scan, sidecars
+from dtst_flow.dataset.image_names import VIDEOS
 from dtst_flow.dataset.state import state_of
+from dtst_flow.imaging import video
 from dtst_flow.utils.tables import write_table
 
 CUT = ("extract-classes", "--from", "images", "--to", "crops")
@@ -131,3 +133,37 @@ def test_words_for_snakemake_are_not_for_it(dataset):
     )
     assert result.exit_code == 0
     assert "for Snakemake, which -n does not start" in result.stderr
+
+
+def test_a_library_that_is_missing_is_named_before_anything_starts(
+    dataset, monkeypatch
+):
+    monkeypatch.setattr(video, "find_spec", lambda name: None)
+    words = ("extract-frames", "--from", "videos")
+    said = dtst(dataset, *words, code=2)
+    assert said == (
+        "error: extract-frames: reading videos needs PyAV: pip install av\n"
+    )
+    # Where jobs may run in environments of their own, it need not be here.
+    passed = CliRunner().invoke(
+        main, [*words, "-d", str(dataset), "-n", "--", "--sdm", "conda"]
+    )
+    assert "PyAV" not in passed.output
+
+
+def test_videos_are_counted_as_videos_and_photos_told_apart(dataset):
+    (dataset / "videos").mkdir()
+    (dataset / "videos/a.MOV").write_bytes(b"x")
+    (dataset / "videos/b.jpg").write_bytes(b"x")
+    said = dtst(dataset, "extract-frames")
+    assert said.startswith("extract-frames: 1 videos, 1 to compute, 0 known")
+    found = scan.scan(dataset, ["videos"], kind=VIDEOS)
+    assert found.images == ["videos/a.MOV"]
+    assert found.skipped == {"videos/b.jpg": "an image, not a video"}
+    words = ("extract-frames", "--from", "images", "--to", "frames")
+    said = dtst(dataset, *words, code=2)
+    assert "there is no video in 'images'; 6 files were passed over" in said
+    words = ("cluster", "--from", "videos", "--model", "efficientnet")
+    (dataset / "videos/b.jpg").unlink()
+    said = dtst(dataset, *words, code=1)
+    assert "1 video lies there: dtst extract-frames --from 'videos' makes" in said

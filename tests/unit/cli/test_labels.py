@@ -57,9 +57,9 @@ def test_each_line_is_told_with_what_it_does(dataset):
     assert "line 5: the relation 'foo' is none of" in told[0]
     assert told[1:] == [
         "line 2, reject,001, (2 images): in force",
-        "line 3, must-link,d.jpg,a.jpg: contradicts: it contradicts line 2, by which "
+        "line 3, must-link,d.jpg,a.jpg: it contradicts line 2, by which "
         "'d.jpg' is rejected",
-        "line 4, name,x.jpg,Ann: unknown: no image or cluster is called 'x.jpg'",
+        "line 4, name,x.jpg,Ann: no image or cluster is called 'x.jpg'",
         "3 lines: 1 contradicts, 1 in force, 1 unknown",
     ]
     content = json.loads(call(dataset, "list", "--json").output)

@@ -98,7 +98,32 @@ def test_a_flag_that_several_stages_share_is_for_all(requests):
     }
 
 
-@pytest.mark.parametrize("word", ["search", "extract-frames", "annotate"])
+def test_names_with_numbers_make_one_setting(requests, tmp_path):
+    words = "--min-metric blur 5 --min-metric yaw -30 --max-detect cup 0.5 --clusters 0"
+    call("select", *words.split())
+    (tmp_path / "c.yaml").write_text("select: {min_metric: {blur: 9}, top: 3}")
+    call("select", "c.yaml", "--top", "2")
+    one, other = (request.settings["select"] for request in requests)
+    assert one == {
+        "min_metric": {"blur": 5, "yaw": -30},
+        "max_detect": {"cup": 0.5},
+        "clusters": "0",
+    }
+    assert repr(one["min_metric"]["blur"]) == "5"
+    assert other == {"min_metric": {"blur": 9}, "top": 2}
+
+
+def test_that_select_moves_nothing_is_said(requests, tmp_path):
+    (tmp_path / "c.yaml").write_text("select: {move: true}")
+    for words in (("select", "--move"), ("select", "c.yaml")):
+        result = call(*words)
+        assert result.exit_code == 2
+        assert "'select' has no --move" in result.output
+        assert "--link hard" in result.output
+    assert requests == []
+
+
+@pytest.mark.parametrize("word", ["search", "fetch", "annotate"])
 def test_commands_of_the_other_dtst_are_named(word):
     for words in ((word, "x.yaml", "--top", "3"), ("help", word)):
         result = call(*words)

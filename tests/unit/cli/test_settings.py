@@ -11,7 +11,7 @@ from dtst_flow.cli.main import main
 from dtst_flow.cli.settings import choices
 from dtst_flow.embed import embedders
 from dtst_flow.faces import engines
-from dtst_flow.stages import cluster, extract_classes, extract_faces
+from dtst_flow.stages import cluster, extract_classes, extract_faces, select
 from dtst_flow.utils import links
 from helpers.dataset import ROOT
 
@@ -49,7 +49,7 @@ def test_command_has_a_flag_for_every_setting(section):
 
 
 def test_options_of_stages_are_settings():
-    for module in (extract_faces, extract_classes, cluster):
+    for module in (extract_faces, extract_classes, cluster, select):
         names = {field.name for field in fields(module.Options)}
         assert names <= set(SECTIONS[module.__name__.rpartition(".")[2]])
 
@@ -57,7 +57,8 @@ def test_options_of_stages_are_settings():
 def test_choices_are_what_there_is():
     assert set(SECTIONS["extract_faces"]["engine"]["enum"]) == set(engines.MODELS)
     assert set(choices(SECTIONS["cluster"]["model"])) == set(embedders.MODELS)
-    assert set(SECTIONS["cluster"]["link"]["enum"]) == set(links.LINKERS)
+    for section in ("cluster", "select"):
+        assert set(SECTIONS[section]["link"]["enum"]) == set(links.LINKERS)
 
 
 def test_changelog_has_a_section_for_what_is_unreleased():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dtst_flow.cli import child
 from dtst_flow.cli.console import Voice
 from dtst_flow.cli.watch import TAIL, Start, Watched, watch
 from dtst_flow.dataset.state import PROGRESS
@@ -81,12 +82,27 @@ def test_jobs_are_counted_but_for_the_last_that_does_nothing():
     assert watched.began == 2
 
 
-def program(lines: str, folder: Path) -> Start:
-    words = [sys.executable, "-c", f"import json, os, sys, time\n{lines}"]
-    return Start(words, folder, {"SAID": "it"}, (), lambda pid: None)
+@pytest.fixture(params=["fork", "new"])
+def program(request, tmp_path, monkeypatch):
+    """Returns a function that gives the start of a program in Snakemake's place.
+
+    Once it is a fork, as on Linux, once a Python of its own.
+    """
+    forks = request.param == "fork"
+    monkeypatch.setattr(child, "FORKS", forks)
+    monkeypatch.setattr(child, "main", lambda: exec(sys.argv[1], {}))
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake/snakemake.py").write_text("import sys\nexec(sys.argv[1], {})\n")
+    variables = {"SAID": "it", "PYTHONPATH": str(tmp_path / "fake")}
+
+    def program(lines: str, folder: Path) -> Start:
+        words = [f"import json, os, sys, time\n{lines}"]
+        return Start(words, folder, variables, (), lambda pid: None)
+
+    return program
 
 
-def test_a_program_is_heard_and_not_seen(dataset, tmp_path, capfd):
+def test_a_program_is_heard_and_not_seen(program, dataset, tmp_path, capfd):
     (dataset / PROGRESS).mkdir(parents=True)
     (dataset / PROGRESS / "detect.s.json").write_text('{"total": 9, "done": 4}')
     lines = (
@@ -105,7 +121,7 @@ def test_a_program_is_heard_and_not_seen(dataset, tmp_path, capfd):
     assert capfd.readouterr() == ("", "so it is\n")
 
 
-def test_ctrl_c_reaches_it_once_and_is_no_error(dataset, tmp_path, capfd):
+def test_ctrl_c_reaches_it_once_and_is_no_error(program, dataset, tmp_path, capfd):
     lines = (
         "try:\n"
         f"    os.kill({os.getpid()}, {signal.SIGINT})\n"
@@ -120,14 +136,16 @@ def test_ctrl_c_reaches_it_once_and_is_no_error(dataset, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_ctrl_c_before_it_is_started_reaches_it_then(dataset, tmp_path, monkeypatch):
-    from subprocess import Popen
+def test_ctrl_c_before_it_is_started_reaches_it_then(
+    program, dataset, tmp_path, monkeypatch
+):
+    start = child.start
 
-    def interrupted(*words, **more):
+    def interrupted(*words):
         signal.raise_signal(signal.SIGINT)
-        return Popen(*words, **more)
+        return start(*words)
 
-    monkeypatch.setattr("dtst_flow.cli.watch.subprocess.Popen", interrupted)
+    monkeypatch.setattr(child, "start", interrupted)
     watched = watch(program("time.sleep(60)", dataset), Voice(), tmp_path)
     assert watched.ended_by and watched.code != 0
 
@@ -154,7 +172,9 @@ def no_nohup() -> Iterator[None]:
     [("", -signal.SIGTERM), (AT_WORK, 5)],
     ids=["loading", "at work"],
 )
-def test_a_kill_ends_it_as_ctrl_c_does(before, code, number, dataset, tmp_path, capfd):
+def test_a_kill_ends_it_as_ctrl_c_does(
+    program, before, code, number, dataset, tmp_path, capfd
+):
     """While it loads by SIGTERM, which nothing swallows."""
     lines = (
         f"{before}"
@@ -169,7 +189,7 @@ def test_a_kill_ends_it_as_ctrl_c_does(before, code, number, dataset, tmp_path, 
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_second_kill_ends_what_the_first_does_not(dataset, tmp_path, capfd):
+def test_a_second_kill_ends_what_the_first_does_not(program, dataset, tmp_path, capfd):
     lines = (
         f"{AT_WORK}"
         "def stubborn(*signal):\n"
@@ -185,7 +205,7 @@ def test_a_second_kill_ends_what_the_first_does_not(dataset, tmp_path, capfd):
     assert capfd.readouterr().err == "ending the jobs; a moment\n"
 
 
-def test_what_nohup_starts_outlives_the_terminal(dataset, tmp_path):
+def test_what_nohup_starts_outlives_the_terminal(program, dataset, tmp_path):
     lines = f"os.kill({os.getpid()}, {signal.SIGHUP})\n"
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -195,7 +215,7 @@ def test_what_nohup_starts_outlives_the_terminal(dataset, tmp_path):
     assert (watched.code, watched.ended_by) == (0, 0)
 
 
-def test_nothing_goes_on_unseen(dataset, tmp_path, monkeypatch):
+def test_nothing_goes_on_unseen(program, dataset, tmp_path, monkeypatch):
     pids = []
 
     def broken(path):

@@ -130,10 +130,7 @@ def test_a_workflow_wins_over_a_path_of_its_name(requests):
     ("steps", "hint"),
     [
         ("[cluster, {exec: sleep 1}]", "step 2: 'exec' is not supported"),
-        (
-            "[cluster, select]",
-            "step 2: 'select' is a command of github.com/ucodia/dtst",
-        ),
+        ("[cluster, dedup]", "step 2: 'dedup' is a command of github.com/ucodia/dtst"),
         ("[clutser]", "did you mean 'cluster'?"),
         ("[{cluster: , top: 3}]", "has 2 keys (cluster, top)"),
         ("[3]", "step 1: is no command"),

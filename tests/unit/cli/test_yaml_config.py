@@ -53,7 +53,7 @@ def test_settings_at_the_top_count(read):
 
 
 def test_blocks_of_the_other_dtst_are_for_the_other(read):
-    config = read("search: {terms: [a]}\nextract_frames: 3\nx-mine: 1\ncluster:\n")
+    config = read("search: {terms: [a]}\nfetch: 3\nx-mine: 1\ncluster:\n")
     assert config.block("cluster") == {}
 
 
@@ -79,7 +79,7 @@ def test_workers_of_cluster_are_no_error(read):
         ("{}", "is empty"),
         ("extract-faces: {}", "did you mean 'extract_faces'?"),
         ("extract_face: {}", "did you mean 'extract_faces'?"),
-        ("from: images", "belongs in a block, such as extract_faces: {from: …}"),
+        ("from: images", "belongs in a block, such as extract_frames: {from: …}"),
         ("dataset: crowd", "here working_dir names the dataset folder"),
         ("path: faces", "here the command says what to run"),
         ("sharch: 3", "it has"),

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dtst_flow.cluster.duplicates import BITS, COPY_BITS, Look, Sets, find
+from dtst_flow.cluster.duplicates import COPY_BITS, Look, Sets, find
 from dtst_flow.embed.base import Sample
 from dtst_flow.embed.embedders import MODELS, open_embedder
 from dtst_flow.imaging import decode
-from dtst_flow.imaging.perceptual_hash import perceptual_hash
+from dtst_flow.imaging.perceptual_hash import BITS, perceptual_hash
 from dtst_flow.models import store
 
 ALIKE = 0.1

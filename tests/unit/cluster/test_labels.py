@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from dtst_flow.cluster.labels import Sight, overlap, read_bound, to_json
+from dtst_flow.cluster.labels import Sight, read_bound, to_json
+from dtst_flow.dataset.subjects import overlap
 
 
 def test_what_is_bound_comes_back(tmp_path):

@@ -136,6 +136,7 @@ class TestClusters:
         bound = read("reject,001,").bound
         known = read("reject,001,", bound=bound, here=images("a.jpg"))
         assert known.rejected == [] and states(known) == [WAITS]
+        assert known.faults == []  # nobody misses what is rejected
         assert known.bound == bound
 
     def test_what_is_bound_comes_back(self, tmp_path):

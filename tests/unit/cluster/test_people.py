@@ -95,6 +95,14 @@ def test_the_users_links_hold():
     assert [g.name for g in found.groups].count("0") == 1
 
 
+def test_who_is_not_a_known_person_is_alone():
+    vectors = np.concatenate([person(0, 6), person(1, 6)])
+    for wanted in (Constraints(unlike=[(2, "0")]), Constraints(alone=[(2, 0)])):
+        found = group(vectors, SETTINGS, constraints=wanted, people=known(0, 1))
+        assert named(found.groups) == {"0": [0, 1, 3, 4, 5], "1": list(range(6, 12))}
+        assert found.noise.tolist() == [2]
+
+
 def test_nobody_is_there():
     found = group(person(0, 6), SETTINGS, people=known(3))
     assert named(found.groups) == {None: list(range(6))}

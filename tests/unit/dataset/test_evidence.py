@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset import sidecars
+from dtst_flow.dataset import sidecars, waiting
 from dtst_flow.dataset.cluster_list import ClusterEvidence
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile, Part
@@ -170,8 +170,8 @@ class TestLost:
         lose(bucket)
         write_atomic(bucket / "mine.jpg", MINE)
         assert ledgers(bucket).commit({}) == [NAME, "photo_01.jpg"]
-        assert contents(bucket).keys() == {f"{NAME}.json", "mine.jpg"}
-        assert sidecars.read(bucket / NAME) == {"rating": 5}
+        assert set(os.listdir(bucket)) == {waiting.FOLDER, "mine.jpg"}
+        assert [words.keys for words in waiting.read(bucket)] == [{"rating": 5}]
 
     @pytest.mark.parametrize(
         "edit",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dtst_flow.dataset import inventory
+from dtst_flow.dataset import digests, inventory
 from dtst_flow.dataset.bucket_specs import check_apart, parse_specs
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.inventory import split
@@ -85,7 +85,8 @@ class TestScan:
     def test_sidecars_come_along(self, dataset, spec):
         files = scan(dataset, [spec]).files
         stat = (dataset / "images/a.jpg.json").stat()
-        assert files["images/a.jpg.json"] == (stat.st_size, stat.st_mtime_ns)
+        times = stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns
+        assert files["images/a.jpg.json"] == (stat.st_size, *times)
 
     def test_several_specs_are_one_bucket(self, dataset):
         both = scan(dataset, ["images/*", "other", "images/s1"])
@@ -404,74 +405,6 @@ class TestFingerprint:
         assert fingerprint(grown, frozenset({"images/ours.jpg"})) == before
 
 
-class TestDigests:
-    @pytest.fixture
-    def read(self, dataset, monkeypatch):
-        """Returns a function that gives the digests and the paths read for them."""
-        asked = []
-        digest_file = inventory.digest_file
-
-        def watched(path, most):
-            asked.append(path.relative_to(dataset).as_posix())
-            return digest_file(path, most)
-
-        monkeypatch.setattr(inventory, "digest_file", watched)
-
-        def read():
-            asked.clear()
-            files = scan(dataset, ["images/*"]).files
-            content = inventory.digests(dataset, files, dataset / ".dtst/cache.jsonl")
-            return content, sorted(asked)
-
-        return read
-
-    def test_they_name_the_content(self, dataset, read):
-        make(dataset, f"images/{LATIN1}", "images/new\nline.jpg")
-        content, asked = read()
-        assert content == {path: digest(os.fsencode(path)) for path in content}
-        assert sorted(content) == asked and len(content) == 6
-        assert read() == (content, [])
-
-    @pytest.mark.parametrize("piece", [1, 3, 4])
-    def test_threads_read_all_whatever_they_are_handed(
-        self, dataset, read, monkeypatch, piece
-    ):
-        monkeypatch.setattr(inventory, "PIECE", piece)
-        content, asked = read()
-        assert len(content) == 4 and sorted(content) == asked
-        assert content == {path: digest(os.fsencode(path)) for path in content}
-
-    def test_only_what_changed_is_read(self, dataset, read):
-        content, _ = read()
-        make(dataset, "images/s1/new.jpg")
-        (dataset / "images/a.jpg").write_bytes(b"other")
-        (dataset / "images/s1/b.PNG").unlink()
-        changed, asked = read()
-        assert asked == ["images/a.jpg", "images/s1/new.jpg"]
-        assert changed["images/a.jpg"] == digest(b"other")
-        assert "images/s1/b.PNG" not in changed
-        assert changed["images/a.jpg.json"] == content["images/a.jpg.json"]
-        os.utime(dataset / "images/a.jpg", ns=(1, 1))
-        assert read() == (changed, ["images/a.jpg"])
-
-    def test_an_edit_of_the_same_size_is_seen_by_its_time(self, dataset, read):
-        read()
-        stat = (dataset / "images/a.jpg").stat()
-        (dataset / "images/a.jpg").write_bytes(b"x" * stat.st_size)
-        os.utime(dataset / "images/a.jpg", ns=(0, stat.st_mtime_ns + 1))
-        content, asked = read()
-        assert asked == ["images/a.jpg"]
-        assert content["images/a.jpg"] == digest(b"x" * stat.st_size)
-
-    def test_a_file_gone_meanwhile_is_left_out(self, dataset, read):
-        files = scan(dataset, ["images/*"]).files
-        (dataset / "images/a.jpg").unlink()
-        cache = dataset / ".dtst/cache.jsonl"
-        content = inventory.digests(dataset, files, cache)
-        assert sorted(content) == sorted(set(files) - {"images/a.jpg"})
-        assert sorted(row["path"] for row in read_table(cache)) == sorted(content)
-
-
 shard_sizes = st.integers(1, 5)
 many = st.sets(st.text("ab/é\udce9", min_size=1, max_size=6), max_size=40)
 
@@ -566,7 +499,7 @@ class TestWrite:
         def unreadable(path, most):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(inventory, "digest_file", unreadable)
+        monkeypatch.setattr(digests, "digest_file", unreadable)
         folder = tmp_path / "inventory"
         listing = inventory.write(dataset, ["images"], folder, tmp_path / "cache", 4)
         assert listing.images == [] and inventory.shards(folder) == []

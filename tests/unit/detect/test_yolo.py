@@ -12,6 +12,7 @@ from dtst_flow.models.store import Weights
 from helpers import colour_detector
 
 sides = st.integers(1, 900)
+SIZE = (64, 64)
 
 
 class TestLetterbox:
@@ -48,7 +49,7 @@ def overlap(a, b) -> float:
 class TestDecode:
     def test_chosen_boxes_are_taken_as_they_are(self):
         rows = np.array([[1, 2, 3, 4, 0.9, 1], [1, 2, 3, 4, 0.1, 0]], np.float32)
-        boxes, scores, classes = decode(rows, 2, 0.5)
+        boxes, scores, classes = decode(rows, 2, 0.5, SIZE)
         assert boxes.tolist() == [[1, 2, 3, 4]]
         assert scores.tolist() == [pytest.approx(0.9)] and classes.tolist() == [1]
 
@@ -61,7 +62,7 @@ class TestDecode:
         output[:2] = chance.uniform(40, 60, (2, places))
         output[2:4] = chance.uniform(20, 40, (2, places))
         output[4:] = chance.uniform(0, 1, (count + more, places))
-        boxes, scores, classes = decode(output, count, 0.3)
+        boxes, scores, classes = decode(output, count, 0.3, SIZE)
         centre, size = output[:2].T, output[2:4].T
         corners = np.hstack([centre - size / 2, centre + size / 2])
         expected = []
@@ -82,7 +83,11 @@ class TestDecode:
 
     def test_nothing_found(self):
         for shape in ((300, 6), (84, 8400)):
-            assert [len(part) for part in decode(np.zeros(shape), 80, 0.1)] == [0, 0, 0]
+            assert [len(part) for part in decode(np.zeros(shape), 80, 0.1, SIZE)] == [
+                0,
+                0,
+                0,
+            ]
 
 
 class Fixed(YoloDetector):

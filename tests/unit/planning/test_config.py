@@ -46,3 +46,12 @@ def test_text_is_read_by_the_types_of_the_schema():
 def test_what_cannot_be_used_is_refused(given, hint):
     with pytest.raises(BadSettings, match=hint):
         complete_config(given)
+
+
+def test_a_number_is_one_however_it_is_spelled():
+    """So that a flag, which gives 1.0, computes nothing anew after a file with 1."""
+    spelled = [
+        complete_config({"cluster": {"max_distance": value}}) for value in (1, 1.0)
+    ]
+    assert repr(spelled[0]) == repr(spelled[1])
+    assert complete_config({"detect": {"threshold": 0.5}})["detect"]["threshold"] == 0.5

@@ -3,10 +3,12 @@ import pytest
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 
 OPEN = {
+    "extract_frames": {"from": "videos", "to": "images/frames"},
     "extract_faces": {"from": "images/*", "to": "faces"},
     "detect": {"from": "photos", "classes": "leaf", "model": "yolo26n"},
     "extract_classes": {"from": None, "to": "crops", "classes": None},
     "cluster": {"from": None, "to": "cluster", "model": None},
+    "select": {"from": "cluster", "to": "curated"},
 }
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset import inventory, scan
+from dtst_flow.dataset import digests, scan
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
 from dtst_flow.planning.source_scan import source_listing
@@ -65,17 +65,21 @@ def test_a_first_run_finds_all_new_and_removes_nothing():
 
 
 def test_images_that_are_listed_are_not_new():
-    digests = Path(".dtst/buckets/faces") / inventory.DIGESTS
-    digests.parent.mkdir(parents=True)
+    table = Path(".dtst/buckets/faces") / digests.FILE
+    table.parent.mkdir(parents=True)
     rows = []
     for path in ("images/a/0.jpg", "images/a/1.jpg"):
         stat = os.stat(path)
-        known = {"size": stat.st_size, "mtime": stat.st_mtime_ns, "digest": "0"}
+        known = {
+            "size": stat.st_size,
+            "mtime": stat.st_mtime_ns,
+            "digest": digests.digest_of(path),
+        }
         rows.append({"path": path, **known})
     rows[1]["size"] += 1  # it changed since
-    write_table(digests, rows)
+    write_table(table, rows)
     assert look(**{"from": "images/*"}).new == 4
-    digests.write_bytes(b"broken")
+    table.write_bytes(b"broken")
     assert look(**{"from": "images/*"}).new == 5
 
 
@@ -183,9 +187,9 @@ def test_a_link_that_led_to_images_and_leads_nowhere_is_refused():
     drive.mkdir()
     (drive / "c.jpg").write_bytes(b"c")
     state = make_plan(complete(Path().resolve().parent, "extract-faces"))
-    digests = state.state("extract_faces") / inventory.DIGESTS
+    table = state.state("extract_faces") / digests.FILE
     listing = scan.scan(".", ["images/*"])
-    inventory.digests(".", listing.files, digests)
+    digests.digests(".", listing.files, table)
     drive.rename("../elsewhere")
     with pytest.raises(PlanError, match="'images/drive' cannot be opened: it leads to"):
         look(**{"from": "images/*"})

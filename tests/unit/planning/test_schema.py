@@ -88,6 +88,10 @@ def test_deep_ones_are_refused_as_well():
         ({"cluster": {"max_distance": "1"}}, {"cluster": {"max_distance": 1}}),
         ({"extract_faces": {"max_faces": "1"}}, {"extract_faces": {"max_faces": 1}}),
         ({"detect": {"classes": "yes"}}, {"detect": {"classes": "yes"}}),
+        (
+            {"select": {"min_metric": {"blur": "5"}}},
+            {"select": {"min_metric": {"blur": 5}}},
+        ),
         ({"odd": "1"}, {"odd": "1"}),
         ({"strict": "{"}, {"strict": "{"}),
         ({"cluster": "text"}, {"cluster": "text"}),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset import given_names, inventory
+from dtst_flow.dataset import digests, given_names
 from dtst_flow.planning import staleness
 from dtst_flow.planning.broken import broken
 from dtst_flow.planning.dag_hints import DagHints
@@ -87,7 +87,7 @@ def test_a_missing_table_makes_the_summary_stale(plan):
 
 
 def test_unknown_contents_are_listed_again(plan):
-    (STATE / "faces" / inventory.DIGESTS).unlink()
+    (STATE / "faces" / digests.FILE).unlink()
     assert str(STATE / "faces/inventory") in stale_files(plan).files
 
 
@@ -250,11 +250,11 @@ def test_a_run_that_was_killed_before_it_summed_up_left_nothing_damaged(plan):
 
 
 def test_digests_and_history_that_are_none_are_named(plan):
-    digests, history = STATE / "faces/digests.jsonl", STATE / "cluster/history/now.json"
-    digests.write_bytes(b"")
+    table, history = STATE / "faces/digests.jsonl", STATE / "cluster/history/now.json"
+    table.write_bytes(b"")
     history.write_bytes(b'{"half": ')
     stale = stale_files(plan)
-    assert any(str(digests) in said for said in stale.said)
+    assert any(str(table) in said for said in stale.said)
     assert any(str(history) in said for said in stale.said)
     assert str(STATE / "faces/inventory") in stale.files
 

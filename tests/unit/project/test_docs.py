@@ -14,6 +14,7 @@ import click
 import pytest
 from snakemake.cli import parse_args, parse_config
 
+from dtst_flow.cli import peer
 from dtst_flow.cli.main import main
 from dtst_flow.cli.workflows import names, read_steps
 from dtst_flow.cli.yaml_config import read_config
@@ -165,6 +166,7 @@ def test_the_readme_is_short():
 def test_flags_exist():
     known = {"--help", "--config", "--configfile", "--report", "--resources", "--sdm"}
     known |= {"--summary", "--list-rules", "--workflow-profile", "--directory"}
+    known |= {flag for _, flag in peer.FLAGS}  # told of as those of the other dtst
     known |= {"--constraint", "--force-reinstall", "--no-deps"}  # pip's
     paths = main.commands["run"].commands.values()
     more = [main.commands[name].commands.values() for name in ("models", "labels")]

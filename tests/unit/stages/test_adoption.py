@@ -50,8 +50,8 @@ def move(name: str, target: str) -> None:
             each.rename(Path("cluster", target, each.name))
 
 
-def delete(name: str) -> None:
-    (path,) = Path("cluster").glob(f"*/{name}.jpg")
+def delete(name: str, folder: str = "*") -> None:
+    (path,) = Path("cluster").glob(f"{folder}/{name}.jpg")
     path.unlink()
 
 
@@ -312,6 +312,17 @@ def test_a_file_of_the_users_is_not_taken(dataset):
     assert mine.read_bytes() == b"mine"
 
 
+def test_a_copy_that_the_user_made_stays(dataset):
+    Path("cluster/best").mkdir()
+    mine = Path("cluster/best/cat_0.jpg")
+    mine.write_bytes(Path("cluster/000/cat_0.jpg").read_bytes())
+    os.utime(mine, (1, 1))
+    delete("cat_0", "000")
+    assert adopt("cluster").done == ["1 images to the new best"]
+    dataset.run("copy")
+    assert mine.exists() and Path("cluster/noise/cat_0.jpg").exists()
+
+
 def test_links_are_known_again(dataset):
     dataset.run("symbolic")
     move("cat_0", "001")
@@ -325,6 +336,8 @@ def test_links_are_known_again(dataset):
 @pytest.mark.parametrize("garbage", ["", "{", "[3]", '[{"said": 1}]', "null", "{}"])
 def test_a_damaged_memory_costs_only_itself(dataset, garbage):
     (dataset.state / "by_hand.json").write_text(garbage)
+    (dataset.state / "put_back.jsonl").write_text(garbage)
+    assert by_hand.put_back("cluster") == set()
     move("cat_0", "001")
     assert len(adopt("cluster").done) == 1
 
