@@ -38,10 +38,11 @@ FAULTS = """
     if (!seen(element) || element.matches(".skip")) continue;
     const name = element.ariaLabel || element.labels?.[0]?.textContent || element.textContent || element.placeholder;
     if (!name?.trim()) faults.push(`without a name: ${element.outerHTML.slice(0, 80)}`);
-    const { width, height } = element.getBoundingClientRect();
+    const box = element.getBoundingClientRect();
+    const [width, height] = [box.width, box.height].map(Math.round);
     const inline = element.matches("a") && getComputedStyle(element).display === "inline" && element.closest("p");
     if (!inline && element.matches("a, button, input, select, [role=option]") && Math.min(width, height) < least) {
-      faults.push(`${Math.round(width)} x ${Math.round(height)} pixels: ${name}`);
+      faults.push(`${width} x ${height} pixels: ${name}`);
     }
   }
   const { scrollWidth } = document.documentElement;

@@ -79,4 +79,6 @@ class Sheet:
 
     def wait_for(self, text: str) -> None:
         """Wait until what was done is told at the foot."""
-        expect(self.page.locator("#toasts")).to_contain_text(text, timeout=PATIENCE)
+        expect(self.page.locator(".toasts").last).to_contain_text(
+            text, timeout=PATIENCE
+        )

@@ -193,14 +193,19 @@ def test_the_big_view_shows_all_and_decides(sheet, review):
     expect(sheet.page.locator(".viewer")).to_contain_text("2 of 70")
     sheet.press("ArrowLeft")
     expect(sheet.page.locator(".viewer")).to_contain_text("rejected")
-    sheet.press("z", "Escape")
-    sheet.wait_for("Undone")
+    sheet.press("x")
+    sheet.wait_for("0 lines added, 1 taken out")
     assert review.lines() == []
-    expect(sheet.tiles.first).to_be_focused()
+    sheet.press("z")
+    sheet.wait_for("Undone")
+    assert review.relations() == ["reject"]
+    sheet.press("Escape")
+    expect(sheet.tiles.nth(1)).to_be_focused()
 
 
 def test_noise_becomes_a_cluster_and_what_is_rejected_comes_back(sheet, review):
     sheet.go("rest")
+    expect(sheet.tiles.first).to_be_focused()
     tiles = sheet.page.locator("section[aria-label=Noise] [role=option]")
     expect(tiles).to_have_count(clustered.NOISE)
     tiles.nth(0).click()

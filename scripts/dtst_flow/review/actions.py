@@ -53,11 +53,12 @@ class Action:
         """Say that images are not wanted."""
         gone = frozenset(numbers)
         self._detach(gone)
-        self._drop(lambda line: line.relation in APART and _touches(line, gone))
+        self._drop_apart(lambda x: x.relation in APART and _touches(x, gone), gone)
+        self._drop(lambda x: x.relation == "must-link" and _touches(x, gone))
         for n in sorted(gone):
             if n not in self.decisions.rejected:
                 self._add("reject", n, "")
-        for place in sorted({self.decisions.place(n) for n in gone} - {-1}):
+        for place in sorted({int(self.clustering.of[n]) for n in gone} - {-1}):
             self._hold(place, gone)
 
     def unreject(self, numbers: Iterable[int]) -> None:
@@ -115,6 +116,8 @@ class Action:
             raise CannotBeDone(
                 "labels.csv says that they are the same; undo that first"
             )
+        if self.decisions.rejected & {a, b}:
+            raise CannotBeDone("one of them is rejected, and in no cluster")
         self._add("cannot-link", a, self.clustering.paths[b])
 
     def _head(self, place: int) -> int:
@@ -126,16 +129,38 @@ class Action:
         return head
 
     def _hold(self, place: int, gone: frozenset[int]) -> None:
-        """Have a cluster last of which fewer are left than make one."""
+        """Link what is left of a cluster when that is fewer than make one."""
         cluster = self.clustering.clusters[place]
         away = gone | self.decisions.taken_out
         left = [n for n in range(cluster.start, cluster.end) if n not in away]
-        least = self.clustering.parameters.get("min_cluster_size") or 0
         head = self.decisions.stands_for(place, gone)
+        least = self.clustering.parameters.get("min_cluster_size") or 0
         if head is not None and 1 < len(left) < least:
             for n in left:
                 if n != head:
                     self._add("must-link", head, self.clustering.paths[n])
+
+    def _drop_apart(self, which: Callable[[Line], bool], gone: frozenset[int]) -> None:
+        """Take out lines of images that go and others; these are still out of clusters.
+
+        Args:
+            which: The lines.
+            gone: The images that go; they take their places in `not` lines with them.
+        """
+        of = self.clustering.of
+        for line in filter(which, self.decisions.lines):
+            self.edit.remove.append(line.cells)
+            for n, other in ((line.image, line.other), (line.other, line.image)):
+                stays_out = (
+                    n in self.decisions.taken_out - self.decisions.rejected - gone
+                )
+                if other not in gone or not stays_out or of[n] != of[other]:
+                    continue
+                head = (
+                    self.decisions.stands_for(int(of[n]), gone) if of[n] >= 0 else None
+                )
+                if head is not None:
+                    self._add("not", n, self.clustering.paths[head])
 
     def _together(self, numbers: Sequence[int]) -> None:
         groups = {self.decisions.group_of(n) for n in numbers}
@@ -188,7 +213,7 @@ class Action:
                 for mine, its in ((one, other), (other, one))
             )
 
-        self._drop(keeps)
+        self._drop_apart(keeps, numbers)
 
     def _detach(self, numbers: frozenset[int]) -> None:
         """Take out what links images to others; these stay linked, and keep their name."""

@@ -24,19 +24,22 @@ def config_of(bucket: str, clustering: Clustering) -> dict[str, Any]:
     """The content of a config file by which ``dtst cluster`` makes the bucket again.
 
     It is what the job noted that made the bucket; where that is lost, what clusters.json
-    says.
+    says and what was asked of dtst.
 
     Args:
         bucket: The bucket of the clusters, in the dataset's folder.
         clustering: What is in it.
     """
+    given = _given(bucket)
     settings = _noted(bucket)
     if settings is None:
         folders = {str(PurePosixPath(path).parent) for path in clustering.paths}
         known = {k: v for k, v in clustering.parameters.items() if v is not None}
-        settings = known | {"from": sorted(folders), "to": bucket}
+        where = {"from": sorted(folders), "to": bucket}
+        settings = known | where | given.get("cluster", {})
     kept = {k: v for k, v in settings.items() if k not in ONCE and v is not None}
-    return _overall(bucket) | {"cluster": kept}
+    overall = {name: given[name] for name in OVERALL if name in given}
+    return overall | {"cluster": kept}
 
 
 def _noted(bucket: str) -> dict[str, Any] | None:
@@ -49,15 +52,17 @@ def _noted(bucket: str) -> dict[str, Any] | None:
     return settings if usable else None
 
 
-def _overall(bucket: str) -> dict[str, Any]:
-    """The settings of no stage that dtst noted of its last run which made the bucket."""
+def _given(bucket: str) -> dict[str, Any]:
+    """What was asked of dtst in its last run that made the bucket, if that is known."""
     paths = [p for p in (STATE / "config").glob("*.yaml") if p.is_file()]
     for path in sorted(paths, key=lambda p: -p.stat().st_mtime_ns):
         try:
-            given = yaml.safe_load(read_bytes(path, LARGEST))
-            target = given.get("cluster", {}).get("to") or "cluster"
-        except (AttributeError, OSError, RecursionError, ValueError, yaml.YAMLError):
+            given: dict[str, Any] = yaml.safe_load(read_bytes(path, LARGEST))
+            target = given["cluster"].get("to") or "cluster"
+        except (AttributeError, LookupError, OSError, TypeError, RecursionError):
             continue
-        if target == bucket and "cluster" in given:
-            return {name: given[name] for name in OVERALL if name in given}
+        except (ValueError, yaml.YAMLError):
+            continue
+        if target == bucket:
+            return given
     return {}

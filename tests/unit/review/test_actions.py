@@ -207,3 +207,20 @@ def test_one_of_a_rejected_cluster_is_wanted_again(asked):
     # The first line is where a header would be.
     assert rejected == {line(asked, "reject", n, "blurred") for n in others[1:]}
     assert decided(asked, C) == "rejected" and decided(asked, C + 1) == ""
+
+
+def test_who_left_stays_out_when_the_medoid_goes_or_is_rejected(asked):
+    asked.act("move", images=[2], to=SECOND)
+    asked.act("move", images=[A], to=SECOND)
+    assert line(asked, "not", 2, 1) in asked.lines()
+    assert of_clusters(asked) == ["", "", ""]
+    asked.post("/api/undo")
+    asked.act("reject", images=[A])
+    assert line(asked, "not", 2, 1) in asked.lines()
+    assert decided(asked, 2) == "moved to 001"
+
+
+def test_no_answer_is_given_about_a_rejected_image(asked):
+    asked.act("reject", images=[NOISE])
+    answer = asked.try_to("answer", key=f"{A}-{NOISE}", answer="no")
+    assert answer.status_code == 409 and "rejected" in answer.json()["error"]

@@ -213,12 +213,14 @@ def test_apply_takes_the_settings_of_the_run_that_made_the_bucket(folder):
     unknown = config_of("cluster", found)["cluster"]
     assert unknown["model"] == "arcface" and unknown["to"] == "cluster"
     assert "images" in unknown["from"]
-    settings = {"from": "faces", "to": "cluster", "top": None, "clean": True}
-    state = Path(".dtst/buckets/cluster/settings.json")
-    state.write_bytes(to_json(settings | {"min_cluster_size": 3}))
     noted = Path(".dtst/config")
     noted.mkdir()
     (noted / "faces.yaml").write_text("strict: true\npath: faces\ncluster: {top: 4}\n")
+    given = config_of("cluster", found)
+    assert given["strict"] and given["cluster"] == unknown | {"top": 4}
+    settings = {"from": "faces", "to": "cluster", "top": None, "clean": True}
+    state = Path(".dtst/buckets/cluster/settings.json")
+    state.write_bytes(to_json(settings | {"min_cluster_size": 3}))
     (noted / "images.yaml").write_text("gpu: true\ncluster: {to: other}\n")
     (noted / "broken.yaml").write_text("path: [faces\n")
     (noted / "odd.yaml").write_text("path: faces\ncluster: 5\n")

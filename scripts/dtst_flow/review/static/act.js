@@ -57,7 +57,8 @@ export function toast(words, { lines = [], undoes = false, bad = false } = {}) {
   const close = () => shown.remove();
   if (undoes) shown.append(button("Undo", "z", () => (close(), undo())));
   shown.append(button("×", null, close, { ariaLabel: "Close", className: "close" }));
-  document.getElementById("toasts").replaceChildren(shown);
+  // A dialog that is open covers the foot, and has one of its own.
+  [...document.querySelectorAll(".toasts")].at(-1).replaceChildren(shown);
   if (!bad) later(shown, close);
 }
 

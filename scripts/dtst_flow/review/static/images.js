@@ -42,7 +42,7 @@ export function commands(grid, from = null) {
   };
   const out = { key: "o", words: "Not of this cluster", help: "out of it, wherever they belong", bar: true, does: doing((images) => act("out", { images: numbers(images) })) };
   return [
-    { key: "x", words: "Reject", help: "not wanted: into no cluster", bar: true, does: doing(reject) },
+    { key: "x", words: "Reject", help: "not wanted: into no cluster; again, to take it back", bar: true, does: doing(reject) },
     { key: "m", words: "Move to…", help: "into another cluster, or a new one by its name", bar: true, does: doing((images) => move(images, from?.())) },
     { key: "n", words: "New cluster…", help: "a cluster of their own", bar: true, does: doing(fresh) },
     ...(from ? [out] : []),
@@ -53,8 +53,10 @@ function numbers(images) {
   return images.map(({ n }) => n);
 }
 
+/** Reject, or take back what is rejected already. */
 export function reject(images) {
-  return act("reject", { images: numbers(images) });
+  const already = images.every(({ decided }) => decided === "rejected");
+  return act(already ? "unreject" : "reject", { images: numbers(images) });
 }
 
 async function move(images, from) {

@@ -39,6 +39,7 @@ export function show(main, signal) {
     noise.need(0, 1);
   };
   store.on("changed", reload, signal);
+  noise.need(0, 1).then(() => signal.aborted || (groups.grids[0] ?? sections[0].grid).focus());
   view.commands = sections[0].commands;
   return view;
 }

@@ -32,7 +32,8 @@ export function look(grid, start, commands) {
   const dialog = el("dialog", { className: "viewer", ariaLabel: "Image" },
     el("div", { className: "controls" }, title, button("‹", null, () => go(-1), { ariaLabel: "The image before" }), button("›", null, () => go(1), { ariaLabel: "The image after" }),
       button("Close", "Esc", () => dialog.close())),
-    body, el("div", { className: "controls" }, ...shown.map((c) => button(c.words, c.key, () => does(c)))));
+    body, el("div", { className: "controls" }, ...shown.map((c) => button(c.words, c.key, () => does(c)))),
+    el("div", { className: "toasts", role: "status", ariaLive: "polite" }));
   const keys = { ArrowLeft: () => go(-1), ArrowRight: () => go(1), z: undo, Z: redo, Enter: () => dialog.close(), ...Object.fromEntries(shown.map((c) => [c.key, () => does(c)])) };
   dialog.addEventListener("keydown", (event) => {
     const inside = event.target.matches("button") && event.key === "Enter";
