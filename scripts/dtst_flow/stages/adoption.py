@@ -187,6 +187,9 @@ def _take_back(bucket: str, found: list[Deed], before: ClusterList) -> None:
     part = Part(
         Ledgers(bucket, state_of(bucket), ClusterEvidence(bucket)), by_hand.PART
     )
+    # Even if empty it tells that the next run has something to settle.
+    part.journal.parent.mkdir(parents=True, exist_ok=True)
+    part.journal.touch()
     listed = {one.image: one for one in before.listed.values()}
     for path, image in chain.from_iterable(deed.files.items() for deed in found):
         one, file = listed.get(image), Path(bucket, path)
