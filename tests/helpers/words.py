@@ -69,7 +69,7 @@ class Words:
     def is_of(self, key: str, value: object, shows: str, place: str) -> bool:
         """Whether a file shows what a key was said of, or a copy of it saved anew."""
         said = self.said.get((key, json.dumps(value)))
-        if said is None or subjects.likeness(said[0], shows):
+        if not (said and said[0]) or subjects.likeness(said[0], shows):
             return True
         with tempfile.NamedTemporaryFile() as before:
             before.write(said[1])

@@ -24,6 +24,9 @@ from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.models import contents, store
 from dtst_flow.models.errors import ModelError
 from dtst_flow.report import thumbnails
+from dtst_flow.review import rows
+from dtst_flow.review.journal import Journal
+from dtst_flow.review.pictures import NoPicture, Pictures
 from dtst_flow.runtime import run_lock, verified_read
 from dtst_flow.utils import arrays, links, locks
 from dtst_flow.utils.files import read_bytes, read_json, sweep
@@ -54,12 +57,15 @@ READERS = {
     "pack": lambda: Pack(NAME),
     "array": lambda: arrays.load(NAME),
     "history": lambda: history.read(NAME),
+    "journal of a review": lambda: Journal(NAME),
+    "mapped array": lambda: rows.mapped(NAME, 1),
+    "picture": lambda: Pictures().large(str(NAME)),
 }
 """What reads files of the user's, of strangers, and of .dtst."""
 
 REFUSALS = (
     *(OSError, ValueError, MemoryError, ModelError, ClickException),
-    *(sidecars.BrokenSidecar, verified_read.Changed),
+    *(sidecars.BrokenSidecar, verified_read.Changed, NoPicture),
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset import inventory
+from dtst_flow.dataset import digests, inventory
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
@@ -118,7 +118,7 @@ def run(settings: dict) -> None:
     state = state_of(TO)
     shutil.rmtree(state / "inventory", ignore_errors=True)
     Path("videos").mkdir(exist_ok=True)
-    listed = (state / "inventory", state / inventory.DIGESTS)
+    listed = (state / "inventory", state / digests.FILE)
     inventory.write(".", ["videos"], *listed, 9, kind="videos")
     if not inventory.shards(state / "inventory"):
         return

@@ -330,6 +330,14 @@ def test_a_server_that_ends_is_told_and_one_that_comes_back(review, browser, tmp
     third.kill()
 
 
+def test_an_answer_that_nobody_expects_is_told(sheet):
+    wrong = {"status": 500, "json": {"error": "A cat sat on it.", "hint": "Lift it."}}
+    sheet.page.route("**/api/questions*", lambda route: route.fulfill(**wrong))
+    sheet.go("questions")
+    sheet.wait_for("A cat sat on it. Lift it.")
+    sheet.watch.trouble.clear()
+
+
 def test_only_the_page_itself_may_ask(review, browser):
     context = browser.new_context()
     page = context.new_page()

@@ -278,15 +278,9 @@ def _carry_out(request: Request) -> Ending:
         return Ending.of(error)
 
 
-for _section in (
-    "extract_frames",
-    "extract_faces",
-    "detect",
-    "extract_classes",
-    "cluster",
-    "select",
-):
-    main.add_command(stage_command(_section))
+for _path, _sections in PIPELINES.items():
+    if _path not in WHOLE:
+        main.add_command(stage_command(*_sections))
 
 
 run_group = PathsAndWorkflows(

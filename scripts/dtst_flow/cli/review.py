@@ -3,7 +3,8 @@
 import os
 import sys
 import webbrowser
-from contextlib import chdir
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -63,8 +64,6 @@ def review(
             f"there is no dataset folder {folder}; name another one with -d"
         )
     server = _server()
-    from dtst_flow.report import NoResult
-    from dtst_flow.review.actions import CannotBeDone
 
     def begun(address: str) -> None:
         if as_json:
@@ -81,20 +80,29 @@ def review(
         raise click.ClickException(
             f"port {port} cannot be served at: {error.strerror}; choose another --port"
         ) from error
-    with chdir(folder), listener:
-        try:
-            server.serve(bucket, listener, DTST, begun)
-        except (BadBucket, StateGone) as error:
-            raise Refused(str(error)) from error
-        except (CannotBeDone, NoResult) as error:
-            raise click.ClickException(str(error)) from error
-        except OSError as error:
-            told = f"{error.filename or folder}: {error.strerror or error}"
-            raise click.ClickException(told) from error
-        except signals.Ended:
-            raise
-        except KeyboardInterrupt:
-            pass  # the way to end it
+    with chdir(folder), listener, _refusing(folder):
+        server.serve(bucket, listener, DTST, begun)
+
+
+@contextmanager
+def _refusing(folder: Path) -> Iterator[None]:
+    """Turn errors into sentences; Ctrl-C is the way to end a server, and no error."""
+    from dtst_flow.report import NoResult
+    from dtst_flow.review.actions import CannotBeDone
+
+    try:
+        yield
+    except (BadBucket, StateGone) as error:
+        raise Refused(str(error)) from error
+    except (CannotBeDone, NoResult) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        told = f"{error.filename or folder}: {error.strerror or error}"
+        raise click.ClickException(told) from error
+    except signals.Ended:
+        raise
+    except KeyboardInterrupt:
+        pass
 
 
 def _server() -> ModuleType:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,12 @@ def put(bucket: Path, was: str, shows: str, keys: dict[str, Any]) -> bool:
         shows: The subject of that.
         keys: The keys.
     """
-    if escapes(bucket, FOLDER):
+    folder = bucket / FOLDER
+    if escapes(bucket, FOLDER) or (folder.exists() and not folder.is_dir()):
         return False
     name = digest_value([shows, keys])[:16]
-    (bucket / FOLDER).mkdir(parents=True, exist_ok=True)
-    sidecars.write(bucket / FOLDER / name, {"was": was, "shows": shows, "keys": keys})
+    folder.mkdir(parents=True, exist_ok=True)
+    sidecars.write(folder / name, {"was": was, "shows": shows, "keys": keys})
     return True
 
 
@@ -112,12 +114,12 @@ def bring_back(bucket: Path, parts: Mapping[str, list[Entry]]) -> None:
                 places[digest_of(entry.shows)].append((part, at))
     for words in waiting:
         alike = [
-            (likeness(words.shows, parts[part][at].shows), -at, part)
+            (likeness(words.shows, parts[part][at].shows), part, at)
             for part, at in places[digest_of(words.shows)]
         ]
-        share, at, part = max(alike, default=(0, 0, ""))
+        share, part, at = max(alike, key=itemgetter(0), default=(0.0, "", 0))
         if share:
-            parts[part][-at] = _joined(bucket, words, parts[part][-at])
+            parts[part][at] = _joined(bucket, words, parts[part][at])
     with suppress(OSError):
         (bucket / FOLDER).rmdir()
 

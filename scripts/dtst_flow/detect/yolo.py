@@ -19,9 +19,12 @@ GREY = 114
 OVERLAP = 0.7
 """IoU of two boxes of one class from which the better one stands for both."""
 
-CHOSEN = (6, 38)
-"""Lengths of the rows of boxes that a model chose: of detectors, and of those that go on
-with 32 numbers for a mask. No field has so few places for boxes: 21 is the least."""
+MASK = 32
+"""Numbers that models of task segment give for the mask of a box, after all others."""
+
+CHOSEN = (6, 6 + MASK)
+"""Lengths of the rows of boxes that a model chose. No field has just so many places for
+boxes: 21 is the least, and 42 comes next."""
 
 
 class YoloDetector(Detector):
@@ -124,7 +127,7 @@ def decode(
 
     Args:
         output: Either (n, 6 or 38), a row for every box that the model chose: x0, y0,
-            x1, y1, score, class, ...; or (4 + count or more, n), a column for every
+            x1, y1, score, class, ...; or (4 + count or 32 more, n), a column for every
             possible box: centre x, y, width, height, a score for every class, ...
         count: The number of classes.
         min_score: Lowest score of a box.
@@ -138,7 +141,7 @@ def decode(
         NotADetector: It is neither.
     """
     if output.ndim != 2 or (
-        output.shape[1] not in CHOSEN and output.shape[0] < 4 + count
+        output.shape[1] not in CHOSEN and output.shape[0] - 4 - count not in (0, MASK)
     ):
         raise NotADetector(
             f"it answers with an array of {output.shape}, which is none of a detector "

@@ -108,7 +108,9 @@ def forecast(plan: Plan, setup: Setup, listing: Listing) -> Iterator[str]:
     with TemporaryDirectory(prefix="dtst-trial-") as folder:
         for now in works:
             work = now.after(before, crops) if before else now
-            yield f"{work.stage.command}: {work.said}"
+            said, *more = work.said.split("\n")
+            yield f"{work.stage.command}: {said}"
+            yield from (f"  {line}" for line in more)
             before = work if work.todo else None
             if work.todo:
                 cost, crops = _look_up(now, setup, Path(folder))

@@ -4,11 +4,14 @@ The centre of a cluster is the mean of its members, brought to length 1. All dis
 are cosine distances: 1 - cosine, from 0 for alike to 2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dtst_flow.report import alike
 
 BLOCK = 4096
 """Rows that are compared with all centres at once, which bounds the memory."""
@@ -16,6 +19,10 @@ BLOCK = 4096
 
 SAME = 2.0
 """Two clusters are perhaps the same up to so many times the spread of the tighter one."""
+
+MARGIN = 0.5
+"""A member is doubtful if another centre is farther than its own by less than this share
+of the distance to its own."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,12 @@ class Doubt:
     row: int
     own: float
     other: Near | None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it is hardly nearer to its own centre than to another."""
+        near = self.other
+        return near is not None and near.distance - self.own < MARGIN * self.own
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,22 @@ class Facts:
     def closest(self, rows: NDArray[np.intp]) -> list[Near | None]:
         """The cluster whose centre is nearest to each row; None without any."""
         return nearest(self.vectors[rows], self.centres)
+
+    def alike(
+        self, rows: NDArray[np.intp], parameters: Mapping[str, Any]
+    ) -> list[list[int]]:
+        """Sets of some rows that are near to each other, the largest first.
+
+        Args:
+            rows: (m,), of which those without a direction do not count.
+            parameters: The parameters of the clustering.
+        """
+        among = rows[self.vectors[rows].any(axis=1)][: alike.MOST]
+        vectors = self.vectors[among].astype(np.float32)
+        spreads = np.array([own.mean() for own in self._own])
+        near = alike.nearest(vectors, vectors, itself=True)
+        found = alike.sets(near, alike.reach(parameters, spreads))
+        return [[int(among[i]) for i in places] for places in found]
 
     def doubts(self, cluster: int) -> list[Doubt]:
         """The members of a cluster, the most doubtful first.

@@ -24,6 +24,7 @@ function tile(image) {
     link.append(element("span", { className: "burst", title }, `×${image.burst}`));
   }
   const note = element("span", { className: "note" }, image.note ?? "");
+  if (image.photo) note.append(element("a", { href: image.photo, target: "_blank", rel: "noopener" }, "photo"));
   if (image.near) {
     const { label, distance } = image.near;
     note.append(element("a", { href: `#${label}` }, `${label} ${distance}`));

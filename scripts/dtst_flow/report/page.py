@@ -17,11 +17,13 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from dtst_flow import __version__
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.report import thumbnails
 from dtst_flow.report.facts import Facts, Near
+from dtst_flow.report.photos import photo_of
 from dtst_flow.report.results import Cluster, Member, Results, read
 from dtst_flow.utils.files import digest_file, digest_value, to_json, write_atomic
 
@@ -32,6 +34,12 @@ DOUBTFUL = 10
 
 PAIRS = 24
 """Pairs of clusters shown as perhaps the same, at most."""
+
+SETS = 24
+"""Sets of images in noise shown as alike, at most."""
+
+ONLY = {"clip_model": "clip", "min_recognisability": "arcface"}
+"""Parameters that have an effect with one model only."""
 
 FAILURES = 500
 """Failures listed for each stage, at most; all are in its failed.jsonl."""
@@ -91,6 +99,7 @@ def render(results: Results, bucket: str, dataset: str, threads: int) -> bytes:
         images=grouped + len(results.noise) + len(results.rejected),
         grouped=grouped,
         noise=view.noise(),
+        alike=view.alike(),
         unrecognisable=view.unrecognisable(),
         rejected=[view.image(row) for row in results.rejected.tolist()],
         clusters=view.clusters(),
@@ -109,7 +118,8 @@ def render(results: Results, bucket: str, dataset: str, threads: int) -> bytes:
 class View:
     """What page.html shows of results: clusters and images as plain mappings.
 
-    An image is {url, path, thumbnail, burst}, and what else is known about it.
+    An image is {url, path, photo, thumbnail, burst}, and what else is known about it;
+    `photo` is the address of the photo that it was cut out of, if any.
 
     Args:
         results: What to show.
@@ -128,12 +138,17 @@ class View:
     def image(self, row: int, **more: Any) -> dict[str, Any]:
         """An image of the results, by its row, and what else is known about it."""
         path = self.results.rows[row]["path"]
+        photo = photo_of(path) if self.results.rows[row].get("sidecar") else None
         return {
-            "url": quote(os.fsencode(os.path.join(self.dataset, path))),
+            "url": self._address(path),
             "path": text(path),
+            "photo": self._address(photo) if photo else None,
             "thumbnail": self._small[row],
             "burst": self.results.bursts.get(path),
         } | more
+
+    def _address(self, path: str) -> str:
+        return quote(os.fsencode(os.path.join(self.dataset, path)))
 
     def medoid(self, cluster: int) -> dict[str, Any]:
         """The medoid of a cluster, large."""
@@ -174,7 +189,8 @@ class View:
 
     def _doubtful(self, cluster: int) -> list[dict[str, Any]]:
         medoid = self.results.medoids[cluster]
-        doubts = [d for d in self.facts.doubts(cluster) if d.row != medoid]
+        found = self.facts.doubts(cluster)
+        doubts = [d for d in found if d.is_doubtful and d.row != medoid]
         return [
             self.image(d.row, note=distance(d.own), near=self.near(d.other))
             for d in doubts[:DOUBTFUL]
@@ -199,12 +215,21 @@ class View:
 
     def noise(self) -> list[dict[str, Any]]:
         """The images in no cluster, those nearest to one first; without junk."""
-        junk = list(self.results.unrecognisable)
-        rows = np.setdiff1d(self.results.noise, junk)
+        rows = self._noise()
         near = self.facts.closest(rows)
         far = [n.distance if n else float("inf") for n in near]
         order = sorted(range(len(near)), key=lambda i: (far[i], i))
         return [self.image(int(rows[i]), near=self.near(near[i])) for i in order]
+
+    def alike(self) -> list[list[dict[str, Any]]]:
+        """Sets of these that are near to each other, the largest first."""
+        found = self.facts.alike(self._noise(), self.results.parameters)
+        return [[self.image(row) for row in rows] for rows in found[:SETS]]
+
+    def _noise(self) -> NDArray[np.intp]:
+        junk = list(self.results.unrecognisable)
+        rows: NDArray[np.intp] = np.setdiff1d(self.results.noise, junk)
+        return rows
 
     def unrecognisable(self) -> list[dict[str, Any]]:
         """The faces that nobody could recognise, in the order of their paths."""
@@ -214,7 +239,7 @@ class View:
 def parameters(results: Results) -> Iterator[tuple[str, Any]]:
     """Yield the name and value of each parameter that was set and had an effect."""
     for name, value in results.parameters.items():
-        has_effect = name != "clip_model" or results.parameters["model"] == "clip"
+        has_effect = ONLY.get(name) in (None, results.parameters["model"])
         if value is not None and has_effect:
             yield name, str(value).lower() if isinstance(value, bool) else value
 

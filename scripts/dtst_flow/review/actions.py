@@ -57,6 +57,8 @@ class Action:
         for n in sorted(gone):
             if n not in self.decisions.rejected:
                 self._add("reject", n, "")
+        for place in sorted({self.decisions.place(n) for n in gone} - {-1}):
+            self._hold(place, gone)
 
     def unreject(self, numbers: Iterable[int]) -> None:
         """Say that images are wanted again."""
@@ -123,6 +125,18 @@ class Action:
             raise CannotBeDone(f"nothing is left of cluster {folder}")
         return head
 
+    def _hold(self, place: int, gone: frozenset[int]) -> None:
+        """Have a cluster last of which fewer are left than make one."""
+        cluster = self.clustering.clusters[place]
+        away = gone | self.decisions.taken_out
+        left = [n for n in range(cluster.start, cluster.end) if n not in away]
+        least = self.clustering.parameters.get("min_cluster_size") or 0
+        head = self.decisions.stands_for(place, gone)
+        if head is not None and 1 < len(left) < least:
+            for n in left:
+                if n != head:
+                    self._add("must-link", head, self.clustering.paths[n])
+
     def _together(self, numbers: Sequence[int]) -> None:
         groups = {self.decisions.group_of(n) for n in numbers}
         self._drop(
@@ -137,8 +151,11 @@ class Action:
         for group in set(named[1:]) - {*named[:1]}:
             self._drop_names(group)
         first, *others = numbers
+        linked = {self.decisions.group_of(first)}
         for n in others:
-            self._add("must-link", n, self.clustering.paths[first])
+            if self.decisions.group_of(n) not in linked:
+                self._add("must-link", n, self.clustering.paths[first])
+            linked.add(self.decisions.group_of(n))
 
     def _take_out(self, numbers: frozenset[int], into: int = -1) -> None:
         """Take images out of all but one group, and say so of their clusters."""

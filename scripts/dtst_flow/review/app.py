@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from dtst_flow.review.pictures import NoPicture
 from dtst_flow.review.security import Guard, refused
 from dtst_flow.review.session import Session
 from dtst_flow.utils.files import to_json
+
+log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 
@@ -81,6 +84,23 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
         await run_in_threadpool(answers.images.close)
         await run_in_threadpool(session.close)
 
+    app = Starlette(
+        routes=list(_routes(answers)),
+        lifespan=lifespan,
+        exception_handlers={
+            Wrong: _wrong,
+            CannotBeDone: lambda request, error: refused(409, str(error)),
+            LabelsRefused: lambda request, error: refused(409, str(error)),
+            NoPicture: lambda request, error: refused(404, str(error)),
+            HTTPException: _no_such,
+            Exception: lambda request, error: refused(500, *BROKEN),
+        },
+    )
+    return Guard(app, token, port)
+
+
+def _routes(answers: Answers) -> Iterator[Route]:
+    """Yield all addresses."""
     gets: dict[str, Callable[[Request], Any]] = {
         "/api/state": answers.state,
         "/api/clusters": answers.clusters,
@@ -95,40 +115,31 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
         "/image/{n:int}": answers.crop,
         "/photo/{n:int}": answers.photo,
     }
-    routes = [Route(path, _answering(call)) for path, call in gets.items()]
     posts = {
         "/api/apply": answers.apply,
         "/api/act": answers.act,
         "/api/undo": answers.undo,
         "/api/redo": answers.redo,
     }
-    routes += [
-        Route(path, _doing(call), methods=["POST"]) for path, call in posts.items()
-    ]
-    routes += [Route("/api/events", _telling(session))]
-    routes += [Route("/", _file("index.html"))]
-    names = [path.name for path in STATIC.iterdir() if path.suffix in SUFFIXES]
-    routes += [Route(f"/static/{name}", _file(name)) for name in names]
-    app = Starlette(
-        routes=routes,
-        lifespan=lifespan,
-        exception_handlers={
-            Wrong: _wrong,
-            CannotBeDone: lambda request, error: refused(409, str(error)),
-            LabelsRefused: lambda request, error: refused(409, str(error)),
-            NoPicture: lambda request, error: refused(404, str(error)),
-            HTTPException: _no_such,
-            Exception: lambda request, error: refused(500, *BROKEN),
-        },
-    )
-    return Guard(app, token, port)
+    for path, get in gets.items():
+        yield Route(path, _answering(get))
+    for path, post in posts.items():
+        yield Route(path, _doing(post), methods=["POST"])
+    yield Route("/api/events", _telling(answers.session))
+    yield Route("/", _file("index.html"))
+    for file in STATIC.iterdir():
+        if file.suffix in SUFFIXES:
+            yield Route(f"/static/{file.name}", _file(file.name))
 
 
 async def _watch(session: Session) -> None:
     """Look at the files that others may change."""
     while True:
         await asyncio.sleep(LOOK)
-        await run_in_threadpool(session.look)
+        try:
+            await run_in_threadpool(session.look)
+        except Exception:  # the pages go on, and it may work the next time
+            log.exception("looking at what changed failed")
 
 
 def _answering(call: Callable[[Request], Any]) -> Callable[[Request], Response]:

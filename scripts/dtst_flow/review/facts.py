@@ -4,41 +4,18 @@ Centres, distances and when two clusters are perhaps the same are those of `repo
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dtst_flow.report.facts import SAME, unit
+from dtst_flow.report.alike import MOST, Nearest, nearest
+from dtst_flow.report.facts import MARGIN, SAME, unit
 from dtst_flow.review.clustering import Clustering
 from dtst_flow.review.rows import Rows
 
 BLOCK = 512
 """Images that are compared with all others at once."""
-
-NEAREST = 6
-"""Nearest clusters, or images in noise, that are known of each."""
-
-MOST_NOISE = 20_000
-"""Most images in noise that are compared with each other: a quarter of a minute."""
-
-DOUBTFUL = 0.5
-"""A member is doubtful if another centre is farther than its own by less than this share
-of the distance to its own."""
-
-
-@dataclass(frozen=True)
-class Nearest:
-    """What is nearest to each of m things, the nearest first; -1 and inf for none.
-
-    Attributes:
-        which: (m, NEAREST) int32.
-        distances: (m, NEAREST) float32, cosine distances.
-    """
-
-    which: NDArray[np.int32]
-    distances: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -110,12 +87,12 @@ def _compute(clustering: Clustering, rows: Rows) -> Facts:
     vectors = rows.vectors(singles)
     usable = vectors.any(axis=1)
     singles, vectors = singles[usable], vectors[usable]
-    among = vectors[:MOST_NOISE]
+    among = vectors[:MOST]
     return Facts(
         own=own,
         other=other,
         spreads=(sums / sizes if starts else sums).astype(np.float32),
-        doubtful=other - own < DOUBTFUL * own,
+        doubtful=other - own < MARGIN * own,
         clusters=nearest(centres, centres, itself=True),
         singles=singles,
         near_singles=nearest(vectors, centres),
@@ -136,34 +113,3 @@ def _centres(clustering: Clustering, rows: Rows) -> NDArray[np.float32]:
         heads = np.flatnonzero(np.diff(of, prepend=-1))
         sums[of[heads]] += np.add.reduceat(rows.vectors(part), heads, dtype=np.float64)
     return unit(sums).astype(np.float32)
-
-
-def nearest(
-    rows: NDArray[np.float32], others: NDArray[np.float32], itself: bool = False
-) -> Nearest:
-    """Find what is nearest to each row; nothing is near to rows that are zero.
-
-    Args:
-        rows: (m, d), of length 1.
-        others: (k, d), of length 1.
-        itself: Whether both are the same, and a row is not near to itself.
-    """
-    count = min(NEAREST, len(others) - itself)
-    nowhere = ~others.any(axis=1)
-    which = np.full((len(rows), NEAREST), -1, np.int32)
-    distances = np.full((len(rows), NEAREST), np.inf, np.float32)
-    for start in range(0, len(rows) if count > 0 else 0, BLOCK):
-        part = rows[start : start + BLOCK]
-        far: NDArray[Any] = 1 - part @ others.T
-        far[:, nowhere] = np.inf
-        far[~part.any(axis=1)] = np.inf
-        if itself:
-            far[np.arange(len(part)), np.arange(start, start + len(part))] = np.inf
-        few = np.argpartition(far, count - 1, axis=1)[:, :count]
-        found = np.take_along_axis(far, few, axis=1)
-        order = np.argsort(found, axis=1, kind="stable")
-        at = slice(start, start + len(part))
-        which[at, :count] = np.take_along_axis(few, order, axis=1)
-        distances[at, :count] = np.take_along_axis(found, order, axis=1)
-    which[np.isinf(distances)] = -1
-    return Nearest(which, distances)

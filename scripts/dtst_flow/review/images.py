@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.containment import is_relative
-from dtst_flow.dataset.image_names import is_image
+from dtst_flow.report.photos import photo_in
 from dtst_flow.review.clustering import Clustering
 from dtst_flow.review.pictures import NoPicture, Picture, Pictures
 from dtst_flow.review.view import View
@@ -89,9 +88,8 @@ def _source(path: str) -> _Source:
         content = {}
     said = content.get("provenance")
     said = said if isinstance(said, dict) else {}
-    photo, box, metrics = said.get("image"), said.get("box"), content.get("metrics")
-    if not isinstance(photo, str) or not is_relative(photo) or not is_image(photo):
-        photo = box = None
+    metrics, photo = content.get("metrics"), photo_in(content)
+    box = said.get("box") if photo else None
     return _Source(
         photo,
         said.get("digest"),

@@ -48,7 +48,7 @@ class Rows:
                 for row in read_table(table):
                     self._take(clustering.number(row["path"]), rows, row)
                     rows += 1
-                self._arrays.append(_mapped(table.with_suffix(".npy"), rows))
+                self._arrays.append(mapped(table.with_suffix(".npy"), rows))
         except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
             raise NoResult(
                 f"what belongs to {bucket} in {folder} is not as dtst writes it "
@@ -90,7 +90,7 @@ class Rows:
         return unit(found).astype(np.float32, copy=False)
 
 
-def _mapped(path: Path, rows: int) -> NDArray[np.floating]:
+def mapped(path: Path, rows: int) -> NDArray[np.floating]:
     """Map an array of vectors into memory. Raises ValueError where it is none."""
     open_regular(path).close()  # a pipe would be waited for
     array = np.load(path, mmap_mode="r" if rows else None)

@@ -137,7 +137,7 @@ class Runs:
         state = "failed" if code else "done"
         seconds = round(monotonic() - self._began, 1)
         return _run(state, "", 0, 0, seconds) | {
-            "said": list(map(printable, said)),
+            "said": [printable(line) for text in said for line in text.splitlines()],
             "tail": list(map(printable, printed.splitlines()[-TAIL:])),
         }
 

@@ -67,11 +67,7 @@ def serve(
         NoResult: There is no clustering to review.
         KeyboardInterrupt: It was ended.
     """
-    check_target(bucket)
-    check_no_escape(".", bucket)
-    check_no_links(Path("."))
-    # Without clusters nothing is written, and Session says what would help.
-    lock = _lock(bucket) if Path(bucket, FILE).exists() else None
+    lock = _lock(bucket)
     session = Session(bucket, command)
     token = secrets.token_urlsafe(32)
     port = listener.getsockname()[1]
@@ -80,6 +76,8 @@ def serve(
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
+        ws="none",
         timeout_graceful_shutdown=PATIENCE,
     )
     listener.listen()
@@ -125,7 +123,12 @@ def _ended_by_hangup(server: uvicorn.Server) -> Iterator[None]:
 
 
 def _lock(bucket: str) -> int | None:
-    """Hold the bucket, whose decisions have one order. Raises CannotBeDone."""
+    """Hold the bucket, whose decisions have one order. Raises as `serve`."""
+    check_target(bucket)
+    check_no_escape(".", bucket)
+    check_no_links(Path("."))
+    if not Path(bucket, FILE).exists():
+        return None  # nothing is written, and Session says what would help
     try:
         return locks.take(state_of(bucket) / "review.lock")
     except BlockingIOError:

@@ -86,7 +86,8 @@ class Pending:
 
     Attributes:
         images: Paths of the images to compute.
-        said: The same in words, where that is more than a number of images.
+        said: The same in words, where that is more than a number of images; more about
+            it in further lines.
     """
 
     images: list[str]

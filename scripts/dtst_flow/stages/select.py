@@ -217,7 +217,7 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     said = (
         f"{len(choice.rows)} chosen: {len(choice.rows) - there} to write, {there} there"
     )
-    return Pending([], "; ".join([said, *more]))
+    return Pending([], "\n".join([said, *more]))
 
 
 def _there(bucket: str) -> set[str]:

@@ -176,6 +176,30 @@ def test_nothing_is_kept_outside_of_the_bucket(bucket, tmp_path):
     assert waits(bucket) == [] and said(bucket, "x_00.jpg") == {"rating": 5}
 
 
+def test_a_file_of_the_user_in_place_of_the_folder_stays(bucket):
+    settle(bucket, put(bucket, "x_00.jpg"))
+    say(bucket, "x_00.jpg", rating=5)
+    (bucket / waiting.FOLDER).write_text("mine")
+    settle(bucket)
+    assert (bucket / waiting.FOLDER).read_text() == "mine"
+    assert said(bucket, "x_00.jpg") == {"rating": 5}
+
+
+def test_odd_names_and_values_wait_as_they_are(bucket):
+    name = "\udce9\n_00.jpg"
+    settle(bucket, put(bucket, name))
+    sidecar = sidecars.path_of(bucket / name)
+    odd = '"mine": [1.50, NaN, "\\udce9"], "ü": 1e400}'
+    sidecar.write_text(f"{sidecar.read_text().rstrip()[:-1]}, {odd}")
+    settle(bucket)
+    ((was, keys),) = waits(bucket)
+    assert was == name and keys.keys() == {"mine", "ü"}
+    settle(bucket, put(bucket, "y_00.jpg"))
+    there = sidecars.path_of(bucket / "y_00.jpg").read_text()
+    assert "1.50" in there and "NaN" in there and "1e400" in there
+    assert waits(bucket) == [] and ledgers(bucket).damaged_parts() == []
+
+
 def test_what_is_not_as_dtst_writes_it_is_passed_over(bucket):
     folder = bucket / waiting.FOLDER
     folder.mkdir(parents=True)

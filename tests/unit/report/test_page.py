@@ -9,6 +9,7 @@ from contextlib import chdir
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -16,7 +17,7 @@ from PIL import Image
 from dtst_flow.cli.main import main
 from dtst_flow.report import page, thumbnails
 from dtst_flow.utils.files import read_json, to_json, write_atomic
-from dtst_flow.utils.tables import write_table
+from dtst_flow.utils.tables import read_table, write_table
 from helpers import clustered
 
 
@@ -163,6 +164,49 @@ def test_members_are_in_their_order_and_the_medoid_is_shown(dataset):
     assert content.count(f'title="{medoid}"') == 1  # it is not doubtful
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"image": "images/a b.jpg"}, "./images/a%20b.jpg"),
+        ({"image": "../a.jpg"}, None),
+        ({"image": "/etc/passwd"}, None),
+        ({"image": 3}, None),
+        ("faces", None),
+    ],
+)
+def test_the_photo_behind_a_crop_is_reachable(dataset, said, shown):
+    table = dataset / ".dtst/buckets/cluster/embeddings/s.jsonl"
+    rows = list(read_table(table))
+    image = edit(dataset)["clusters"][0]["medoid"]
+    (row,) = (row for row in rows if row["path"] == image)
+    row["sidecar"] = "digest"
+    write_table(table, rows)
+    place = dataset / f"{image}.json"
+    place.write_text(json.dumps({"provenance": said}))
+    photos = {i["photo"] for g in galleries(report(dataset)) for i in g}
+    assert photos == {None, shown}
+
+
+def test_doubtful_members_are_told_only_where_there_are_some(dataset):
+    content = report(dataset)
+    assert content.count("<h4>Doubtful</h4>") == 2
+    edit(dataset, clusters=edit(dataset)["clusters"][:1])
+    assert "Doubtful</h4>" not in report(dataset)
+
+
+def test_noise_that_is_alike_is_together(dataset):
+    assert 'class="alike"' not in report(dataset)
+    path = dataset / ".dtst/buckets/cluster/embeddings/s.npy"
+    vectors = np.load(path)
+    vectors[-3:] = vectors[-1] + 0.01 * vectors[-3:]
+    np.save(path, vectors)
+    (alike,) = re.findall(r'<ul class="alike">(.*?)</ul></li>', report(dataset), re.S)
+    last = [page.text(image["path"]) for image in edit(dataset)["noise"][-3:]]
+    assert sorted(map(html.unescape, re.findall('title="(.*?)"', alike))) == sorted(
+        last
+    )
+
+
 def test_faces_that_nobody_could_recognise_are_apart(dataset):
     first, *rest = edit(dataset)["noise"]
     edit(dataset, noise=[first | {"unrecognisable": True}, *rest])
@@ -193,12 +237,12 @@ def test_what_decides_on_the_order_stands_below_a_member(dataset):
 
 
 def test_parameters_without_effect_are_not_shown(dataset):
-    for model, shown in (("arcface", False), ("clip", True)):
-        parameters = {"model": model, "clip_model": "ViT-B-32", "top": None}
-        edit(dataset, parameters=parameters | {"count_duplicates": False})
+    ways = {"clip_model": "ViT-B-32", "min_recognisability": 1, "top": None}
+    for model, name in (("arcface", "min_recognisability"), ("clip", "clip_model")):
+        edit(dataset, parameters={"model": model} | ways | {"count_duplicates": False})
         content = report(dataset)
-        assert ("clip_model" in content) is shown
-        assert "top" not in re.findall(r'class="parameter">(\w+)', content)
+        shown = re.findall(r'class="parameter">(\w+)', content)
+        assert shown == ["model", name, "count_duplicates"]
         assert "count_duplicates <b>false</b>" in content
 
 

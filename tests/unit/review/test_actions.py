@@ -187,7 +187,9 @@ def test_every_action_can_be_undone_and_done_again(asked):
 def test_an_action_said_already_writes_nothing(asked):
     asked.act("merge", clusters=[FIRST, SECOND])
     assert asked.act("merge", clusters=[FIRST, SECOND])["said"].endswith("already")
-    assert asked.get("/api/state")["undo"] == 1
+    asked.act("merge", clusters=[SECOND, THIRD])
+    assert asked.act("merge", clusters=[FIRST, THIRD])["said"].endswith("already")
+    assert asked.get("/api/state")["undo"] == 2
 
 
 def test_lines_may_name_clusters_by_folder_id_or_name(asked):

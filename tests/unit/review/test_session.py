@@ -2,10 +2,12 @@ import asyncio
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from dtst_flow.cluster.label_file import LabelsRefused
 from dtst_flow.report import NoResult
 from dtst_flow.review import app
 from dtst_flow.review.actions import CannotBeDone
@@ -115,6 +117,39 @@ def test_two_edits_at_once_are_both_there(asked):
     other.act({"action": "reject", "images": [5], **digest})
     asked.act("merge", clusters=[FIRST, THIRD])
     assert [row[0] for row in asked.lines()] == ["must-link", "reject", "must-link"]
+
+
+def test_pages_that_decide_at_once_lose_nothing(asked):
+    known = {"clustering": asked.session.view.clustering.digest, "action": "reject"}
+    with ThreadPoolExecutor(8) as pages:
+        told = pages.map(
+            lambda n: asked.session.act(known | {"images": [n]}), range(40)
+        )
+        assert sorted(answer["undo"] for answer in told) == list(range(1, 41))
+    assert len(asked.lines()) == 40
+    for _ in range(40):
+        asked.session.undo(again=False)
+    assert asked.lines() == []
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "clusters.json", "review.jsonl"])
+def test_nobody_is_waited_for(folder, name):
+    path = JOURNAL if name == JOURNAL.name else Path("cluster", name)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    if name == "clusters.json":
+        with pytest.raises(NoResult):
+            Session("cluster", [])
+        return
+    session = Session("cluster", [])
+    merge = {"action": "merge", "clusters": [FIRST, SECOND]}
+    merge["clustering"] = session.view.clustering.digest
+    if name == "labels.csv":
+        assert "cannot be read" in session.faults[0]
+        with pytest.raises(LabelsRefused):
+            session.act(merge)
+    else:
+        assert session.act(merge)["undo"] == 1
 
 
 def test_pages_hear_of_changes_only(asked):

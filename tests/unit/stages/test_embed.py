@@ -147,3 +147,13 @@ def test_batches_leave_no_trace(dataset):
         assert again.tobytes() == array.tobytes()
         [failure] = read_table("failed.jsonl")
         assert failure["path"] == "broken.png"
+
+
+def test_frames_of_one_video_are_of_no_photo(tmp_path, monkeypatch):
+    """Else people in two of its frames would be taken for different ones."""
+    monkeypatch.chdir(tmp_path)
+    for source, photo in (("image", "0" * 32), ("video", None)):
+        said = {source: "x", "digest": "0" * 32, "time": 1.0}
+        sidecars.write("a.png", {"provenance": said})
+        item = stored_item(ManifestRow("a.png", "0", "a"), wants_points=True)
+        assert item.photo == photo

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dtst_flow.dataset import inventory, sidecars
+from dtst_flow.dataset import digests, inventory, sidecars
 from dtst_flow.dataset.state import PROGRESS, state_of
 from dtst_flow.imaging import video
 from dtst_flow.runtime import verified_read
@@ -100,7 +100,7 @@ def test_only_what_is_new_is_computed(dataset):
 
 def test_what_is_left_is_what_has_to_be_read(dataset):
     def left(**values):
-        content = {"videos/clip.mp4": inventory.digest_of("videos/clip.mp4")}
+        content = {"videos/clip.mp4": digests.digest_of("videos/clip.mp4")}
         return STAGE.pending(settings(**values), content).images
 
     assert left() == ["videos/clip.mp4"]

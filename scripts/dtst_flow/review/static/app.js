@@ -1,6 +1,7 @@
 // The page: which view is shown, the keys, and how it stands with the server.
 
-import { redo, undo } from "./act.js";
+import { redo, toast, undo } from "./act.js";
+import { Gone, Refused } from "./api.js";
 import * as apply from "./apply.js";
 import { showBar } from "./bar.js";
 import * as cluster from "./cluster.js";
@@ -89,6 +90,15 @@ function showTrouble() {
   at("banner").textContent = TROUBLE[store.trouble] ?? "";
 }
 
+/** What no view expects: the server is gone, or refused what it should answer. */
+function unexpected(event) {
+  const { reason } = event;
+  if (reason instanceof Gone) store.lost(reason);
+  else if (reason instanceof Refused) toast([reason.message, reason.hint].filter(Boolean).join(" "), { bad: true });
+  else return;
+  event.preventDefault();
+}
+
 async function start() {
   at("tabs").replaceChildren(...Object.entries(TABS).map(([name, words], i) => {
     const link = el("a", { href: `#/${name}`, ariaKeyShortcuts: String(i + 1) }, words);
@@ -106,6 +116,7 @@ async function start() {
   store.on("go", route);
   addEventListener("hashchange", () => location.hash === shown || route());
   document.addEventListener("keydown", pressed);
+  addEventListener("unhandledrejection", unexpected);
   await store.refresh();
   // Else it is shown when the server is back.
   if (!store.state) return;

@@ -12,7 +12,7 @@ export function show(main, signal) {
   const page = new Apply(main, signal);
   page.read();
   store.on("run", () => page.read(), signal);
-  store.on("changed", () => page.read(), signal);
+  store.on("state", () => page.decisions(), signal);
   return { title: "Apply", commands: [{ key: "Enter", words: "Apply", help: "cluster again with what was decided", does: () => page.start() }] };
 }
 
@@ -25,14 +25,24 @@ class Apply {
     this.status = el("div", { className: "run", role: "status" });
     this.changes = el("div", {});
     this.go = button("Apply", "Enter", () => this.start(), { className: "main" });
-    this.pending = el("span", {});
+    this.pending = el("span", { role: "status" });
+    this.faults = el("ul", {});
     main.replaceChildren(
       el("h1", {}, "Apply"),
       el("p", { className: "hint" }, "Clusters again by what labels.csv says now. Nothing is looked at twice, so that takes seconds."),
-      el("p", { className: "buttons" }, this.go, this.pending), faults(), this.status, this.changes,
+      el("p", { className: "buttons" }, this.go, this.pending), el("section", { className: "faults" }, el("h2", {}, "Lines that do nothing"), this.faults), this.status, this.changes,
     );
+    this.decisions();
     this.go.focus();
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
+  }
+
+  /** Tell what no run has read yet, and what will do nothing. */
+  decisions() {
+    const { pending, faults } = store.state;
+    this.pending.textContent = pending ? `${count(pending, "line")} of labels.csv to apply` : "";
+    this.faults.replaceChildren(...faults.map((fault) => el("li", {}, fault)));
+    this.faults.parentElement.hidden = !faults.length;
   }
 
   async start() {
@@ -55,8 +65,6 @@ class Apply {
     if (!run || this.signal.aborted) return;
     const running = run.state === "running";
     this.go.disabled = running;
-    const { pending } = store.state;
-    this.pending.textContent = pending ? `${typeof pending === "number" ? count(pending, "decision") : "Decisions"} to apply` : "";
     this.status.replaceChildren(...words(run));
     if (running) this.#timer = setTimeout(() => this.read(), PAUSE);
     else if (run.state !== this.#state) this.#differences(run.state);
@@ -68,12 +76,6 @@ class Apply {
     const found = await get("/api/changes").catch(() => null);
     if (found && !this.signal.aborted) this.changes.replaceChildren(...pictures(found));
   }
-}
-
-function faults() {
-  if (!store.state.faults.length) return "";
-  const list = store.state.faults.map((fault) => el("li", {}, fault));
-  return el("section", { className: "faults" }, el("h2", {}, "Lines that do nothing"), el("ul", {}, ...list));
 }
 
 function words({ state, stage, done, total, seconds, said = [], tail = [] }) {

@@ -109,15 +109,12 @@ function beside(grid, event) {
   both(grid, grid.place(event));
 }
 
-async function both(grid, i) {
+function both(grid, i) {
   const cluster = listing.at(i);
   if (!cluster?.near) return;
   grid.choose(i);
   // What is near need not be in sight, nor in the list.
-  if (!grid.chosen.has(cluster.near.id)) {
-    const { cluster: near } = await get(`/api/clusters/${encodeURIComponent(cluster.near.id)}`, { limit: 1 });
-    grid.chosen.set(near.id, near);
-  }
+  if (!grid.chosen.has(cluster.near.id)) grid.chosen.set(cluster.near.id, cluster.near);
   grid.changed();
   grid.focus();
 }

@@ -12,9 +12,9 @@ const IN_GRIDS = [
 export function help(view, everywhere) {
   const told = (commands) => commands.map((c) => [spelled(c.key), `${c.words.replace("…", "")}: ${c.help}`]);
   const dialog = el("dialog", { className: "keys", ariaLabel: "Keys" },
+    el("p", { className: "buttons" }, button("Close", "Esc", () => dialog.close())),
     part(view.title, told(view.commands)), view.grid ? part("Pictures", IN_GRIDS) : "", part("Everywhere", told(everywhere)),
-    el("p", { className: "hint" }, "A mouse selects with a rectangle, and drags what is selected to where it belongs."),
-    el("p", { className: "buttons" }, button("Close", "Esc", () => dialog.close())));
+    el("p", { className: "hint" }, "A mouse selects with a rectangle, and drags what is selected to where it belongs."));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

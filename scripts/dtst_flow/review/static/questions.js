@@ -1,7 +1,7 @@
 // "The same?", pair by pair, the answers that change most first.
 
 import { act } from "./act.js";
-import { get, Refused } from "./api.js";
+import { get } from "./api.js";
 import { address, button, count, el, label, picture, thumb } from "./dom.js";
 import { store } from "./store.js";
 
@@ -35,13 +35,7 @@ class Questions {
 
   /** Ask for the questions again; the one that is shown stays while it is one. */
   async read() {
-    let asked;
-    try {
-      asked = await get("/api/questions", { limit: 20 });
-    } catch (error) {
-      if (error instanceof Refused) throw error;
-      return store.lost(error);
-    }
+    const asked = await get("/api/questions", { limit: 20 });
     if (this.signal.aborted) return;
     const shown = this.#waiting[0]?.key;
     const open = asked.filter(({ key }) => !this.#sent.has(key));

@@ -1,6 +1,5 @@
 // A long list on the server, of which only the pages that are looked at are here.
 
-import { store } from "./store.js";
 import { Refused } from "./api.js";
 
 export class Source {
@@ -57,8 +56,7 @@ export class Source {
       this.#pages.set(page, items);
     } catch (error) {
       this.#asked.delete(page);
-      if (!(error instanceof Refused)) return store.lost(error);
-      if (error.status !== 404) throw error;
+      if (!(error instanceof Refused && error.status === 404)) throw error;
       this.total = 0;
     }
     this.then();

@@ -6,13 +6,19 @@
 
 import { get, Gone, Refused } from "./api.js";
 
+/** Milliseconds until a server that is gone is tried again. */
 const PATIENCE = 1500;
+/** Milliseconds after a decision until the rest of the state is asked for. */
+const PAUSE = 300;
 
 class Store extends EventTarget {
   state = null;
   /** Why there is no speaking to the server, or null. */
   trouble = null;
   #events = null;
+  /** Grows with each decision: what was asked for before it is old. */
+  #turn = 0;
+  #later = null;
 
   tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
@@ -31,13 +37,17 @@ class Store extends EventTarget {
 
   /** Read the state, and tell of what differs from what was known. */
   async refresh() {
-    const before = this.state;
+    const turn = this.#turn;
+    let state;
     try {
-      this.state = await get("/api/state");
+      state = await get("/api/state");
     } catch (error) {
       this.lost(error);
       return;
     }
+    if (turn !== this.#turn) return this.refresh();
+    const before = this.state;
+    this.state = state;
     this.#found();
     this.tell("state");
     if (!before) return;
@@ -47,7 +57,10 @@ class Store extends EventTarget {
 
   /** Take over what an action answered. */
   took({ edits, undo, redo }) {
+    this.#turn++;
     Object.assign(this.state, { edits, undo, redo });
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => this.refresh(), PAUSE);
     this.tell("state");
     this.tell("changed");
   }
