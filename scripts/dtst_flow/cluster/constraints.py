@@ -52,12 +52,8 @@ def conflicts(
     sets = _Sets([], cannot)
     against = {}
     for place, pair in enumerate(must):
-        if sets.unite(*pair):
-            continue
-        met = {sets.of(row) for row in pair}
-        against[place] = next(
-            i for i, foes in enumerate(cannot) if {sets.of(foe) for foe in foes} == met
-        )
+        if not sets.unite(*pair):
+            against[place] = sets.against(*pair)
     return against
 
 
@@ -143,12 +139,13 @@ class _Sets:
         self._rows = [set(rows.tolist()) for rows in clusters]
         self._of = {row: i for i, rows in enumerate(self._rows) for row in rows}
         self._last = dict.fromkeys(range(len(self._rows)), -1)
-        self._foes: defaultdict[int, set[int]] = defaultdict(set)
+        # The sets that one must stay apart from -> the place in `cannot` that says so.
+        self._foes: defaultdict[int, dict[int, int]] = defaultdict(dict)
         self._united = 0
-        for x, y in cannot:
+        for place, (x, y) in enumerate(cannot):
             a, b = self.of(x), self.of(y)
-            self._foes[a].add(b)
-            self._foes[b].add(a)
+            self._foes[a].setdefault(b, place)
+            self._foes[b].setdefault(a, place)
 
     def of(self, row: int) -> int:
         """The number of a row's set; noise gets one of its own."""
@@ -171,14 +168,20 @@ class _Sets:
         self._last[a] = self._united
         return True
 
+    def against(self, x: int, y: int) -> int:
+        """The place in `cannot` that keeps the sets of two rows apart."""
+        a, b = self.of(x), self.of(y)
+        foes = ((a, b), (a, a), (b, b))
+        return next(self._foes[one][foe] for one, foe in foes if foe in self._foes[one])
+
     def _take(self, a: int, b: int) -> None:
         """Bring all of set `b` into set `a`."""
         self._rows[a] |= self._rows[b]
         self._of.update(dict.fromkeys(self._rows[b], a))
-        for foe in self._foes.pop(b):
-            self._foes[foe].discard(b)
-            self._foes[foe].add(a)
-            self._foes[a].add(foe)
+        for foe, place in self._foes.pop(b).items():
+            self._foes[foe].pop(b, None)
+            self._foes[foe].setdefault(a, place)
+            self._foes[a].setdefault(foe, place)
         self._rows[b] = set()
         self._last.pop(b, None)
 

@@ -223,14 +223,16 @@ def _lines(text: io.TextIOBase) -> Iterator[_Line]:
     for first in physical:
         if begin := _BEGIN.match(first):
             delimiter = begin[1]
-        parts: list[str] = []
-        rest = _keeping(itertools.chain([first], physical), parts)
-        if first.lstrip().startswith("#"):  # a quote in it means nothing
-            cells = [next(rest)]
+        if '"' not in first or first.lstrip().startswith("#"):
+            # Nearly all: without quotes, or with some that mean nothing.
+            cells, whole, height = first.rstrip("\r\n").split(delimiter), first, 1
         else:
+            parts: list[str] = []
+            rest = _keeping(itertools.chain([first], physical), parts)
             cells = next(csv.reader(rest, delimiter=delimiter))
-        yield _Line(number, "".join(parts), delimiter, _trimmed(cells))
-        number += len(parts)
+            whole, height = "".join(parts), len(parts)
+        yield _Line(number, whole, delimiter, _trimmed(cells))
+        number += height
 
 
 def _keeping(lines: Iterator[str], kept: list[str]) -> Iterator[str]:

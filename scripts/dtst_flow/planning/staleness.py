@@ -20,6 +20,7 @@ from dtst_flow.planning.broken import (
 )
 from dtst_flow.planning.plan import Plan, PlanError
 from dtst_flow.runtime import run_lock
+from dtst_flow.stages import by_hand
 from dtst_flow.stages.contract import Stage
 from dtst_flow.stages.registry import STAGES
 from dtst_flow.utils.folders import folders_below
@@ -196,6 +197,8 @@ def _damage(stage: Stage, bucket: str, shards: list[str]) -> list[str]:
         return [
             f"{stage.command}: sidecars were edited or deleted since; to be checked"
         ]
+    if by_hand.PART in shards:
+        return [f"{stage.command}: what was done by hand in {bucket} was adopted"]
     ledgers = Ledgers(bucket, state_of(bucket))
     parts = [*shards, "all"] if "all" in shards else shards
     damaged = [
@@ -208,7 +211,9 @@ def _damage(stage: Stage, bucket: str, shards: list[str]) -> list[str]:
         return [f"{stage.command}: a run before did not come to its end"]
     count = "1 file" if len(damaged) == 1 else f"{len(damaged)} files"
     verb = "was" if len(damaged) == 1 else "were"
+    # Who moved or deleted it may have meant something.
+    kept = ", or kept by `dtst labels adopt`" if stage.name == "cluster" else ""
     return [
         f"{stage.command}: {count} in {bucket} {verb} edited or deleted since, first "
-        f"{min(damaged)!r}; to be restored"
+        f"{min(damaged)!r}; to be restored{kept}"
     ]

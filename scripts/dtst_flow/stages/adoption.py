@@ -32,9 +32,6 @@ from dtst_flow.utils.text import capped
 if TYPE_CHECKING:
     from dtst_flow.stages.clustering import Clustering
 
-PART = "by_hand"
-"""The part of a bucket that files are noted in which the user moved."""
-
 MAX_SHOWN = 6
 """Lines of labels.csv that are shown."""
 
@@ -187,7 +184,12 @@ def _overruled(
 
 def _take_back(bucket: str, found: list[Deed], before: ClusterList) -> None:
     """Note that moved files are ours: the next run removes those that it does not want."""
-    part = Part(Ledgers(bucket, state_of(bucket), ClusterEvidence(bucket)), PART)
+    part = Part(
+        Ledgers(bucket, state_of(bucket), ClusterEvidence(bucket)), by_hand.PART
+    )
+    # Even if empty it tells that the next run has something to settle.
+    part.journal.parent.mkdir(parents=True, exist_ok=True)
+    part.journal.touch()
     listed = {one.image: one for one in before.listed.values()}
     for path, image in chain.from_iterable(deed.files.items() for deed in found):
         one, file = listed.get(image), Path(bucket, path)

@@ -20,6 +20,9 @@ PUT_BACK = "put_back.jsonl"
 """Name of the file, in the state of a bucket of crops, with those that were deleted from it
 and put back by a run."""
 
+PART = "by_hand"
+"""The part of a bucket that files are noted in which were moved and are adopted."""
+
 
 @dataclass(frozen=True)
 class Move:

@@ -66,6 +66,15 @@ def test_conflicts_are_told_with_what_is_against_them():
     assert conflicts([(0, 1), (2, 3), (1, 2), (4, 5)], cannot) == {2: 1}
 
 
+def test_many_contradictions_take_a_second():
+    count = 20_000
+    must = [(2 * i, 2 * i + 1) for i in range(count)]
+    start = time.monotonic()
+    found = conflicts(must, must)
+    assert found == {i: i for i in range(count)}
+    assert time.monotonic() - start < 10  # each compared with all would take minutes
+
+
 def test_they_hold_whatever_the_algorithm_finds():
     chance = np.random.default_rng(0)
     vectors = np.concatenate(

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.dataset import digests, given_names
+from dtst_flow.dataset.state import state_of
 from dtst_flow.planning import staleness
 from dtst_flow.planning.broken import broken
 from dtst_flow.planning.dag_hints import DagHints
 from dtst_flow.planning.plan import Plan, PlanError, make_plan
 from dtst_flow.planning.source_scan import source_fingerprint
 from dtst_flow.planning.staleness import stage_version, stale_files
+from dtst_flow.stages import by_hand
 from dtst_flow.stages.registry import STAGES
 from dtst_flow.utils.tables import read_table, write_table
 from helpers.plans import complete
@@ -79,6 +81,11 @@ def test_a_damaged_cluster_concerns_no_stage_before(plan):
     stale = stale_files(plan)
     assert stale.files == [SUMMARY["cluster"]]
     assert "cluster" in stale.said[0] and "files in cluster were" in stale.said[0]
+    assert "to be restored, or kept by `dtst labels adopt`" in stale.said[0]
+    write_table(state_of("cluster") / f"journal/{by_hand.PART}.jsonl", [])
+    stale = stale_files(plan)
+    assert stale.files == [SUMMARY["cluster"]]
+    assert stale.said == ["cluster: what was done by hand in cluster was adopted"]
 
 
 def test_a_missing_table_makes_the_summary_stale(plan):

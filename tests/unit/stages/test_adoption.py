@@ -189,6 +189,16 @@ def test_what_is_done_by_hand_lasts_once_it_is_adopted(dataset, gesture, late):
     assert adopt("cluster").done == []
 
 
+def test_the_next_run_knows_that_it_has_something_to_settle(dataset):
+    ledgers = Ledgers("cluster", state_of("cluster"))
+    delete("cat_0")
+    assert by_hand.PART not in ledgers.damaged_parts()
+    adopt("cluster")
+    assert by_hand.PART in ledgers.damaged_parts()
+    dataset.run("copy")
+    assert ledgers.damaged_parts() == []
+
+
 def test_looking_changes_nothing(dataset):
     move("cat_0", "001")
     before = dataset.results()
