@@ -1,7 +1,8 @@
 """Subjects: what a file of a bucket shows, whatever it is called.
 
-A crop shows a box of a photo's content, any other image its own content. As a string,
-which ledgers hold for each file: ``<digest>`` or ``<digest> <class> <box>``.
+A crop shows a box of a photo's content, a frame a moment of a video's, any other image its
+own content. As a string, which ledgers hold for each file: ``<digest> <class> <box>``,
+``<digest> frame <number>`` or ``<digest>``.
 """
 
 import re
@@ -25,18 +26,20 @@ def of_box(digest: str, box: Sequence[float], name: str = "") -> str:
 
 
 def of_provenance(said: object) -> str:
-    """Give the subject of a crop by its provenance, "" where that tells of none."""
+    """Give the subject of a crop or frame by its provenance, "" where that tells of none."""
     if not isinstance(said, dict):
         return ""
-    digest, box, name = said.get("digest"), said.get("box"), said.get("class", "")
-    told = (
-        isinstance(digest, str)
-        and re.fullmatch("[0-9a-f]{32}", digest)
-        and isinstance(box, list)
+    digest, box, frame = (said.get(key) for key in ("digest", "box", "frame"))
+    if not (isinstance(digest, str) and re.fullmatch("[0-9a-f]{32}", digest)):
+        return ""
+    if isinstance(frame, int):
+        return f"{digest} frame {frame}"
+    is_box = (
+        isinstance(box, list)
         and len(box) == 4
         and all(isinstance(side, int | float) for side in box)
     )
-    return of_box(str(digest), box or (), name) if told else ""
+    return of_box(digest, box or (), said.get("class", "")) if is_box else ""
 
 
 def likeness(one: str, other: str) -> float:

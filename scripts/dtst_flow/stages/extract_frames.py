@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
-from dtst_flow.dataset import photo_keys
+from dtst_flow.dataset import photo_keys, subjects
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.image_names import VIDEOS
 from dtst_flow.dataset.manifest import ManifestRow, read_manifest
@@ -210,7 +210,8 @@ class Extractor:
         def complete() -> dict[str, Any]:
             return sign(plan.sidecar, content())
 
-        return self.part.write(plan.name, plan.key, content, complete)[0]
+        shows = subjects.of_provenance(plan.sidecar["provenance"])
+        return self.part.write(plan.name, plan.key, content, complete, shows)[0]
 
 
 class _Beat:

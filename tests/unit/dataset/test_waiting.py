@@ -223,6 +223,8 @@ def test_what_is_not_as_dtst_writes_it_is_passed_over(bucket):
         (subjects.of_box(A, FIRST), subjects.of_box(B, FIRST), False),
         (subjects.of_box(A, FIRST, "red"), subjects.of_box(A, FIRST, "dog"), False),
         (subjects.of_box(A, FIRST), f"{A} x y z", False),
+        (f"{A} frame 1", subjects.of_provenance({"digest": A, "frame": 1}), True),
+        (f"{A} frame 1", f"{A} frame 2", False),
     ],
 )
 def test_subjects(one, other, same):

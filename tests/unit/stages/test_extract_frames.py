@@ -134,6 +134,18 @@ def test_what_the_user_edits_or_deletes_is_put_back_and_theirs_stays(dataset):
     assert names() == ["mine.jpg", "other_00000000.jpg"]
 
 
+def test_what_the_user_says_of_a_frame_moves_along_with_it(dataset):
+    settle(run()[0])
+    first = names()[0]
+    sidecars.write(f"{TO}/{first}", sidecars.read(f"{TO}/{first}") | {"rating": 5})
+    for end in ("", ".json"):
+        Path(f"videos/clip.mp4{end}").rename(f"videos/film.mp4{end}")
+    settle(run()[0])
+    now = first.replace("clip", "film")
+    assert sidecars.read(f"{TO}/{now}")["rating"] == 5
+    assert not sidecars.path_of(f"{TO}/{first}").exists()
+
+
 def test_frames_are_known_again_where_the_ledger_is_lost(dataset):
     settle(run()[0])
     Path(TO, "clip_00009000.jpg").write_bytes(b"the user's")
