@@ -47,28 +47,15 @@ class Frame:
         time: Seconds since the beginning of the video, to the millisecond.
         number: Its number, from 0 on, by the video's mean rate.
         picture: As decoded.
+        grey: A small grey picture of it, not turned: (height, width) uint8.
         stretch: By how much its pixels are wider than high.
-        reformatter: What makes small pictures, one for all frames of a video.
     """
 
     time: float
     number: int
     picture: av.VideoFrame
+    grey: NDArray[np.uint8]
     stretch: float
-    reformatter: VideoReformatter
-
-    def grey(self) -> NDArray[np.uint8]:
-        """A small grey picture of it, not turned: (height, width) uint8."""
-        width, height = self.picture.width, self.picture.height
-        scale = min(1.0, SIDE / max(width, height))
-        small = self.reformatter.reformat(
-            self.picture,
-            width=max(2, round(width * scale)),
-            height=max(2, round(height * scale)),
-            format="gray",
-            threads=1,
-        )
-        return np.asarray(small.to_ndarray(), np.uint8)
 
     def pixels(self) -> NDArray[np.uint8]:
         """The frame as it is to be shown: (height, width, 3) uint8 RGB, upright, sRGB."""
@@ -91,7 +78,7 @@ class Frame:
         untold = picture.colorspace == UNTOLD
         exact = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
         shown = picture.reformat(
-            width=round(picture.width * self.stretch),
+            width=max(1, round(picture.width * self.stretch)),
             format="rgb48le" if deep else "rgb24",
             src_colorspace=Colorspace.ITU709 if untold and large else None,
             interpolation=Interpolation.BICUBIC | exact,
@@ -107,6 +94,27 @@ class Frame:
             return None
         a, b, _, c, d = map(_sign, struct.unpack_from("=5i", memoryview(matrix)))
         return UPRIGHT.get((a, b, c, d))
+
+
+def grey_of(picture: av.VideoFrame, reformatter: VideoReformatter) -> NDArray[np.uint8]:
+    """Make the small grey picture of a frame.
+
+    Args:
+        picture: The frame.
+        reformatter: What makes them, one for all frames of a video.
+
+    Raises:
+        av.FFmpegError: Its pixels are of a format that is none.
+    """
+    scale = min(1.0, SIDE / max(picture.width, picture.height))
+    small = reformatter.reformat(
+        picture,
+        width=max(2, round(picture.width * scale)),
+        height=max(2, round(picture.height * scale)),
+        format="gray",
+        threads=1,
+    )
+    return np.asarray(small.to_ndarray(), np.uint8)
 
 
 def _sign(value: int) -> int:

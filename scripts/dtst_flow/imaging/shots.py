@@ -121,7 +121,7 @@ def _places(
     cuts = _Cuts()
     begin = 0.0
     for frame in frames:
-        grey = frame.grey()
+        grey = frame.grey
         if choice.scenes and cuts.is_cut(grey):
             begin = frame.time
         if choice.every is None:

@@ -12,13 +12,15 @@ from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING, Any
 
 from dtst_flow.imaging.decode import MAX_PIXELS, UnreadableImage, check_size
-from dtst_flow.imaging.frame import Frame
+from dtst_flow.imaging.frame import Frame, grey_of
 
 if TYPE_CHECKING:
     import av
+    import numpy as np
     from av.container import InputContainer
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
 SUFFIXES = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".wmv"])
 """Suffixes of the files that count as videos (compared in lower case)."""
@@ -29,6 +31,9 @@ open other files and addresses that a file names."""
 
 MISSING = "reading videos needs PyAV: pip install av"
 """What to say where it is not installed."""
+
+WIDEST = 10.0
+"""By how much pixels are wider than high, or higher than wide, at most."""
 
 SHORT = 0.05
 """Share of its length that may lack at the end of a video without a word."""
@@ -78,16 +83,18 @@ class Video:
         if keyframes:
             self.stream.codec_context.skip_frame = "NONKEY"
         stretch = float(self.stream.sample_aspect_ratio or 1)
+        if not 1 / WIDEST <= stretch <= WIDEST:
+            stretch = 1.0
         rate = float(self.stream.average_rate or self.stream.guessed_rate or 25)
         count = 0
-        for picture in self._pictures():
-            check_size(picture.width * picture.height, self.max_pixels)
-            self.beat(picture.width * picture.height)
+        for picture, grey in self._judged():
+            shown = round(picture.width * max(1, stretch)) * picture.height
+            check_size(shown, self.max_pixels)
+            self.beat(shown)
             untimed = picture.pts is None
             time = count / rate if untimed else self._since_start(picture)
             count += 1
-            number = round(time * rate)
-            yield Frame(round(time, 3), number, picture, stretch, self.reformatter)
+            yield Frame(round(time, 3), round(time * rate), picture, grey, stretch)
         if not count:
             raise UnreadableImage("cannot be decoded: it has no whole frame")
 
@@ -112,6 +119,18 @@ class Video:
             return 0.0
         start = (self.stream.start_time or 0) * (self.stream.time_base or 0)
         return max(0.0, float(part.pts * part.time_base - start))
+
+    def _judged(self) -> Iterator[tuple[av.VideoFrame, NDArray[np.uint8]]]:
+        """Yield what can be decoded, each with its small grey picture."""
+        from av.error import FFmpegError
+
+        for picture in self._pictures():
+            try:
+                grey = grey_of(picture, self.reformatter)
+            except FFmpegError:
+                self.faults += 1
+            else:
+                yield picture, grey
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """Yield what can be decoded, as FFmpeg gives it."""
@@ -176,7 +195,7 @@ def opened(
         raise UnreadableImage(f"cannot be decoded: {BROKEN}") from None
     with container:
         stream = container.streams.best("video")
-        if not isinstance(stream, VideoStream):
+        if not isinstance(stream, VideoStream) or not stream.codec_context:
             sound = {one.type for one in container.streams} == {"audio"}
             why = "it has no picture, only sound" if sound else BROKEN
             raise UnreadableImage(f"cannot be decoded: {why}")

@@ -1,7 +1,9 @@
 """Reading videos: colours, turns, and what can be saved of broken ones."""
 
 import io
+import random
 import shutil
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -192,6 +194,47 @@ def test_sound_alone_and_large_frames_are_refused(tmp_path):
     path = write(tmp_path / "b.mp4", [pattern(1)] * 2)
     with pytest.raises(UnreadableImage, match="max-pixels"):
         read(path, max_pixels=64 * 48 - 1)
+
+
+def test_an_unknown_codec_is_refused(tmp_path):
+    path = write(tmp_path / "a.mkv", [pattern(1)] * 3)
+    path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_NOBODYS/KNOWN"))
+    with pytest.raises(UnreadableImage, match="no video of a known type"):
+        read(path)
+
+
+def test_pixels_of_no_sensible_shape_are_taken_as_square(tmp_path):
+    def prepare(stream):
+        stream.codec_context.sample_aspect_ratio = 60000
+
+    path = write(tmp_path / "a.mkv", [pattern(1)] * 2, prepare=prepare)
+    assert read(path)[0][0][2].shape == (48, 64, 3)
+
+
+def test_any_damage_gives_frames_or_a_reason(tmp_path, long):
+    """And never an error that ends the job."""
+    chance = random.Random(random.randrange(10**9) if long else 0)
+    kinds = {".mp4": "", ".avi": "", ".mkv": "ffv1", ".webm": "", ".wmv": "wmv2"}
+    whole = [
+        write(
+            tmp_path / f"a{s}", (pattern(i // 3) for i in range(9)), gop=3, codec=c
+        ).read_bytes()
+        for s, c in kinds.items()
+    ]
+    for number in range(3000 if long else 60):
+        content = bytearray(whole[number % len(whole)])
+        near = len(content) if number % 2 else 600
+        for _ in range(chance.choice((1, 4, 40))):
+            content[chance.randrange(min(near, len(content)))] = chance.randrange(256)
+        if number % 3 == 0:
+            del content[chance.randrange(len(content)) :]
+        with (
+            suppress(UnreadableImage),
+            video.opened(io.BytesIO(bytes(content)), 10**7) as film,
+        ):
+            for frame in film.frames(keyframes=number % 4 == 0):
+                assert frame.pixels().shape[2] == 3
+            film.notes()
 
 
 def test_a_video_is_told_apart_from_its_name(tmp_path):
