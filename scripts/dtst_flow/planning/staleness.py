@@ -184,7 +184,8 @@ def _name_broken(files: list[str]) -> list[str]:
     if not files:
         return []
     if len(files) == 1:
-        return [f"{files[0]} is not as dtst writes it, and is made again"]
+        fault = "not as dtst writes it" if os.path.exists(files[0]) else "missing"
+        return [f"{files[0]} is {fault}, and is made again"]
     more = f"{len(files) - 1} more"
     return [f"{files[0]} and {more} are not as dtst writes them, and are made again"]
 
