@@ -40,8 +40,8 @@ SHORT = 0.05
 
 BROKEN = "no video of a known type, or one whose beginning or index is missing"
 
-PATIENCE = 100
-"""Errors in a row after which nothing more of a video is read."""
+PATIENCE = 1000
+"""Errors of reading after which nothing more of a video is read."""
 
 
 def is_available() -> bool:
@@ -136,17 +136,14 @@ class Video:
         """Yield what can be decoded, as FFmpeg gives it."""
         from av.error import FFmpegError
 
-        in_a_row = 0
-        while in_a_row < PATIENCE:
+        for _ in range(PATIENCE):
             try:
                 for packet in self.container.demux(self.stream):
                     self.last = max(self.last, self._since_start(packet))
                     yield from self._decoded(packet)
-                    in_a_row = 0
                 return
             except FFmpegError:  # reading goes on behind what is broken
                 self.faults += 1
-                in_a_row += 1
         yield from self._decoded(None)
 
     def _decoded(self, packet: av.Packet[Any] | None) -> Iterator[av.VideoFrame]:
@@ -199,6 +196,8 @@ def opened(
             sound = {one.type for one in container.streams} == {"audio"}
             why = "it has no picture, only sound" if sound else BROKEN
             raise UnreadableImage(f"cannot be decoded: {why}")
+        codec = stream.codec_context
+        check_size(codec.width * codec.height, max_pixels)
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = threads
+        codec.thread_count = threads
         yield Video(container, stream, VideoReformatter(), max_pixels, beat)
