@@ -112,7 +112,7 @@ def _become(words: Sequence[str], setting: Setting, mask: set[signal.Signals]) -
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for stream in (1, 2):
             os.dup2(setting.output.fileno(), stream)
-        sys.stdout, sys.stderr = _writer(1), _writer(2)
+    sys.stdout, sys.stderr = _writer(1), _writer(2)
     sys.argv = ["snakemake", *words]
     main()
 

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
-from dtst_flow.dataset import photo_keys, subjects
+from dtst_flow.dataset import given_names, photo_keys, subjects
 from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.image_names import VIDEOS
 from dtst_flow.dataset.manifest import ManifestRow, read_manifest
 from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.provenance import MARKS, sign
-from dtst_flow.dataset.state import RECORDS
-from dtst_flow.dataset.stems import unique_stems
+from dtst_flow.dataset.state import RECORDS, state_of
 from dtst_flow.imaging import decode, encode, shots, video
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.job import work
@@ -240,8 +239,9 @@ def code(settings: Settings) -> tuple[ModuleType, ...]:
 def pending(settings: Settings, images: dict[str, str]) -> Pending:
     """The videos that were not read yet, or of which a frame has to be written."""
     options = options_of(Options, settings)
-    known, stems = records(options), unique_stems(images)
-    made = crops.ledgers_of(crops.of_frames(settings["to"]))
+    bucket, evidence = settings["to"], crops.of_frames(settings["to"])
+    known, made = records(options), crops.ledgers_of(evidence)
+    stems = given_names.foreseen(images, state_of(bucket), evidence)
     owned = made.owned()
 
     def is_done(row: ManifestRow) -> bool:

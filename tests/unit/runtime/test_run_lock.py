@@ -9,19 +9,24 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from dtst_flow.cli import child
 from dtst_flow.cli import main as cli
-from dtst_flow.cli import run
 from dtst_flow.runtime import run_lock
 from helpers.dataset import ROOT
 
 LOCK = ".snakemake/locks/0.output.lock"
 
 
+def run_instead(monkeypatch, program: str) -> None:
+    """Let a program run in Snakemake's place, in a fork."""
+    monkeypatch.setattr(child, "FORKS", True)
+    monkeypatch.setattr(child, "main", lambda: exec(program, {}))
+
+
 @pytest.fixture
 def snakemake(monkeypatch):
     """What runs instead of Snakemake: it says whether it sees a lock."""
-    program = f"import os; print('ran', os.path.exists({LOCK!r}))"
-    monkeypatch.setattr(run, "command", lambda *_: [sys.executable, "-c", program])
+    run_instead(monkeypatch, f"import os; print('ran', os.path.exists({LOCK!r}))")
 
 
 def dtst(folder, *words: str):
@@ -192,14 +197,13 @@ class TestFolder:
         program = (
             f"import shutil, sys; shutil.rmtree({str(tmp_path / 'x')!r}); sys.exit(1)"
         )
-        monkeypatch.setattr(run, "command", lambda *_: [sys.executable, "-c", program])
+        run_instead(monkeypatch, program)
         (tmp_path / "x").mkdir()
         result = dtst(tmp_path / "x")
         assert result.exit_code == 1 and "is gone: it was moved or" in result.output
 
     def test_a_failed_run_without_room_says_so(self, tmp_path, monkeypatch):
-        program = [sys.executable, "-c", "raise SystemExit(1)"]
-        monkeypatch.setattr(run, "command", lambda *_: program)
+        run_instead(monkeypatch, "raise SystemExit(1)")
         full = os.statvfs(tmp_path)
         values = [*[*full][:4], 3, *[*full][5:]]
         monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(values))
