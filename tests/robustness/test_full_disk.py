@@ -148,7 +148,7 @@ def stages(weights: Weights) -> None:
     grouping = Grouping([], every, every[:0])
     options = Options("efficientnet")
     noise = Clustering(rows, grouping, Sets(every, every), Constraints(), options)
-    ledgers.commit({"all": lay_out(noise, ledgers, "copy").entries})
+    ledgers.commit({"all": lay_out(noise, [], ledgers, "copy").entries})
 
 
 @pytest.mark.usefixtures("in_this_process")

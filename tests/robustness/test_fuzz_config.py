@@ -21,6 +21,7 @@ from dtst_flow.dataset.scan import scan
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.planning.schema import BadSettings, check
 from dtst_flow.stages import (
+    choosing,
     cluster,
     detect,
     embed,
@@ -31,14 +32,15 @@ from dtst_flow.stages import (
 from helpers.dataset import Dataset
 
 SEEDS = sorted((Path(__file__).parent / "seeds/configs").iterdir())
-SECTIONS = ("extract_frames", *PIPELINES["faces"], *PIPELINES["classes"][:2])
 KINDS = {
     "extract_frames": [extract_frames.Options],
     "extract_faces": [extract_faces.Options],
     "detect": [detect.Options],
     "extract_classes": [extract_classes.Options],
     "cluster": [cluster.Options, embed.Options],
+    "select": [choosing.Options],
 }
+SECTIONS = tuple(KINDS)
 SCHEMA = {
     "type": "object",
     "additionalProperties": False,

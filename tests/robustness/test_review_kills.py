@@ -41,12 +41,14 @@ class Hand:
         return connection.getresponse()
 
     def work(self, numbers: itertools.count) -> None:
-        """Reject one image after the other, until nobody answers."""
+        """Reject one image after the other, until nobody answers or none is left."""
         with suppress(OSError, HTTPException, ValueError):
             for n in numbers:
                 sent = {"action": "reject", "images": [n], "clustering": self.digest}
-                lines = json.loads(self._ask("POST", "/api/act", sent).read())["lines"]
-                self.told += map(tuple, lines)
+                answer = json.loads(self._ask("POST", "/api/act", sent).read())
+                if "lines" not in answer:
+                    break
+                self.told += map(tuple, answer["lines"])
 
 
 def test_a_kill_loses_nothing_that_was_told(tmp_path):

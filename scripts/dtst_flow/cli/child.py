@@ -105,6 +105,8 @@ def _become(words: Sequence[str], setting: Setting, mask: set[signal.Signals]) -
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if not sys.flags.safe_path and sys.path[:1] in ([""], [os.getcwd()]):
+        del sys.path[0]  # what is in the folder is data, no modules
     os.chdir(setting.folder)
     os.environ.clear()
     os.environ.update(setting.variables)

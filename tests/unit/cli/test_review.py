@@ -4,7 +4,8 @@ import json
 import signal
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from socket import socket
 from urllib.parse import urlsplit
@@ -29,15 +30,24 @@ def call(*words: str):
     return CliRunner().invoke(main.main, ["review", *map(str, words)])
 
 
-def start(folder, *words: str) -> subprocess.Popen:
+@contextmanager
+def start(folder, *words: str) -> Iterator[subprocess.Popen]:
+    """A server, ended at the end; nohup, under which tests may run, is not for it."""
     words = ("review", "-d", str(folder), "--no-browser", *words)
-    return subprocess.Popen(
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    server = subprocess.Popen(
         [sys.executable, "-P", "-c", START, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
         text=True,
     )
+    signal.signal(signal.SIGHUP, before)
+    with server:
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 def ask(address: str, path: str = "", method: str = "GET", **headers: str):
@@ -66,12 +76,12 @@ def test_a_server_answers_its_user_only_and_loses_nothing_when_killed(folder):
         origin = {"origin": "http://evil.example", "content-type": "application/json"}
         for post in ("/api/act", "/api/apply"):
             assert ask(address, post, "POST", cookie=cookie, **origin)[0] == 403
-        taken = start(folder, "--port", host.rpartition(":")[2])
-        assert taken.wait(30) == 1
-        assert "choose another --port" in taken.stderr.read()
-        second = start(folder)
-        assert second.wait(30) == 1
-        assert "is reviewed already" in second.stderr.read()
+        with start(folder, "--port", host.rpartition(":")[2]) as taken:
+            assert taken.wait(30) == 1
+            assert "choose another --port" in taken.stderr.read()
+        with start(folder) as second:
+            assert second.wait(30) == 1
+            assert "is reviewed already" in second.stderr.read()
         server.kill()
     # What was killed is in nobody's way; and an open page is in the way of no end.
     for number, code in (
