@@ -56,6 +56,7 @@ gpu: $(VENV)/installed-gpu ## let models run on a GPU, by ONNX Runtime for CUDA 
 
 bench: $(VENV)/installed-test ## measure the clustering, and what surrounds the models
 	$(VENV)/bin/python tests/benchmarks/clustering.py --rows 2000 20000
+	$(VENV)/bin/python tests/benchmarks/commands.py
 	$(VENV)/bin/python tests/benchmarks/wide.py --images 2000 --shard-size 100 scratch/wide
 
 $(VENV)/installed: pyproject.toml constraints.txt
