@@ -22,19 +22,8 @@ HERE = Path(__file__).resolve().parents[2]
 
 START = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
 
-WORDS = [
-    "extract-faces",
-    "-d",
-    "crowd",
-    "--from",
-    "images",
-    "--to",
-    "faces",
-    "--engine",
-    "dlib",
-    "--cores",
-    "2",
-]
+WORDS = ["extract-faces", "-d", "crowd", "--from", "images", "--to", "faces"]
+WORDS += ["--engine", "dlib", "--cores", "2"]
 
 ONE_MORE = "-n, one photo"
 """Before this one a photo comes."""

@@ -1,0 +1,70 @@
+"""What a run costs, told by counts, which are the same on any machine."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from skimage import data
+from skimage.io import imsave
+
+from helpers.dataset import environment
+
+WORDS = ["extract-faces", "-d", "crowd", "--from", "images", "--to", "faces"]
+WORDS += ["--engine", "dlib", "--cores", "1"]
+
+WATCH = """
+import os, re, sys
+log = os.open(os.environ["COUNTED"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def watch(event, arguments):
+    if event == "open" and re.search(r"images/\\d+\\.jpg$", str(arguments[0])):
+        os.write(log, b"photo read\\n")
+    elif event == "import" and arguments[0] in ("snakemake.cli", "dlib"):
+        os.write(log, f"{arguments[0]} loaded\\n".encode())
+os.write(log, b"interpreter\\n")
+sys.addaudithook(watch)
+"""
+"""What every Python of a run executes at its start."""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Returns a function that runs dtst, and gives what happened how often."""
+    (tmp_path / "watch").mkdir()
+    (tmp_path / "watch/sitecustomize.py").write_text(WATCH)
+    images = tmp_path / "crowd/images"
+    images.mkdir(parents=True)
+
+    def run(photos: int) -> Counter:
+        for number in range(photos):
+            path = images / f"{number}.jpg"
+            if not path.exists():
+                imsave(path, data.astronaut()[number:], check_contrast=False)
+        log = tmp_path / "counted"
+        log.unlink(missing_ok=True)
+        variables = environment() | {"COUNTED": str(log)}
+        variables["PYTHONPATH"] = f"{tmp_path / 'watch'}:{variables['PYTHONPATH']}"
+        main = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
+        subprocess.run(
+            [sys.executable, "-P", "-c", main, *WORDS],
+            cwd=tmp_path,
+            env=variables,
+            check=True,
+        )
+        return Counter(Path(log).read_text().splitlines())
+
+    return run
+
+
+def test_a_run_costs_no_more_than_it_must(run):
+    first = run(photos=3)
+    # dtst, which Snakemake is a fork of, and three jobs; a photo is read to tell its
+    # content, and to look at it.
+    most = {"interpreter": 4, "snakemake.cli loaded": 1, "photo read": 2 * 3}
+    assert first == first | most
+    assert first["dlib loaded"] <= 2
+    again = run(photos=3)
+    assert again == {"interpreter": 1, "snakemake.cli loaded": 1}
+    more = run(photos=4)
+    assert more["interpreter"] == 4 and more["photo read"] == 2
