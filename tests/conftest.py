@@ -50,6 +50,12 @@ def pytest_configure(config):
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """The longest come first, so that no process waits for them at the end."""
+    longest = ("test_kills.py", "test_histories.py")
+    items.sort(key=lambda item: item.path.name not in longest)
+
+
 def pytest_sessionfinish(session):
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["survived"] = dict(session.config.stash[SURVIVED])
