@@ -15,7 +15,7 @@ from dtst_flow.dataset.entries import Claim, Signature, stat_of
 from dtst_flow.dataset.evidence import Found, Given
 from dtst_flow.dataset.provenance import is_signature, signatures
 from dtst_flow.dataset.stems import is_stem_of
-from dtst_flow.utils.files import digest_file, read_json
+from dtst_flow.utils.files import GARBAGE, digest_file, read_json
 
 FILE = "clusters.json"
 """Its name, in the folder of the clusters."""
@@ -129,14 +129,7 @@ def read(path: str | Path) -> ClusterList | None:
         }
         folders = {c.folder for c in clusters}
         every = [_listed(member, folders) for member in [*images, *apart]]
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ):
+    except GARBAGE:
         return None
     listed = {one.file: one for one in every if one}
     return ClusterList(listed, clusters, noise, parameters, labels)

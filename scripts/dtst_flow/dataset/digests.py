@@ -16,7 +16,7 @@ from typing import Any
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.scan import FileStat
-from dtst_flow.utils.files import digest_file, read_json, to_json, write_atomic
+from dtst_flow.utils.files import GARBAGE, digest_file, read_json, to_json, write_atomic
 from dtst_flow.utils.tables import read_table, write_table
 
 FILE = "digests.jsonl"
@@ -31,9 +31,6 @@ reading it, and more memory than all that is known of it."""
 
 FEW = 1000
 """Files that are looked at in any case."""
-
-GARBAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What reading state raises that is not as we wrote it."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 from dtst_flow.dataset.cluster_list import FILE
 from dtst_flow.dataset.containment import is_relative
 from dtst_flow.dataset.entries import Stat, stat_of
-from dtst_flow.utils.files import read_json
+from dtst_flow.utils.files import GARBAGE, read_json
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,7 @@ def _read(path: str, stat: Stat) -> KnownClusters | None:
         content = read_json(path)
         clusters = [_cluster(value) for value in content["clusters"]]
         alike = [list(map(str, images)) for images in content["near_duplicates"]]
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ):
+    except GARBAGE:
         return None
     return KnownClusters(clusters, alike)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dtst_flow.dataset.containment import is_relative
 from dtst_flow.report import NoResult
-from dtst_flow.utils.files import digest, read_bytes
+from dtst_flow.utils.files import GARBAGE, digest, read_bytes
 
 FILE = "clusters.json"
 """Name of the file in the bucket of the clusters."""
@@ -136,15 +136,7 @@ def read(bucket: str) -> Clustering:
             f"no clusters are in {bucket!r} yet ({path} is missing); "
             f"dtst cluster --to {bucket} makes them"
         ) from error
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        OSError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except (ArithmeticError, *GARBAGE) as error:
         raise NoResult(
             f"{path} is not as dtst writes it ({type(error).__name__}: {error}); "
             "delete it, and dtst cluster makes it anew"

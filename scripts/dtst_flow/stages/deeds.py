@@ -12,13 +12,10 @@ from dtst_flow.cluster.label_file import Cells
 from dtst_flow.dataset.cluster_list import FOLDER, NOISE, REJECTED, ClusterList
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages.by_hand import Move
-from dtst_flow.utils.files import read_json, to_json, write_atomic
+from dtst_flow.utils.files import GARBAGE, read_json, to_json, write_atomic
 
 FILE = "by_hand.json"
 """Name of the file, in the state of the bucket, with the deeds that no run follows yet."""
-
-ERRORS = (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
-"""What comes of a file that is garbage."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +194,7 @@ def pending(bucket: str) -> list[Deed]:
             )
             for deed in read_json(state_of(bucket) / FILE)
         ]
-    except ERRORS:
+    except GARBAGE:
         return []
     there = [any(Path(bucket, file).exists() for file in d.files) for d in deeds]
     return [

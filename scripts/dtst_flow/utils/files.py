@@ -201,6 +201,10 @@ def read_bytes(path: str | Path, most: int = LARGEST) -> bytes:
     return content
 
 
+GARBAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading a file raises that is not as we wrote it."""
+
+
 def read_json(path: str | Path) -> Any:
     """Read the value in a JSON file. Raises as `read_bytes`, and ValueError."""
     try:
