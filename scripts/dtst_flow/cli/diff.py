@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dtst_flow.cli.help import EXAMPLES, Command
-from dtst_flow.cli.settings import buckets, in_dataset, json_flag
+from dtst_flow.cli.settings import in_bucket, in_dataset, json_flag
 from dtst_flow.dataset.state import state_of
 from dtst_flow.utils.files import read_json, to_json
 from dtst_flow.utils.text import printable
@@ -21,14 +21,9 @@ MAX_SHOWN = 10
 
 @click.command(cls=Command, examples=EXAMPLES["diff"])
 @in_dataset
-@click.option(
-    "--to",
-    default="cluster",
-    shell_complete=buckets,
-    help="Bucket of clusters.  [default: cluster]",
-)
+@in_bucket
 @json_flag
-def diff(working_dir: str, to: str, as_json: bool) -> None:
+def diff(working_dir: str, bucket: str, as_json: bool) -> None:
     """Tell what became of the clusters since the run before, and of labels.csv's lines.
 
     Clusters are called by their ids, which they keep from run to run; the folder that
@@ -41,10 +36,10 @@ def diff(working_dir: str, to: str, as_json: bool) -> None:
     from dtst_flow.cluster.history import compare, read
 
     dataset = Path(working_dir)
-    history = dataset / state_of(to) / "history"
+    history = dataset / state_of(bucket) / "history"
     if not (history / "now.json").exists():
         raise click.ClickException(
-            f"no run has clustered into {dataset / to} yet; dtst cluster does"
+            f"no run has clustered into {dataset / bucket} yet; dtst cluster does"
         )
     before, now, stood, stand = (
         read(history / f"{name}.json")
@@ -54,7 +49,7 @@ def diff(working_dir: str, to: str, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(asdict(changes) | {"labels": lines}, indent=2))
         return
-    for line in tell(changes, labels(dataset / to / "clusters.json")):
+    for line in tell(changes, labels(dataset / bucket / "clusters.json")):
         click.echo(printable(line))
     for label, said in lines.items():
         click.echo(printable(f"label: {label} {said}"))

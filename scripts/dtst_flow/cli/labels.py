@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dtst_flow.cli.help import EXAMPLES, Command, Group
-from dtst_flow.cli.settings import buckets, in_dataset, json_flag
+from dtst_flow.cli.settings import in_bucket, in_dataset, json_flag
 from dtst_flow.dataset.state import STATE, state_of
 from dtst_flow.utils.files import to_json
 from dtst_flow.utils.tables import BrokenTable
@@ -19,14 +19,6 @@ from dtst_flow.utils.text import printable
 if TYPE_CHECKING:  # they load NumPy, which takes a moment
     from dtst_flow.cluster.meaning import Constraints, Reading
     from dtst_flow.stages.adoption import Adoption
-
-in_bucket = click.option(
-    "--to",
-    "bucket",
-    default="cluster",
-    shell_complete=buckets,
-    help="Bucket of clusters.  [default: cluster]",
-)
 
 ADOPT = click.Option(
     ["--adopt"],

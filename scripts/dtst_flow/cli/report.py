@@ -7,20 +7,14 @@ from pathlib import Path
 import click
 
 from dtst_flow.cli.help import EXAMPLES, Command
-from dtst_flow.cli.settings import buckets, in_dataset, json_flag
+from dtst_flow.cli.settings import in_bucket, in_dataset, json_flag
 from dtst_flow.report import place
 from dtst_flow.utils.files import to_json
 
 
 @click.command(cls=Command, examples=EXAMPLES["report"])
 @in_dataset
-@click.option(
-    "--to",
-    "bucket",
-    default="cluster",
-    shell_complete=buckets,
-    help="Folder in it that holds the clusters.  [default: cluster]",
-)
+@in_bucket
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -13,7 +13,7 @@ import click
 from dtst_flow.cli import signals
 from dtst_flow.cli.console import Refused
 from dtst_flow.cli.help import EXAMPLES, Command
-from dtst_flow.cli.settings import buckets, in_dataset, json_flag
+from dtst_flow.cli.settings import in_bucket, in_dataset, json_flag
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.state import StateGone
 from dtst_flow.utils.files import to_json
@@ -31,13 +31,7 @@ DTST = [sys.executable, "-P", "-c", START]
 
 @click.command(cls=Command, examples=EXAMPLES["review"])
 @in_dataset
-@click.option(
-    "--to",
-    "bucket",
-    default="cluster",
-    shell_complete=buckets,
-    help="Folder in it that holds the clusters.  [default: cluster]",
-)
+@in_bucket
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

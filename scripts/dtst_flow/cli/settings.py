@@ -250,3 +250,13 @@ def buckets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
         for name in entries
         if name.startswith(start) and not name.startswith(".")
     ]
+
+
+in_bucket = click.option(
+    "--to",
+    "bucket",
+    default="cluster",
+    shell_complete=buckets,
+    help="Folder in it that holds the clusters.  [default: cluster]",
+)
+"""The option that says which clusters in it."""
