@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from dtst_flow.cluster.components import components
 from dtst_flow.utils.files import NotRegular, digest_value, read_json
 
 Members = dict[str, str]
@@ -79,7 +77,7 @@ def carry_over(before: dict[str, Members], now: Sequence[Members]) -> list[str]:
     ]
     ids: dict[int, str] = {}
     for rows, columns, overlap in _components(shared, len(now), len(names)):
-        for row, column in zip(*linear_sum_assignment(-overlap), strict=True):
+        for row, column in _assigned(overlap):
             if overlap[row, column]:
                 ids[int(rows[row])] = names[columns[column]]
     taken = set(before)
@@ -106,9 +104,7 @@ def _components(
     if not shared:
         return
     i, j, count = np.array(shared).T
-    size = clusters + ids
-    graph = coo_array((count, (i, clusters + j)), shape=(size, size))
-    _, group = connected_components(graph, directed=False)
+    group = components(clusters + ids, i, clusters + j)
     for which in np.unique(group[i]):
         edges = np.flatnonzero(group[i] == which)
         rows, columns = np.unique(i[edges]), np.unique(j[edges])
@@ -116,6 +112,17 @@ def _components(
         at = np.searchsorted(rows, i[edges]), np.searchsorted(columns, j[edges])
         overlap[at] = count[edges]
         yield rows, columns, overlap
+
+
+def _assigned(overlap: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
+    """The rows and columns, one to one, that share most, of (r, c)."""
+    if 1 in overlap.shape:
+        row, column = np.unravel_index(overlap.argmax(), overlap.shape)
+        yield int(row), int(column)
+        return
+    from scipy.optimize import linear_sum_assignment  # half a second
+
+    yield from zip(*linear_sum_assignment(-overlap), strict=True)
 
 
 def _new_id(members: Members, taken: set[str]) -> str:

@@ -7,7 +7,6 @@ same identity there is no such cluster.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster
 
 from dtst_flow.cluster.hdbscan import Clustering
 
@@ -42,7 +41,7 @@ def split_far(
         return []
     parts = np.full(len(vectors), -1)
     reach = np.sqrt(2 * max_distance)  # as a euclidean distance of unit vectors
-    parts[clustering.usable] = fcluster(clustering.linkage, reach, "distance")
+    parts[clustering.usable] = cut(clustering.linkage, reach)
     kept = []
     for rows in clustering.clusters:
         pieces = [rows[parts[rows] == part] for part in np.unique(parts[rows])]
@@ -52,6 +51,25 @@ def split_far(
             large = admit(vectors, large, np.concatenate(small), max_distance)
         kept += large
     return kept
+
+
+def cut(linkage: NDArray[np.float64], height: float) -> NDArray[np.intp]:
+    """Number the parts of a single-linkage tree that join at or below a height.
+
+    Args:
+        linkage: (m - 1, 4), as `Clustering` has it.
+        height: As `linkage` has it.
+
+    Returns:
+        (m,), the part of each row.
+    """
+    m = len(linkage) + 1
+    lines = np.flatnonzero(linkage[:, 2] <= height)
+    top = np.arange(m + len(linkage))  # of each part that in which it is
+    top[linkage[lines, :2].astype(np.intp)] = (m + lines)[:, None]
+    while (top != (higher := top[top])).any():
+        top = higher
+    return top[:m]
 
 
 def admit(

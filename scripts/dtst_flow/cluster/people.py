@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
+from dtst_flow.cluster.components import components
 from dtst_flow.cluster.max_distance import admit
 
 
@@ -97,7 +97,7 @@ def agreeing(
         rows = np.flatnonzero(numbers == name)
         faces = vectors[rows].astype(np.float64)
         alike = (1 - faces @ faces.T).round(9) <= reach
-        _, chain = connected_components(alike, directed=False)
+        chain = components(len(rows), *np.nonzero(alike))
         counts[rows] = chain == np.bincount(chain).argmax()
     return counts
 

@@ -5,6 +5,9 @@ equal. Its algorithm is given by name, as up to 60 dimensions it would take anot
 which is approximate.
 """
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hdbscan import HDBSCAN
@@ -16,6 +19,7 @@ from dtst_flow.cluster.hdbscan import mst, parallel, sweep
 from dtst_flow.cluster.hdbscan.distances import HOST
 from dtst_flow.cluster.hdbscan.rows import sort_out
 from dtst_flow.cluster.hdbscan.tree import select, single_linkage
+from helpers.dataset import environment
 
 
 def unit(vectors) -> np.ndarray:
@@ -121,6 +125,8 @@ class TestTheSameAsHdbscan:
         np.testing.assert_array_equal(linkage, wanted.single_linkage_tree_.to_numpy())
         found = select(linkage, min_cluster_size, method, single)
         assert found.tolist() == wanted.labels_.tolist()
+        few = hdbscan.cluster(vectors, min_cluster_size, min_samples)
+        np.testing.assert_array_equal(few.linkage, linkage)
 
     @pytest.mark.parametrize("method", ["eom", "leaf"])
     @pytest.mark.parametrize("single", [None, 0.0, 0.9])
@@ -155,6 +161,15 @@ class TestTheSameAsHdbscan:
             found = hdbscan.cluster(vectors, 5, 2)
             np.testing.assert_array_equal(found.labels, wanted.labels)
             np.testing.assert_array_equal(found.linkage, wanted.linkage)
+
+    def test_few_rows_wait_for_no_compiler(self):
+        look = (
+            "import sys, numpy\n"
+            "from dtst_flow.cluster import groups, hdbscan, history\n"
+            "hdbscan.cluster(numpy.eye(hdbscan.all_pairs.FEW), 5, 2)\n"
+            "assert not {'numba', 'scipy', 'sklearn'} & sys.modules.keys()"
+        )
+        subprocess.run([sys.executable, "-c", look], env=environment(), check=True)
 
     @pytest.mark.torch
     def test_products_by_torch(self):

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.cluster.hierarchy import fcluster
 
 from dtst_flow.cluster import hdbscan
 from dtst_flow.cluster.groups import Settings, group
-from dtst_flow.cluster.max_distance import split_far
+from dtst_flow.cluster.max_distance import cut, split_far
 
 
 def unit(vectors) -> np.ndarray:
@@ -78,3 +79,14 @@ def test_parts_hang_together_below_the_ceiling(seed, ceiling):
         assert len(set(found.labels[rows])) == 1 and found.labels[rows[0]] >= 0
     together = np.concatenate(clusters) if clusters else []
     assert len(together) == len(set(together))
+
+
+@given(size=st.integers(2, 40), seed=st.integers(0, 2**32), share=st.floats(0, 1))
+def test_parts_are_those_of_scipy(size, seed, share):
+    vectors = np.random.default_rng(seed).integers(-1, 2, (size, 4)) + 0.1
+    linkage = hdbscan.cluster(vectors, 2, 1).linkage
+    height = np.quantile(linkage[:, 2], share, method="nearest")
+    parts = cut(linkage, height)
+    theirs = fcluster(linkage, height, "distance")
+    pairs = set(zip(parts.tolist(), theirs.tolist(), strict=True))
+    assert len(pairs) == len(set(parts.tolist())) == len(set(theirs.tolist()))

@@ -13,6 +13,7 @@ rule out almost all pairs, and only the remaining few are measured exactly:
 - neighbours: the nearest neighbours of each row; its core distance
 - spanning: the minimum spanning tree of the edges that are known
 - sweep: a second round of products, for the edges that are not
+- all_pairs: the tree of few rows, by hdbscan's own code
 - mst: all of these in turn, and the order in which hdbscan would have found the edges
 - tree: single linkage, and hdbscan's own selection of clusters
 - parallel: compiled loops and threads
@@ -23,8 +24,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.cluster.hdbscan.mst import minimum_spanning_tree
-from dtst_flow.cluster.hdbscan.rows import sort_out
+from dtst_flow.cluster.hdbscan import all_pairs
+from dtst_flow.cluster.hdbscan.rows import Rows, sort_out
 from dtst_flow.cluster.hdbscan.tree import select, single_linkage
 
 
@@ -66,7 +67,8 @@ def cluster(
 
     Equal input gives equal labels, whatever computed the products, in however many
     threads. Takes of the order of n**2 d operations and n (d + min_samples) memory. The
-    first call on a machine waits a second or two for numba.
+    first call on a machine with more rows than `all_pairs.FEW` waits a second or two for
+    numba.
 
     Args:
         vectors: (n, d) of any float type; they are brought to length 1.
@@ -83,10 +85,19 @@ def cluster(
     if min_cluster_size < 2 or min_samples < 1:
         raise ValueError("min_cluster_size is at least 2 and min_samples at least 1")
     rows = sort_out(vectors)
-    linkage = single_linkage(minimum_spanning_tree(rows, min_samples))
+    linkage = single_linkage(_spanning_tree(rows, min_samples))
     noise = np.full(len(vectors), -1)
     tree = Clustering(noise, rows.usable, rows.unusable, linkage)
     return reselect(tree, min_cluster_size, method, single)
+
+
+def _spanning_tree(rows: Rows, min_samples: int) -> NDArray[np.float64]:
+    if 2 <= len(rows.usable) <= all_pairs.FEW:
+        core = all_pairs.core_distances(rows, min_samples)
+        return all_pairs.spanning_tree(rows, core)
+    from dtst_flow.cluster.hdbscan import mst  # it imports numba
+
+    return mst.minimum_spanning_tree(rows, min_samples)
 
 
 def reselect(

@@ -10,9 +10,9 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
+from dtst_flow.cluster.hdbscan import all_pairs
 from dtst_flow.cluster.hdbscan.distances import Arrays, best_arrays, euclidean
 from dtst_flow.cluster.hdbscan.neighbours import certified, core_distances, nearest
-from dtst_flow.cluster.hdbscan.published import compiled_module
 from dtst_flow.cluster.hdbscan.rows import Rows
 from dtst_flow.cluster.hdbscan.spanning import Edges
 from dtst_flow.cluster.hdbscan.sweep import connect, sweep
@@ -59,7 +59,8 @@ def minimum_spanning_tree(
     forest = connect(vectors, core, edges, arrays)
     swept = sweep(vectors, core, radius, forest, arrays)
     if swept is None:
-        return _dense(rows, core)
+        # Nearly all are equally far apart.
+        return all_pairs.spanning_tree(rows, core[rows.group])
     tree, others = swept
     tight = edges.take(edges.weight <= tree.bottleneck(edges.i, edges.j))
     return prim(rows.group, core, tree.edges + others + tight)
@@ -83,19 +84,6 @@ def _pairs(
     codes, place = np.unique(codes, return_inverse=True)
     i, j = np.divmod(codes, n)
     return i, j, place.reshape(n, k)
-
-
-def _dense(rows: Rows, core: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The tree by hdbscan's own code, over all pairs.
-
-    For rows that are nearly all equally far apart.
-    """
-    metric = compiled_module("dist_metrics").DistanceMetric.get_metric("euclidean")
-    linkage = compiled_module("_hdbscan_linkage").mst_linkage_core_vector
-    steps: NDArray[np.float64] = linkage(
-        rows.vectors[rows.group].astype(np.float64), core[rows.group], metric
-    )
-    return steps
 
 
 def prim(
