@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from helpers import loaded
@@ -50,20 +48,13 @@ class Dataset:
         snakefile: Path = ROOT / "Snakefile",
     ) -> str:
         """Run Snakemake with words of one's own, on the workflow or another Snakefile."""
-        words = ("-s", str(snakefile), *words)
+        words = ("snakemake", "-s", str(snakefile), *words)
         return _checked(*loaded.run(words, self.folder.parent, environment()), ok)
 
     def dtst(self, *words: str, ok: bool = True) -> str:
         """Run the wrapper."""
-        main = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
-        done = subprocess.run(
-            [sys.executable, "-c", main, *words],
-            cwd=self.folder.parent,
-            env=environment(),
-            capture_output=True,
-            text=True,
-        )
-        return _checked(done.returncode, done.stdout + done.stderr, ok)
+        words = ("dtst", *words)
+        return _checked(*loaded.run(words, self.folder.parent, environment()), ok)
 
     def computed(self) -> dict[str, int]:
         """Rule -> images that the jobs of the last run computed."""

@@ -1,6 +1,6 @@
-"""Snakemake, imported once for all plain runs of a test process: a run is a fork of it.
+"""Snakemake and dtst, imported once for all plain runs of a test process: forks of it.
 
-Importing it is half of what a run costs that has nothing to do. A fork has arguments, a
+Imports are most of what a run costs that has nothing to do. A fork has arguments, a
 folder, variables and an output of its own, as what a shell starts; jobs are started anew
 in any case.
 """
@@ -15,6 +15,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+PACKAGES = ("jsonschema", "numpy", "PIL.Image", "smart_open")
+"""What every run imports besides Snakemake."""
+
+OURS = tuple(
+    f"dtst_flow.{name}"
+    for name in ("planning.devices", "forecast.verdict", "report.summary", "cli.main")
+)
+
 AT_START = ("PYTHONPATH", "LD_LIBRARY_PATH")
 """Variables that count when Python starts: each value has a process of its own."""
 
@@ -22,10 +32,10 @@ AT_START = ("PYTHONPATH", "LD_LIBRARY_PATH")
 def run(
     words: Sequence[str], folder: Path, variables: dict[str, str]
 ) -> tuple[int, str]:
-    """Run Snakemake to its end.
+    """Run a program to its end.
 
     Args:
-        words: Its arguments.
+        words: "snakemake" or "dtst", and its arguments.
         folder: Where it runs.
         variables: Its environment.
 
@@ -59,13 +69,13 @@ def _server(*values: str) -> subprocess.Popen[str]:
 
 def _serve() -> None:
     import gc
+    import importlib
 
-    # What every run imports besides, of packages; of this one each takes its own copy.
-    import jsonschema  # noqa: F401
-    import numpy  # noqa: F401
-    import PIL.Image  # noqa: F401
+    for name in (*PACKAGES, *_modules_of_ours()):
+        importlib.import_module(name)
     import snakemake.cli
 
+    snakemake.cli.get_argument_parser()  # it looks for plugins and imports them
     gc.freeze()
     for line in sys.stdin:
         if child := os.fork():
@@ -74,8 +84,25 @@ def _serve() -> None:
         else:
             words, folder, variables, place = json.loads(line)
             _become(folder, variables, Path(place))
-            sys.argv = ["snakemake", *words]
-            snakemake.cli.main()
+            sys.argv = words
+            _start(words[0])
+
+
+def _modules_of_ours() -> list[str]:
+    """The package, if it is the first that would be found."""
+    first = os.environ.get("PYTHONPATH", "").split(os.pathsep)[0]
+    return list(OURS) if first == str(SCRIPTS) else []
+
+
+def _start(program: str) -> None:
+    if program == "dtst":
+        from dtst_flow.cli.start import start
+
+        start()
+    else:
+        from snakemake.cli import main
+
+        main()
 
 
 def _become(folder: str, variables: dict[str, str], place: Path) -> None:
