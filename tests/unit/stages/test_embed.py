@@ -1,5 +1,6 @@
 """Stage embed, by the model that pip brings."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,24 +21,32 @@ from dtst_flow.utils.files import digest
 from dtst_flow.utils.tables import read_table, write_table
 
 OPTIONS = Options("efficientnet")
-POINTS = [[600, 300], [650, 300], [625, 330], [605, 350], [645, 350]]
+POINTS = [[300, 150], [325, 150], [312, 165], [302, 175], [322, 175]]
 ORIENTATION = 0x112
 QUARTER_TURN = 6
 """EXIF's orientation of an image that is to be turned to the right."""
 
 
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory, group_photo) -> Path:
+    """A photo, the same one stored lying on its side, and a broken file."""
+    folder = tmp_path_factory.mktemp("photos")
+    with Image.open(group_photo) as large:
+        photo = large.reduce(2)
+    photo.save(folder / "upright.png")
+    exif = Image.Exif()
+    exif[ORIENTATION] = QUARTER_TURN
+    lying = photo.transpose(Image.Transpose.ROTATE_90)
+    lying.save(folder / "lying.png", exif=exif)
+    (folder / "broken.png").write_bytes(b"no image")
+    return folder
+
+
 @pytest.fixture
-def dataset(tmp_path, monkeypatch, group_photo) -> Path:
-    """A folder with a photo, the same one stored lying on its side, and a broken file."""
+def dataset(tmp_path, monkeypatch, photos) -> Path:
+    """A folder with a copy of the photos, to be changed."""
     monkeypatch.chdir(tmp_path)
-    with Image.open(group_photo) as photo:
-        photo.save("upright.png")
-        lying = photo.transpose(Image.Transpose.ROTATE_90)
-        exif = Image.Exif()
-        exif[ORIENTATION] = QUARTER_TURN
-        lying.save("lying.png", exif=exif)
-    Path("broken.png").write_bytes(b"no image")
-    return tmp_path
+    return Path(shutil.copytree(photos, tmp_path, dirs_exist_ok=True))
 
 
 def run(
@@ -99,13 +108,13 @@ def test_another_way_to_hash_finds_no_old_record(dataset, monkeypatch):
 @pytest.mark.parametrize(
     ("points", "size", "aligned"),
     [
-        (POINTS, [1280, 886], "stored"),
-        (POINTS, [640, 443], "detected"),
+        (POINTS, [640, 443], "stored"),
+        (POINTS, [320, 222], "detected"),
         (POINTS, None, "detected"),
-        (POINTS[:4], [1280, 886], "detected"),
-        ([*POINTS[:4], [1]], [1280, 886], "detected"),
-        ([*POINTS[:4], [1, None]], [1280, 886], "detected"),
-        ("points", [1280, 886], "detected"),
+        (POINTS[:4], [640, 443], "detected"),
+        ([*POINTS[:4], [1]], [640, 443], "detected"),
+        ([*POINTS[:4], [1, None]], [640, 443], "detected"),
+        ("points", [640, 443], "detected"),
     ],
 )
 def test_stored_points_count_in_an_image_of_their_size(dataset, points, size, aligned):
