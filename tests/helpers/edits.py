@@ -145,13 +145,14 @@ class Edits(RuleBasedStateMachine):
         A crop whose sidecar no longer says where it comes from may be anybody's, so it is
         the user's from now on.
         """
-        *crops, _ = self.MADE.values()
         for path in self.made():
             self.remembered.add(path)
-            if path.partition("/")[0] in {*crops, "people"} and not self.says_whose(
-                path
-            ):
+            if self.is_crop(path) and not self.says_whose(path):
                 self.user.files[path] = (self.dataset.folder / path).read_bytes()
+
+    def is_crop(self, path: str) -> bool:
+        *crops, _ = self.MADE.values()
+        return path.partition("/")[0] in {*crops, "people"}
 
     def says_whose(self, path: str) -> bool:
         """Whether the sidecar of a crop has its provenance."""
@@ -291,6 +292,19 @@ class Edits(RuleBasedStateMachine):
     def delete_sidecar(self, which):
         if self.with_sidecars():
             self.user.delete_sidecar(pick(self.with_sidecars(), which))
+
+    @rule(which=numbers)
+    def delete_sidecar_of_what_was_made(self, which):
+        """Of a crop whose ledger is lost, so that at most its content tells whose it is."""
+        crops = [
+            path
+            for path in sorted(filter(self.is_crop, self.remembered))
+            if not self.is_noted(path) and (self.dataset.folder / path).is_file()
+        ]
+        if crops:
+            crop = pick(crops, which)
+            self.user.delete_sidecar(crop)
+            self.user.files[crop] = (self.dataset.folder / crop).read_bytes()
 
     @rule(which=numbers)
     def mend_sidecar(self, which):

@@ -365,7 +365,5 @@ def test_a_state_that_is_lost_amid_edits(kind, start, tmp_path, survived, what):
     history.delete_photo(fourth)
     for where in range(4):
         history.put_own_file_with_a_provenance("s.jpg", where, where)
-    if what == ".dtst":
-        # That this file is ours its content alone tells, while the run is at work.
-        history.user.delete_sidecar(max(p for p in history.remembered if "/b_" in p))
+    history.delete_sidecar_of_what_was_made(2)
     history.teardown()
