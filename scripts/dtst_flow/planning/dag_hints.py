@@ -32,9 +32,9 @@ def note_params_of_jobs(persistence: Any) -> None:
     Args:
         persistence: Snakemake's `Persistence`.
     """
-    cached = type(persistence)._params
-    uncached = getattr(cached, "__wrapped__", cached)
-    persistence._params = MethodType(uncached, persistence)
+    cached = getattr(type(persistence), "_params", None)
+    if uncached := getattr(cached, "__wrapped__", None):
+        persistence._params = MethodType(uncached, persistence)
 
 
 class DagHints:
