@@ -1,6 +1,7 @@
 """dtst select in the workflow; what it chooses is tested with the stage."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -70,7 +71,8 @@ def test_chosen_clusters_stay_when_their_numbers_change(clustered, tmp_path):
         assert made.samefile(source)
         assert sidecars.read(made) == sidecars.read(source)
 
-    # By another door: a block of settings, and plain Snakemake.
+    # By another door: a block of settings, and plain Snakemake; by another clock, too.
+    os.utime(crowd.folder / "cluster/clusters.json", (4e9, 4e9))
     block = {"clusters": "Ruby,001", "link": "hard", "min_metric": {"blur": 1}}
     assert NOTHING in crowd.run(settings={"path": "select", "select": block})
 
