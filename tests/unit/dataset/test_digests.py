@@ -237,5 +237,6 @@ def test_of_a_table_that_is_garbage_nothing_counts(dataset, garbage):
     written = (dataset / CACHE).read_bytes()
     (dataset / CACHE).write_bytes(garbage)
     assert digests.unseen_edits(dataset, files, dataset / CACHE) == {}
+    assert digests.were_below(["images"], dataset / CACHE) == []
     assert digests.digests(dataset, files, dataset / CACHE) == content
     assert (dataset / CACHE).read_bytes() == written
