@@ -25,8 +25,10 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 from PIL import Image
 
 from dtst_flow.dataset import given_names
+from dtst_flow.dataset.state import state_of
 from dtst_flow.imaging import decode
 from dtst_flow.planning.pipelines import PIPELINES
+from dtst_flow.stages.registry import STAGES
 from helpers import colour_detector
 from helpers.dataset import DLIB, Dataset
 from helpers.edits import FOLDERS, NAMES, Edits, numbers, pick
@@ -36,6 +38,8 @@ NOTHING = "Nothing to be done"
 
 PIECES = ("records", "logs", "progress", "inventory", "digests.jsonl", given_names.FILE)
 """What of .dtst can be deleted at any time."""
+
+TABLES = {stage.name: stage.table for stage in STAGES.values()}
 
 SOURCES = ("images/a,images/b", "images", "images/*")
 
@@ -136,6 +140,24 @@ class Histories(Edits):
             source = made[0] if made else "images/*"
             values["cluster"] = {"from": source} | values["cluster"]
         self.work(settings=values)
+
+    @rule(which=numbers)
+    def cluster_into_another_target(self, which):
+        """Of another stage, while it is known whose it is; that is refused."""
+        state = self.dataset.folder / state_of(".")
+        taken = [
+            to
+            for stage, to in self.buckets().items()
+            if stage != "cluster" and any((state / to).glob(f"{TABLES[stage]}/s*"))
+        ]
+        if not taken:
+            return
+        values, to = self.settings("cluster"), pick(taken, which)
+        values["cluster"] = values.get("cluster", {}) | {"from": "images/*", "to": to}
+        before = self.dataset.results()
+        printed = self.dataset.run(settings=values, ok=False)
+        assert f"'{to}' has the results of" in printed
+        assert self.dataset.results() == before
 
     @rule()
     def dry_run(self):
@@ -365,4 +387,5 @@ def test_a_state_that_is_lost_amid_edits(kind, start, tmp_path, survived, what):
     history.delete_photo(fourth)
     for where in range(4):
         history.put_own_file_with_a_provenance("s.jpg", where, where)
+    history.delete_sidecar_of_what_was_made(2)
     history.teardown()

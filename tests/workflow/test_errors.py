@@ -3,7 +3,7 @@
 import pytest
 
 from dtst_flow.utils import gpu
-from helpers.dataset import DLIB, photos_of
+from helpers.dataset import DLIB, Dataset, photos_of
 
 FACES = DLIB | {"path": "extract-faces"}
 
@@ -28,6 +28,15 @@ def test_bad_settings_are_named(dataset, settings, sentence):
     before = dataset.results()
     assert sentence in dataset.run(settings=settings, ok=False)
     assert dataset.results() == before
+
+
+def test_a_key_that_is_there_twice_is_named(tmp_path):
+    config = tmp_path / "crowd.yaml"
+    config.write_text(f"root: {tmp_path}\ndataset: crowd\ndataset: other\n")
+    printed = Dataset(tmp_path / "crowd").snakemake(
+        "--configfile", str(config), "-n", ok=False
+    )
+    assert f"{config}: 'dataset' is there twice, in lines 2 and 3" in printed
 
 
 def test_missing_dataset_is_named(dataset):

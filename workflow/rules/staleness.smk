@@ -1,7 +1,7 @@
 # What Snakemake cannot see of a source and of results from before: told to it as params.
 
 from dtst_flow.planning import source_scan, staleness
-from dtst_flow.planning.dag_hints import DagHints
+from dtst_flow.planning.dag_hints import DagHints, note_params_of_jobs
 from dtst_flow.runtime import run_lock
 
 # As a module's, rules get the names that the workflow around gives them.
@@ -34,6 +34,7 @@ def adjust_dag():
     if not workflow.is_main_process:
         return None
     try:
+        note_params_of_jobs(workflow.persistence)
         if is_run():
             run_lock.clear_plainly(PLAN.dataset, events.note)
         for sentence in planned(HINTS.give, workflow.dag):

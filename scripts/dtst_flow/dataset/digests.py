@@ -155,7 +155,7 @@ def were_below(folders: Iterable[str], cache: str | Path) -> list[str]:
     if not starts or not Path(cache).exists():
         return []
     try:
-        listed = {row["path"] for row in read_table(cache)}
+        listed = {str(row["path"]) for row in read_table(cache)}
     except GARBAGE:
         return []
     return sorted(s[:-1] for s in starts if any(path.startswith(s) for path in listed))

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable
-from typing import Protocol
+from types import MethodType
+from typing import Any, Protocol
 
 from dtst_flow.dataset import inventory
 from dtst_flow.planning.plan import Plan
@@ -19,6 +20,21 @@ class Dag(Protocol):
 
     forcefiles: set[str]
     untilrules: set[str]
+
+
+def note_params_of_jobs(persistence: Any) -> None:
+    """Have Snakemake note the params that a job got, by which it compares in the next run.
+
+    It works them out anew when the job starts, and notes those that it compared before it
+    decided what to run. In between a source changes: what was the user's there may be
+    ours, or the user was at work.
+
+    Args:
+        persistence: Snakemake's `Persistence`.
+    """
+    cached = getattr(type(persistence), "_params", None)
+    if uncached := getattr(cached, "__wrapped__", None):
+        persistence._params = MethodType(uncached, persistence)
 
 
 class DagHints:

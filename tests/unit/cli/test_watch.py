@@ -222,11 +222,14 @@ def test_nothing_goes_on_unseen(program, dataset, tmp_path, monkeypatch):
         raise OSError("the terminal is gone")
 
     monkeypatch.setattr("dtst_flow.cli.watch.counts_of", broken)
-    start = program(f"{AT_WORK}time.sleep(60)", dataset)
+    end = tmp_path / "end"
+    lines = f"{AT_WORK}time.sleep(20)\nopen({str(end)!r}, 'w').close()"
+    start = program(lines, dataset)
     with pytest.raises(OSError, match="terminal"):
         watch(replace(start, begun=pids.append), Voice(), tmp_path)
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
+    assert not end.exists()
 
 
 def test_each_image_that_takes_long_is_told_once_and_few():

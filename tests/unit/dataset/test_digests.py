@@ -228,3 +228,15 @@ class TestDigests:
         content = digests.digests(dataset, files, cache)
         assert sorted(content) == sorted(set(files) - {"images/a.jpg"})
         assert sorted(row["path"] for row in read_table(cache)) == sorted(content)
+
+
+@pytest.mark.parametrize("garbage", [b"\0\xff", b'{"path": 5}\n', b"[1]\n", b"["])
+def test_of_a_table_that_is_garbage_nothing_counts(dataset, garbage):
+    files = scan(dataset, ["images/*"]).files
+    content = digests.digests(dataset, files, dataset / CACHE)
+    written = (dataset / CACHE).read_bytes()
+    (dataset / CACHE).write_bytes(garbage)
+    assert digests.unseen_edits(dataset, files, dataset / CACHE) == {}
+    assert digests.were_below(["images"], dataset / CACHE) == []
+    assert digests.digests(dataset, files, dataset / CACHE) == content
+    assert (dataset / CACHE).read_bytes() == written

@@ -81,6 +81,12 @@ class TestScan:
     def test_what_a_spec_means(self, dataset, spec, images):
         assert scan(dataset, [spec]).images == images
 
+    def test_a_dot_means_the_loose_images(self, dataset, monkeypatch):
+        make(dataset, "loose.jpg", "loose.jpg.json")
+        monkeypatch.chdir(dataset)
+        for folder in (dataset, "."):
+            assert set(scan(folder, ["."]).files) == {"loose.jpg", "loose.jpg.json"}
+
     @pytest.mark.parametrize("spec", ["images", "images/*", "images/*.jpg", "**/a.*"])
     def test_sidecars_come_along(self, dataset, spec):
         files = scan(dataset, [spec]).files

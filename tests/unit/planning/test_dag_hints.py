@@ -1,11 +1,12 @@
-"""What Snakemake is told of its DAG when the workflow is a module of another."""
+"""What Snakemake is told of its DAG, also when the workflow is a module of another."""
 
 from types import SimpleNamespace
 
 import pytest
+from snakemake.persistence.file import FilePersistence
 
 from dtst_flow.planning import dag_hints
-from dtst_flow.planning.dag_hints import DagHints
+from dtst_flow.planning.dag_hints import DagHints, note_params_of_jobs
 from dtst_flow.planning.staleness import Stale
 from dtst_flow.stages.registry import STAGES
 
@@ -38,3 +39,18 @@ def test_rules_of_the_workflow_around_are_its_own(hints):
     dag = SimpleNamespace(forcefiles=set(), untilrules={"embed"})
     hints.give(dag)
     assert dag.untilrules == {"embed"}
+
+
+def test_the_params_that_are_noted_are_those_that_a_job_got():
+    class Job:
+        non_derived_params = ("as planned",)
+
+    class Notes(FilePersistence):
+        def __init__(self):
+            """Without a folder."""
+
+    notes, job = Notes(), Job()
+    note_params_of_jobs(notes)
+    planned = notes._params(job)
+    job.non_derived_params = ("as the job starts",)
+    assert notes._params(job) != planned

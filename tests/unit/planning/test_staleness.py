@@ -10,7 +10,7 @@ import pytest
 from dtst_flow.dataset import digests, given_names
 from dtst_flow.dataset.state import state_of
 from dtst_flow.planning import staleness
-from dtst_flow.planning.broken import broken
+from dtst_flow.planning.broken import broken, broken_vocabulary
 from dtst_flow.planning.dag_hints import DagHints
 from dtst_flow.planning.plan import Plan, PlanError, make_plan
 from dtst_flow.planning.source_scan import source_fingerprint
@@ -286,6 +286,21 @@ def test_what_is_dated_ahead_of_the_clock_is_made_again(plan, name):
     assert {str(STATE / "faces" / each) for each in made} <= set(stale.files)
     assert set(SUMMARY.values()) <= set(stale.files)
     assert "are dated ahead of the clock" in stale.said[0]
+
+
+def test_a_vocabulary_that_cannot_be_used_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = make_plan(complete(tmp_path, "classes", detect={"classes": "red"}))
+    path = plan.state("detect") / "vocabulary.json"
+    assert broken_vocabulary(plan) == []
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'{"names": {"red": "red"}, "prompts": {}}')
+    assert broken_vocabulary(plan) == []
+    os.utime(path, (4e9, 4e9))
+    assert broken_vocabulary(plan) == [str(path)]
+    for garbage in GARBAGE:
+        path.write_bytes(b'{"names": ' if garbage is None else garbage)
+        assert broken_vocabulary(plan) == [str(path)], garbage
 
 
 class Dag:

@@ -9,7 +9,7 @@ import pytest
 from dtst_flow.cluster.duplicates import Sets
 from dtst_flow.cluster.groups import Group, Grouping
 from dtst_flow.cluster.meaning import Constraints
-from dtst_flow.stages.cluster import find_clusters
+from dtst_flow.stages.cluster import ClusterJob, cluster, find_clusters
 from dtst_flow.stages.clustering import (
     Clustering,
     Options,
@@ -18,6 +18,7 @@ from dtst_flow.stages.clustering import (
     unrecognisable,
 )
 from dtst_flow.utils.files import write_atomic
+from helpers import clustered
 
 
 def told(sizes: list[int], noise: int = 0, unusable: int = 0, **values) -> str:
@@ -211,3 +212,14 @@ def test_the_hint_where_bursts_are_noise_helps_who_follows_it(tmp_path, monkeypa
         set(burst) <= set(group.members)
         for burst, group in zip(bursts, groups, strict=True)
     )
+
+
+def test_a_source_without_images_removes_no_cluster(tmp_path, monkeypatch):
+    monkeypatch.chdir(clustered.write(tmp_path / "crowd"))
+    state = Path(".dtst/buckets/cluster")
+    ends = str(state / "summary.json"), str(state / "failed.jsonl")
+    job = ClusterJob([], [], [], str(state / "inventory"), *ends)
+    files = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit, match="holds no image"):
+        cluster(job, "cluster", Options("arcface"))
+    assert {p: p.read_bytes() for p in Path().rglob("*") if p.is_file()} == files

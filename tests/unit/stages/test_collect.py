@@ -162,17 +162,19 @@ def test_what_the_user_deleted_does_not_stop_it():
 
 
 def test_unfinished_sidecars_beside_the_images_go():
-    row = {"path": "images/a/x.jpg", "found": {}, "users": [], "cleared": []}
-    write_table("tables/s.jsonl", [row | {"digest": "0", "sidecar": None}])
+    row = {"found": {}, "users": [], "cleared": [], "digest": "0", "sidecar": None}
+    photos = ("images/a/x.jpg", "loose.jpg")
+    write_table("tables/s.jsonl", [row | {"path": photo} for photo in photos])
     write_table("failed/s.jsonl", [])
     write_table("inventory/skipped.table", [])
-    write_table("inventory/s.jsonl", [{"path": "images/a/x.jpg"}])
-    unfinished = Path("images/a/.dtst-0123.tmp")
-    unfinished.parent.mkdir(parents=True)
-    unfinished.touch()
+    write_table("inventory/s.jsonl", [{"path": photo} for photo in photos])
+    unfinished = [Path("images/a/.dtst-0123.tmp"), Path(".dtst-4567.tmp")]
+    for path in unfinished:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     job = CollectJob(["tables/s.jsonl"], ["failed/s.jsonl"], *WRITTEN)
     collect.run("detect", job, ".detect", strict=False)
-    assert list(unfinished.parent.iterdir()) == []
+    assert not any(path.exists() for path in unfinished)
 
 
 def test_a_shard_that_leaves_images_out_removes_nothing():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile
 from dtst_flow.utils.files import read_json, write_atomic
 from dtst_flow.utils.links import LINKERS
@@ -59,6 +60,16 @@ def test_equal_names_never_meet(dataset, way):
 def test_a_second_run_writes_nothing(dataset, way):
     dataset.run(way)
     assert dataset.run(way) == 0
+
+
+def test_a_copy_that_is_gone_is_not_summed_up(dataset, monkeypatch):
+    def meanwhile(ledgers):
+        min(ledgers.bucket.rglob("*.jpg")).unlink()
+        return []
+
+    monkeypatch.setattr(Ledgers, "restored", meanwhile)
+    with pytest.raises(SystemExit, match="1 of the files made in cluster are gone"):
+        dataset.run("copy")
 
 
 def test_the_kind_of_file_is_all_that_differs(dataset):

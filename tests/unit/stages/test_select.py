@@ -9,6 +9,7 @@ from PIL import Image
 
 from dtst_flow.dataset import inventory, sidecars
 from dtst_flow.dataset.containment import BadBucket
+from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.stages import crops, layout, measuring, select
 from dtst_flow.stages.contract import ShardJob
@@ -208,6 +209,25 @@ def test_where_nothing_is_chosen_nothing_is_removed(asked, sentence):
         run(**asked)
     assert sentence in str(told.value)
     assert before == {path: path.read_bytes() for path in Path("curated").iterdir()}
+
+
+def test_a_source_without_images_removes_nothing():
+    run()
+    before = chosen()
+    ends = (f"{STATE}/{name}" for name in ("inventory", "summary.json", "failed.jsonl"))
+    with pytest.raises(SystemExit, match="holds no image"):
+        select.run(select.SelectJob([], [], *ends), DEFAULTS, strict=False)
+    assert before and chosen() == before
+
+
+def test_a_copy_that_is_gone_is_not_summed_up(monkeypatch):
+    def meanwhile(ledgers):
+        Path("curated/a.png").unlink()
+        return []
+
+    monkeypatch.setattr(Ledgers, "restored", meanwhile)
+    with pytest.raises(SystemExit, match="1 of the files made in curated are gone"):
+        run()
 
 
 def test_an_unreadable_image_counts_only_where_it_may_be_chosen():
