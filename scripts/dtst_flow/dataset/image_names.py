@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from dtst_flow.imaging import decode, video
-
 SYSTEM = frozenset(
     {
         *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
@@ -51,8 +49,35 @@ class Kind:
         return f"{number} {self.plural} lie {where}"
 
 
-IMAGES = Kind("image", "images", decode.SUFFIXES)
-VIDEOS = Kind("video", "videos", video.SUFFIXES)
+IMAGES = Kind(
+    "image",
+    "images",
+    frozenset(
+        [
+            ".jpg",
+            ".jpeg",
+            ".jpe",
+            ".jfif",
+            ".mpo",
+            ".png",
+            ".webp",
+            ".bmp",
+            ".ico",
+            ".tif",
+            ".tiff",
+            ".gif",
+            ".avif",
+            ".heic",
+            ".heif",
+            ".hif",
+        ]
+    ),
+)
+VIDEOS = Kind(
+    "video",
+    "videos",
+    frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".wmv"]),
+)
 KINDS = {kind.plural: kind for kind in (IMAGES, VIDEOS)}
 
 
