@@ -1,4 +1,7 @@
-"""Thumbnails: small pictures as data URIs, made once for each image."""
+"""Thumbnails: small pictures as data URIs, made once for each image.
+
+What decodes is loaded only where one is made.
+"""
 
 import base64
 import sys
@@ -7,12 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any, TypeGuard
 
-from PIL import Image
-
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset.state import RECORDS
-from dtst_flow.imaging import decode
 from dtst_flow.utils.files import digest, read_bytes
 
 SMALL = 128
@@ -74,15 +74,23 @@ def content_of(thumbnail: str) -> bytes:
 
 def _make(row: Mapping[str, Any], side: int) -> tuple[str | None, bool]:
     """A thumbnail, and whether the image is still the one that was listed."""
+    from dtst_flow.imaging import decode
+
     try:
         content = read_bytes(row["path"])
-        return encode(content, side), digest(content) == row["digest"]
+        made = record_of(encode(content, side))
+        return made, digest(content) == row["digest"]
     except (decode.UnreadableImage, OSError):
         return None, False
 
 
-def encode(content: bytes, side: int) -> str:
-    """A small picture of an image, as a data URI.
+def record_of(webp: bytes) -> str:
+    """The record of a thumbnail, which is a data URI."""
+    return KIND + base64.b64encode(webp).decode()
+
+
+def encode(content: bytes, side: int) -> bytes:
+    """A small picture of an image, as WebP.
 
     Args:
         content: The image's file.
@@ -91,8 +99,12 @@ def encode(content: bytes, side: int) -> str:
     Raises:
         UnreadableImage: It is not an image that can be decoded.
     """
+    from PIL import Image
+
+    from dtst_flow.imaging import decode
+
     image = Image.fromarray(decode.read(content, least=side, allow_truncated=True))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = BytesIO()
     image.save(file, "WEBP", quality=QUALITY)
-    return KIND + base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()

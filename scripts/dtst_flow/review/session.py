@@ -1,6 +1,5 @@
 """One review at work: what is shown, and what keeps it true while files change."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,22 +20,11 @@ from dtst_flow.review.decisions import Decisions
 from dtst_flow.review.journal import Journal
 from dtst_flow.review.questions import Question, ask
 from dtst_flow.review.runs import Runs
+from dtst_flow.review.stamp import stamp_of
 from dtst_flow.review.view import View
 
 SHOWN = 20
 """Most lines of an edit that are shown."""
-
-Stamp = tuple[int, ...] | None
-"""What a file is known by: the same stamp, the same content; None where there is none."""
-
-
-def stamp_of(path: Path) -> Stamp:
-    """The stamp of a file."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 class Session:
