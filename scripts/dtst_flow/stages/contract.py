@@ -94,6 +94,10 @@ class Pending:
     said: str = ""
 
 
+class WouldFail(Exception):
+    """A run would fail, and change nothing; the message says why."""
+
+
 @dataclass(frozen=True)
 class Going:
     """What a run would remove.
@@ -127,7 +131,7 @@ class Stage:
             rule besides `rule` works on all images of the bucket at once.
         run: Does the work of one job.
         pending: Settings and images (path -> digest of the content) -> what is left to
-            do. Only reads.
+            do. Only reads. Raises WouldFail.
         damaged_shards: The bucket -> the shards of which the user edited or deleted
             results since, or whose failures have lost their cause.
         describe: The rows of its tables in plain words, a sentence an item; None where a
