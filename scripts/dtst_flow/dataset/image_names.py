@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from dtst_flow.dataset.unopened import RESERVED
+
 SYSTEM = frozenset(
     {
         *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
@@ -9,9 +11,9 @@ SYSTEM = frozenset(
         *(
             "system volume information",
             "__macosx",
-            "lost+found",
             "network trash folder",
         ),
+        *RESERVED,
         *("temporary items", "thumbs.db", "ehthumbs.db", "desktop.ini"),
     }
 )
