@@ -4,9 +4,9 @@ What decodes is loaded only where one is made.
 """
 
 import base64
+import functools
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any, TypeGuard
 
@@ -29,24 +29,26 @@ KIND = "data:image/webp;base64,"
 
 
 def make(
-    rows: Sequence[Mapping[str, Any]], side: int, threads: int
+    rows: Sequence[Mapping[str, Any]], side: int, workers: int
 ) -> list[str | None]:
     """The thumbnails of images, in their order; None for one that cannot be read.
 
     Args:
         rows: {path, digest} of each image.
         side: The longer side in pixels, at most.
-        threads: How many threads make them.
+        workers: How many processes make them; an image may end its decoder.
     """
+    from dtst_flow.runtime.pool import each
+
     cache = records(side, f"side{side}")
-    thumbnails: list[str | None] = [cache.get(row["digest"]) for row in rows]
-    new = [i for i, known in enumerate(thumbnails) if not is_thumbnail(known)]
-    with ThreadPoolExecutor(threads) as pool:
-        made = pool.map(lambda i: _make(rows[i], side), new)
-        for i, (thumbnail, unchanged) in zip(new, made, strict=True):
-            thumbnails[i] = thumbnail
-            if unchanged:
-                cache.put(rows[i]["digest"], thumbnail)
+    known = (cache.get(row["digest"]) for row in rows)
+    thumbnails = [made if is_thumbnail(made) else None for made in known]
+    tasks = [(i, str(rows[i]["path"])) for i, t in enumerate(thumbnails) if t is None]
+    for (i, _), made in each(functools.partial(_Maker, side), tasks, workers):
+        if isinstance(made, tuple):
+            thumbnails[i], content = made
+            if content == rows[i]["digest"]:
+                cache.put(content, thumbnails[i])
     cache.compact()
     return thumbnails
 
@@ -72,16 +74,24 @@ def content_of(thumbnail: str) -> bytes:
     return base64.b64decode(thumbnail[len(KIND) :])
 
 
-def _make(row: Mapping[str, Any], side: int) -> tuple[str | None, bool]:
-    """A thumbnail, and whether the image is still the one that was listed."""
-    from dtst_flow.imaging import decode
+class _Maker:
+    """Makes thumbnails; a worker."""
 
-    try:
-        content = read_bytes(row["path"])
-        made = record_of(encode(content, side))
-        return made, digest(content) == row["digest"]
-    except (decode.UnreadableImage, OSError):
-        return None, False
+    def __init__(self, side: int) -> None:
+        self.side = side
+
+    def __call__(self, task: tuple[int, str]) -> tuple[str, str]:
+        """A thumbnail, and the digest of the image. Raises UnreadableImage."""
+        from dtst_flow.imaging.decode import UnreadableImage
+
+        try:
+            content = read_bytes(task[1])
+        except OSError as error:
+            raise UnreadableImage(str(error)) from error
+        return record_of(encode(content, self.side)), digest(content)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def record_of(webp: bytes) -> str:

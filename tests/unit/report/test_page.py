@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from contextlib import chdir
 from html.parser import HTMLParser
 from pathlib import Path
@@ -282,6 +283,20 @@ def test_thumbnail_of_an_image_edited_since_is_not_kept(dataset):
 def test_images_that_are_gone_get_a_placeholder(dataset):
     path = min(dataset.glob("images/0*.jpg"))
     path.unlink()
+    shown = [i for gallery in galleries(report(dataset)) for i in gallery]
+    missing = [i["path"] for i in shown if i["thumbnail"] is None]
+    assert missing == [f"images/{path.name}"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a fork has what is set here")
+def test_an_image_that_ends_its_decoder_gets_a_placeholder(dataset, monkeypatch):
+    path = min(dataset.glob("images/0*.jpg"))
+    deadly, plain = path.read_bytes(), thumbnails.encode
+    monkeypatch.setattr(
+        thumbnails,
+        "encode",
+        lambda c, side: os.abort() if c == deadly else plain(c, side),
+    )
     shown = [i for gallery in galleries(report(dataset)) for i in gallery]
     missing = [i["path"] for i in shown if i["thumbnail"] is None]
     assert missing == [f"images/{path.name}"]
