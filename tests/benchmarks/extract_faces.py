@@ -22,6 +22,7 @@ import numpy as np
 from ffhq import ffhq_reference
 from PIL import Image
 
+from dtst_flow.dataset.image_names import IMAGES
 from dtst_flow.faces import alignment, crop
 from dtst_flow.faces.base import Engine, Face
 from dtst_flow.faces.mediapipe import MediapipeEngine
@@ -62,7 +63,7 @@ def packaged_photos() -> list[Path]:
 
 
 def photos_in(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in decode.SUFFIXES)
+    return sorted(p for p in folder.rglob("*") if IMAGES.has(str(p)))
 
 
 def portrait(

@@ -24,6 +24,7 @@ import numpy as np
 
 from dtst_flow.cluster.groups import Settings, default_min_samples, group
 from dtst_flow.cluster.metrics import bcubed
+from dtst_flow.dataset.image_names import IMAGES
 from dtst_flow.embed import embedders, recognisable
 from dtst_flow.embed.base import Sample
 from dtst_flow.embed.embedders import open_embedder
@@ -47,7 +48,7 @@ def faces(folder: Path, detector: Path) -> tuple[list[Sample], list[str]]:
     samples, people = [], []
     with closing(open_engine("scrfd", [detector])) as engine:
         for path in sorted(folder.rglob("*.*")):
-            if path.suffix.lower() not in decode.SUFFIXES:
+            if path.suffix.lower() not in IMAGES.suffixes:
                 continue
             image = decode.read(path)
             found = engine.find(image)
@@ -82,7 +83,7 @@ def all_faces(
     samples, people = [], []
     with closing(open_engine("scrfd", [detector])) as engine:
         for path in sorted(folder.rglob("*.*")):
-            if path.suffix.lower() not in decode.SUFFIXES:
+            if path.suffix.lower() not in IMAGES.suffixes:
                 continue
             image, name = decode.read(path), path.relative_to(folder).as_posix()
             found = engine.find(image)

@@ -119,11 +119,14 @@ def _cluster(rank: int, rows: list[dict]) -> dict:
 class Client:
     """A browser's part: requests, and how long they took."""
 
-    def __init__(self, address: str) -> None:
-        self.base = address.partition("/?")[0]
-        self.http = httpx.Client(base_url=self.base, follow_redirects=True, timeout=60)
-        self.http.get(address.removeprefix(self.base))
+    def __init__(self) -> None:
+        self.http = httpx.Client(follow_redirects=True, timeout=60, verify=False)
         self.times: dict[str, list[float]] = defaultdict(list)
+
+    def open(self, address: str) -> None:
+        self.base = address.partition("/?")[0]
+        self.http.base_url = httpx.URL(self.base)
+        self.get(address.removeprefix(self.base))
 
     def get(self, path: str, kind: str = "") -> httpx.Response:
         return self._timed(kind, lambda: self.http.get(path))
@@ -189,11 +192,12 @@ def main() -> None:
         make(options.folder, options.images, options.clusters)
     (options.folder / "cluster/labels.csv").unlink(missing_ok=True)
     words = ["review", "-d", str(options.folder), "--no-browser", "--json"]
+    client = Client()
     began = monotonic()
     process = subprocess.Popen(
         [sys.executable, "-c", START, *words], stdout=subprocess.PIPE
     )
-    client = Client(json.loads(process.stdout.readline())["address"])
+    client.open(json.loads(process.stdout.readline())["address"])
     first_view(client)
     used = sum(psutil.Process(process.pid).cpu_times()[:2])
     print(

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.dataset import sidecars
+from dtst_flow.dataset.image_names import IMAGES
 from dtst_flow.imaging import decode
 from helpers.dataset import ROOT, Dataset
 
@@ -67,7 +68,7 @@ def dahlias(shared, tmp_path) -> Dataset:
 
 def photos_in(dataset: Dataset, bucket: str = "images") -> list[Path]:
     folder = dataset.folder / bucket
-    return sorted(p for p in folder.rglob("*") if p.suffix in decode.SUFFIXES)
+    return sorted(p for p in folder.rglob("*") if p.suffix in IMAGES.suffixes)
 
 
 def folders(dataset: Dataset) -> list[str]:

@@ -11,31 +11,12 @@ import pytest
 from PIL import Image, ImageOps
 
 from dtst_flow.utils.tables import read_table
+from helpers import curses
 from helpers import dataset as datasets
+from helpers.curses import ENDS
 from helpers.dataset import DLIB, Dataset
 
-ENDS = {
-    "segv": "os.kill(os.getpid(), signal.SIGSEGV)",
-    "kill": "os.kill(os.getpid(), signal.SIGKILL)",
-    "abort": "os.abort()",
-    "exit": "os._exit(3)",
-}
-"""The last word of a file -> how the process ends that opens it."""
-
 TOLD = {"segv": "SIGSEGV", "kill": "SIGKILL", "abort": "SIGABRT", "exit": "exit code 3"}
-
-CURSE = """
-import io, os, pathlib, signal
-from PIL import Image
-plain = Image.open
-def open(file, *args, **kwargs):
-    held = isinstance(file, io.BytesIO)
-    content = file.getvalue() if held else pathlib.Path(file).read_bytes()
-    {ends}
-    return plain(file, *args, **kwargs)
-Image.open = open
-"""
-"""Python imports this by itself, as sitecustomize, wherever it lies on its path."""
 
 IMAGES = {"path": "images", "cluster": {"model": "efficientnet", "batch_size": 8}}
 
@@ -43,12 +24,7 @@ IMAGES = {"path": "images", "cluster": {"model": "efficientnet", "batch_size": 8
 @pytest.fixture
 def curse(tmp_path, monkeypatch) -> None:
     """Pillow ends its process at a file that ends with one of the words."""
-    ends = [
-        f"if content.endswith({word.encode()}): {end}" for word, end in ENDS.items()
-    ]
-    (tmp_path / "curse").mkdir()
-    content = CURSE.format(ends="\n    ".join(ends))
-    (tmp_path / "curse/sitecustomize.py").write_text(content)
+    curses.write(tmp_path / "curse")
     plain = datasets.environment()
     paths = os.pathsep.join([plain["PYTHONPATH"], str(tmp_path / "curse")])
     cursed = plain | {"PYTHONPATH": paths}

@@ -19,6 +19,7 @@ from dtst_flow.cluster.duplicates import Sets
 from dtst_flow.cluster.groups import Grouping
 from dtst_flow.cluster.meaning import Constraints
 from dtst_flow.dataset import inventory
+from dtst_flow.dataset.image_names import IMAGES
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.detect import detectors
@@ -110,7 +111,7 @@ def halves(folder: Path) -> list[str]:
         try:
             if path.suffix == ".json":
                 json.loads(path.read_bytes())
-            elif path.suffix in decode.SUFFIXES:
+            elif path.suffix in IMAGES.suffixes:
                 decode.read(path)
         except (ValueError, decode.UnreadableImage):
             found.append(str(path))

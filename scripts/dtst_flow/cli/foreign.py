@@ -7,7 +7,6 @@ from pathlib import Path
 from dtst_flow.cli.console import Refused
 from dtst_flow.dataset import foreign
 from dtst_flow.dataset.image_names import IMAGES
-from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
 from dtst_flow.planning.plan import Plan, PlanError
@@ -33,9 +32,7 @@ def notes_of(dataset: Path, plan: Plan, first: Listing) -> Iterator[str]:
             continue
         if stage.makes_crops:
             numbered = stage.name == "extract_faces"
-            evidence = stage.evidence(folder) if stage.evidence else None
-            ledgers = Ledgers(folder, state, evidence)
-            suspects = foreign.suspects(ledgers, numbered)
+            suspects = foreign.suspects(stage.ledgers(bucket, dataset), numbered)
             photos = _photos(plan, stage, first) if suspects else []
             made = {} if stage.reads is IMAGES else {"what": "frames of these videos"}
             said = foreign.foreign_crops(folder, suspects, photos, **made)

@@ -93,9 +93,11 @@ def adopt_by_hand(
     with _held(folder, bucket, dry_run):
         if forget:
             count = adoption.forget(bucket, not dry_run)
-            click.echo(f"{count} changes by hand {'would be ' * dry_run}forgotten")
-            return
-        adopted = adoption.adopt(bucket, not dry_run)
+        else:
+            adopted = adoption.adopt(bucket, not dry_run)
+    if forget:
+        click.echo(f"{count} changes by hand {'would be ' * dry_run}forgotten")
+        return
     if as_json:
         click.echo(to_json(asdict(adopted), indent=2))
         return

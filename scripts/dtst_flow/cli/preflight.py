@@ -30,6 +30,7 @@ from dtst_flow.planning.schema import BadSettings
 from dtst_flow.planning.source_scan import source_listing
 from dtst_flow.planning.staleness import stage_version
 from dtst_flow.runtime import run_lock
+from dtst_flow.stages.contract import WouldFail
 
 
 def check_exists(dataset: Path) -> None:
@@ -46,7 +47,7 @@ def refusing(dataset: Path) -> Iterator[None]:
     """Turn the errors of what was asked for into a sentence, before anything begins."""
     try:
         yield
-    except NothingToCluster as error:
+    except (NothingToCluster, WouldFail) as error:
         raise click.ClickException(str(error)) from error
     except (BadSettings, PlanError, ModelError, StateGone) as error:
         raise Refused(str(error)) from error

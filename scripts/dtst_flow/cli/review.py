@@ -90,6 +90,8 @@ def _refusing(folder: Path) -> Iterator[None]:
         raise Refused(str(error)) from error
     except (CannotBeDone, NoResult) as error:
         raise click.ClickException(str(error)) from error
+    except BrokenPipeError:  # nobody reads the address
+        raise
     except OSError as error:
         told = f"{error.filename or folder}: {error.strerror or error}"
         raise click.ClickException(told) from error

@@ -55,6 +55,11 @@ def leave_terminal() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
+def leave_pipe() -> None:
+    """Write to nowhere from now on, as nobody reads stdout any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     leave_terminal()
     raise Ended(number)

@@ -15,5 +15,8 @@ def start() -> None:
     except KeyboardInterrupt as error:
         sys.stderr.write(f"\nerror: interrupted; {signals.AGAIN}\n")
         sys.exit(signals.exit_code(error))
+    except BrokenPipeError:  # as `| head` does, which has read what it wants
+        signals.leave_pipe()
+        sys.exit(1)
     finally:
         signals.ignore()  # the exit code is that of the first

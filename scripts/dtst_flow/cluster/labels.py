@@ -15,6 +15,9 @@ from dtst_flow.dataset.subjects import SAME_BOX, overlap
 from dtst_flow.imaging.perceptual_hash import BITS
 from dtst_flow.utils.files import read_json
 
+BOUND = "labels.json"
+"""Name of the file in a bucket's state with what each label is bound to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dtst_flow.dataset import cluster_list
+from dtst_flow.dataset.image_names import is_image
 from dtst_flow.dataset.ledger import Ledgers
-from dtst_flow.imaging.decode import SUFFIXES
 
 NUMBERED = re.compile(r"_\d{2,}$")
 """The end of the name of each of our crops of faces, without its suffix."""
@@ -111,7 +111,7 @@ def _images(folder: Path) -> list[str]:
         names = os.listdir(folder)
     except OSError:
         return []
-    return sorted(n for n in names if os.path.splitext(n)[1].lower() in SUFFIXES)
+    return sorted(n for n in names if is_image(n))
 
 
 def _stem(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dtst_flow.imaging import decode, video
+from dtst_flow.dataset.unopened import RESERVED
 
 SYSTEM = frozenset(
     {
@@ -11,9 +11,9 @@ SYSTEM = frozenset(
         *(
             "system volume information",
             "__macosx",
-            "lost+found",
             "network trash folder",
         ),
+        *RESERVED,
         *("temporary items", "thumbs.db", "ehthumbs.db", "desktop.ini"),
     }
 )
@@ -51,8 +51,35 @@ class Kind:
         return f"{number} {self.plural} lie {where}"
 
 
-IMAGES = Kind("image", "images", decode.SUFFIXES)
-VIDEOS = Kind("video", "videos", video.SUFFIXES)
+IMAGES = Kind(
+    "image",
+    "images",
+    frozenset(
+        [
+            ".jpg",
+            ".jpeg",
+            ".jpe",
+            ".jfif",
+            ".mpo",
+            ".png",
+            ".webp",
+            ".bmp",
+            ".ico",
+            ".tif",
+            ".tiff",
+            ".gif",
+            ".avif",
+            ".heic",
+            ".heif",
+            ".hif",
+        ]
+    ),
+)
+VIDEOS = Kind(
+    "video",
+    "videos",
+    frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".wmv"]),
+)
 KINDS = {kind.plural: kind for kind in (IMAGES, VIDEOS)}
 
 

@@ -6,7 +6,7 @@ from dtst_flow.dataset import digests
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.scan import Listing, scan
 from dtst_flow.planning.plan import Plan
-from dtst_flow.stages.contract import Settings, Stage
+from dtst_flow.stages.contract import Pending, Settings, Stage, WouldFail
 from dtst_flow.stages.crops import CropStats
 
 
@@ -66,6 +66,7 @@ def count(plan: Plan, stage: Stage, listing: Listing | None = None) -> StageWork
 
     Raises:
         ModelError: A model is missing.
+        WouldFail: The stage would fail for what its source is now.
     """
     settings = plan.settings[stage.name]
     try:
@@ -77,7 +78,12 @@ def count(plan: Plan, stage: Stage, listing: Listing | None = None) -> StageWork
     images = {path: listing.files[path] for path in listing.images}
     known = plan.state(stage.name) / digests.FILE
     content = digests.digests(".", images, known, keep=False)
-    pending = stage.pending(settings, content)
+    try:
+        pending = stage.pending(settings, content)
+    except WouldFail as error:
+        if stage is plan.stages[0]:
+            raise
+        pending = Pending([], str(error))  # a stage before may mend it
     todo, rest = pending.images, len(content) - len(pending.images)
     said = pending.said or f"{len(todo)} to compute, {rest} known from records"
     files = {path: float(file.size) for path, file in listing.files.items()}

@@ -98,6 +98,7 @@ def forecast(plan: Plan, setup: Setup, listing: Listing) -> Iterator[str]:
 
     Raises:
         ModelError: A model is missing.
+        WouldFail: The run would fail.
     """
     yield from stale_files(plan).said
     free = shutil.disk_usage(".").free

@@ -13,28 +13,6 @@ from dtst_flow.imaging import jpeg, metadata, tiff, wide
 from dtst_flow.imaging.file import NOBODY, File, Listener
 from dtst_flow.utils.files import read_bytes
 
-SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".mpo",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".ico",
-        ".tif",
-        ".tiff",
-        ".gif",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".hif",
-    ]
-)
-"""Suffixes of the files that count as images (compared in lower case)."""
-
 WHITE = "#ffffff"
 """Colour that shows through transparent pixels unless another one is chosen."""
 

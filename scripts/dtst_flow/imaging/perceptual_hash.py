@@ -7,7 +7,6 @@ ImageHash.
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 SIDE = 32
 """Pixels of each side of the image that an image is shrunk to."""
@@ -54,6 +53,8 @@ def perceptual_hash(image: NDArray[np.uint8]) -> int:
         than twice SAMPLES pixels a side get the hash of ``imagehash.phash``, except for
         waves that are as strong as the median.
     """
+    from PIL import Image  # who only compares hashes does not wait for it
+
     height, width = image.shape[:2]
     samples = image[:: max(1, height // SAMPLES), :: max(1, width // SAMPLES)]
     grey = Image.fromarray(samples).convert("L")

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-SUFFIXES = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".wmv"])
-"""Suffixes of the files that count as videos (compared in lower case)."""
-
 DEMUXERS = "mov,matroska,avi,flv,asf,mpeg,mpegts,ogg"
 """FFmpeg's readers that may open a file, whatever its name. No others may, as some of them
 open other files and addresses that a file names."""

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from dtst_flow.annotations import beside
 from dtst_flow.annotations.detections import known_sidecars
 from dtst_flow.dataset import digests
-from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.scan import Listing
-from dtst_flow.dataset.state import state_of
 from dtst_flow.planning.plan import Plan
 from dtst_flow.stages.contract import Row, Settings, Stage
 from dtst_flow.utils.tables import read_table
@@ -102,9 +100,7 @@ def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[Row]]]:
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
     if stage.evidence and not tables:
-        bucket = plan.bucket(stage.name)
-        ledgers = Ledgers(bucket, state_of(bucket), stage.evidence(bucket))
-        for one in ledgers.found():
+        for one in stage.ledgers(plan.bucket(stage.name)).found():
             yield one.image, [one.row.to_row()]
 
 

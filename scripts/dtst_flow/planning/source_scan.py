@@ -6,9 +6,7 @@ from pathlib import Path
 from dtst_flow.annotations import beside
 from dtst_flow.dataset import digests, scan
 from dtst_flow.dataset.containment import BadBucket
-from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.photo_keys import is_sidecar
-from dtst_flow.dataset.state import state_of
 from dtst_flow.dataset.unopened import CLOSED, Unopened
 from dtst_flow.dataset.whereabouts import explain_empty
 from dtst_flow.planning.plan import NothingToCluster, Plan, PlanError
@@ -108,7 +106,6 @@ def _announced(plan: Plan, stage: str, listing: scan.Listing) -> frozenset[str]:
     if not maker:
         return frozenset()
     bucket = plan.bucket(maker[0])
-    evidence_of = STAGES[maker[0]].evidence
-    ledgers = Ledgers(bucket, state_of(bucket), evidence_of and evidence_of(bucket))
+    ledgers = STAGES[maker[0]].ledgers(bucket)
     owned = ledgers.paths() | {one.row.path for one in ledgers.found()}
     return frozenset(f"{bucket}/{path}{x}" for path in owned for x in ("", ".json"))

@@ -54,7 +54,7 @@ def version() -> str:
     return digest_value([code_version(sys.modules[__name__]), parts])
 
 
-def write(bucket: str, output: str | Path, threads: int = 1) -> None:
+def write(bucket: str, output: str | Path, workers: int = 1) -> None:
     """Write the page about the clusters in a bucket; runs in the dataset folder.
 
     Equal results give equal bytes, except for links, which depend on the page's folder.
@@ -62,26 +62,26 @@ def write(bucket: str, output: str | Path, threads: int = 1) -> None:
     Args:
         bucket: The bucket of the clusters.
         output: The file to write.
-        threads: How many threads make thumbnails.
+        workers: How many processes make thumbnails.
 
     Raises:
         NoResult: There are no clusters to show.
     """
     results = read(bucket)
     folder = Path(output).resolve().parent
-    write_atomic(output, render(results, bucket, os.path.relpath(".", folder), threads))
+    write_atomic(output, render(results, bucket, os.path.relpath(".", folder), workers))
 
 
-def render(results: Results, bucket: str, dataset: str, threads: int) -> bytes:
+def render(results: Results, bucket: str, dataset: str, workers: int) -> bytes:
     """Make the content of the page.
 
     Args:
         results: What to show.
         bucket: The bucket of the clusters.
         dataset: The path of the dataset folder, relative to the page's folder.
-        threads: How many threads make thumbnails.
+        workers: How many processes make thumbnails.
     """
-    view = View(results, dataset, threads)
+    view = View(results, dataset, workers)
     style, script = ((HERE / f"page.{kind}").read_text() for kind in ("css", "js"))
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -124,16 +124,16 @@ class View:
     Args:
         results: What to show.
         dataset: The path of the dataset folder, relative to the page's folder.
-        threads: How many threads make thumbnails.
+        workers: How many processes make thumbnails.
     """
 
-    def __init__(self, results: Results, dataset: str, threads: int):
+    def __init__(self, results: Results, dataset: str, workers: int):
         self.results = results
         self.dataset = dataset
         self.facts = Facts(results.vectors, results.groups)
-        self._small = thumbnails.make(results.rows, thumbnails.SMALL, threads)
+        self._small = thumbnails.make(results.rows, thumbnails.SMALL, workers)
         medoids = [results.rows[row] for row in results.medoids]
-        self._large = thumbnails.make(medoids, thumbnails.LARGE, threads)
+        self._large = thumbnails.make(medoids, thumbnails.LARGE, workers)
 
     def image(self, row: int, **more: Any) -> dict[str, Any]:
         """An image of the results, by its row, and what else is known about it."""

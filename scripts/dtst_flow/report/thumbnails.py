@@ -1,18 +1,18 @@
-"""Thumbnails: small pictures as data URIs, made once for each image."""
+"""Thumbnails: small pictures as data URIs, made once for each image.
+
+What decodes is loaded only where one is made.
+"""
 
 import base64
+import functools
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any, TypeGuard
-
-from PIL import Image
 
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
 from dtst_flow.dataset.state import RECORDS
-from dtst_flow.imaging import decode
 from dtst_flow.utils.files import digest, read_bytes
 
 SMALL = 128
@@ -29,24 +29,26 @@ KIND = "data:image/webp;base64,"
 
 
 def make(
-    rows: Sequence[Mapping[str, Any]], side: int, threads: int
+    rows: Sequence[Mapping[str, Any]], side: int, workers: int
 ) -> list[str | None]:
     """The thumbnails of images, in their order; None for one that cannot be read.
 
     Args:
         rows: {path, digest} of each image.
         side: The longer side in pixels, at most.
-        threads: How many threads make them.
+        workers: How many processes make them; an image may end its decoder.
     """
+    from dtst_flow.runtime.pool import each
+
     cache = records(side, f"side{side}")
-    thumbnails: list[str | None] = [cache.get(row["digest"]) for row in rows]
-    new = [i for i, known in enumerate(thumbnails) if not is_thumbnail(known)]
-    with ThreadPoolExecutor(threads) as pool:
-        made = pool.map(lambda i: _make(rows[i], side), new)
-        for i, (thumbnail, unchanged) in zip(new, made, strict=True):
-            thumbnails[i] = thumbnail
-            if unchanged:
-                cache.put(rows[i]["digest"], thumbnail)
+    known = (cache.get(row["digest"]) for row in rows)
+    thumbnails = [made if is_thumbnail(made) else None for made in known]
+    tasks = [(i, str(rows[i]["path"])) for i, t in enumerate(thumbnails) if t is None]
+    for (i, _), made in each(functools.partial(_Maker, side), tasks, workers):
+        if isinstance(made, tuple):
+            thumbnails[i], content = made
+            if content == rows[i]["digest"]:
+                cache.put(content, thumbnails[i])
     cache.compact()
     return thumbnails
 
@@ -72,17 +74,33 @@ def content_of(thumbnail: str) -> bytes:
     return base64.b64decode(thumbnail[len(KIND) :])
 
 
-def _make(row: Mapping[str, Any], side: int) -> tuple[str | None, bool]:
-    """A thumbnail, and whether the image is still the one that was listed."""
-    try:
-        content = read_bytes(row["path"])
-        return encode(content, side), digest(content) == row["digest"]
-    except (decode.UnreadableImage, OSError):
-        return None, False
+class _Maker:
+    """Makes thumbnails; a worker."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+
+    def __call__(self, task: tuple[int, str]) -> tuple[str, str]:
+        """A thumbnail, and the digest of the image. Raises UnreadableImage."""
+        from dtst_flow.imaging.decode import UnreadableImage
+
+        try:
+            content = read_bytes(task[1])
+        except OSError as error:
+            raise UnreadableImage(str(error)) from error
+        return record_of(encode(content, self.side)), digest(content)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
-def encode(content: bytes, side: int) -> str:
-    """A small picture of an image, as a data URI.
+def record_of(webp: bytes) -> str:
+    """The record of a thumbnail, which is a data URI."""
+    return KIND + base64.b64encode(webp).decode()
+
+
+def encode(content: bytes, side: int) -> bytes:
+    """A small picture of an image, as WebP.
 
     Args:
         content: The image's file.
@@ -91,8 +109,12 @@ def encode(content: bytes, side: int) -> str:
     Raises:
         UnreadableImage: It is not an image that can be decoded.
     """
+    from PIL import Image
+
+    from dtst_flow.imaging import decode
+
     image = Image.fromarray(decode.read(content, least=side, allow_truncated=True))
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = BytesIO()
     image.save(file, "WEBP", quality=QUALITY)
-    return KIND + base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()

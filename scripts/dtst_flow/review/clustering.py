@@ -1,9 +1,12 @@
 """A clustering as it is reviewed: clusters.json, its images numbered in its order."""
 
+import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +132,8 @@ def read(bucket: str) -> Clustering:
     """
     path = Path(bucket) / FILE
     try:
-        content = read_bytes(path)
-        return _clustering(content)
+        with _without_collector():
+            return _clustering(read_bytes(path))
     except FileNotFoundError as error:
         raise NoResult(
             f"no clusters are in {bucket!r} yet ({path} is missing); "
@@ -143,67 +146,83 @@ def read(bucket: str) -> Clustering:
         ) from error
 
 
-class _Images:
-    """The columns of all images while they are read."""
-
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-        self.digests: list[str | None] = []
-        self.distances: list[float] = []
-        self.qualities: list[float] = []
-
-    def add(self, images: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-        """Add images; returns the numbers of the first and of the next after the last."""
-        start = len(self.paths)
-        paths = [image["path"] for image in images]
-        for path in paths:
-            # Of most it is seen at a glance, and there may be a million.
-            plain = (
-                ".." not in path and "\0" not in path and path[:1] not in ("", "/", ".")
-            )
-            if not plain and not is_relative(path):
-                raise ValueError(f"{path!r} is no image of the dataset")
-        self.paths += paths
-        self.digests += [image.get("digest") for image in images]
-        self.distances += [image.get("distance", np.nan) for image in images]
-        self.qualities += [image.get("quality", np.nan) for image in images]
-        return start, len(self.paths)
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Have nobody look for garbage among a million values that are all in use."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _clustering(content: bytes) -> Clustering:
     value = json.loads(content)
-    images = _Images()
-    clusters = [_cluster(rank, c, images) for rank, c in enumerate(value["clusters"])]
-    noise, rejected = images.add(value["noise"])
-    images.add(value.get("rejected", ()))
-    of = np.full(len(images.paths), -1, np.int32)
-    for place, cluster in enumerate(clusters):
-        of[cluster.start : cluster.end] = place
+    noise, rejected = value["noise"], value.get("rejected", ())
+    members = [cluster["members"] for cluster in value["clusters"]]
+    images = [*chain.from_iterable(members), *noise, *rejected]
+    sizes = np.array([len(each) for each in members], np.int64)
+    starts = np.concatenate([[0], sizes.cumsum()]).tolist()
+    qualities = _numbers(images, "quality")
+    paths = _paths(images)
+    clusters = [
+        _cluster(rank, cluster, paths, qualities[start : start + len(each)], start)
+        for rank, (cluster, each, start) in enumerate(
+            zip(value["clusters"], members, starts, strict=False)
+        )
+    ]
+    of = np.full(len(images), -1, np.int32)
+    of[: starts[-1]] = np.repeat(np.arange(len(clusters)), sizes)
     return Clustering(
         digest=digest(content),
         parameters=dict(value["parameters"]),
         clusters=clusters,
-        paths=images.paths,
-        digests=images.digests,
-        distances=np.array(images.distances, np.float32),
-        qualities=np.array(images.qualities, np.float32),
+        paths=paths,
+        digests=[image.get("digest") for image in images],
+        distances=_numbers(images, "distance").astype(np.float32),
+        qualities=qualities.astype(np.float32),
         of=of,
-        noise=noise,
-        rejected=rejected,
+        noise=starts[-1],
+        rejected=starts[-1] + len(noise),
         unrecognisable=frozenset(
-            noise + i
-            for i, image in enumerate(value["noise"])
+            n
+            for n, image in enumerate(noise, starts[-1])
             if image.get("unrecognisable")
         ),
         sets=[paths for paths in value.get("near_duplicates", ()) if paths],
     )
 
 
-def _cluster(rank: int, value: Mapping[str, Any], images: _Images) -> Cluster:
-    start, end = images.add(value["members"])
-    if end == start:
+def _paths(images: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The paths of images. Raises ValueError where one leads out of the dataset."""
+    paths = [image["path"] for image in images]
+    together = "\0".join(["", *paths])
+    # Of most it is seen at a glance, and there may be a million.
+    suspicious = together.count("\0") != len(paths) or any(
+        part in together for part in ("..", "\0/", "\0.", "\0\0")
+    )
+    for path in paths if suspicious or together.endswith("\0") else ():
+        if not is_relative(path):
+            raise ValueError(f"{path!r} is no image of the dataset")
+    return paths
+
+
+def _numbers(images: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
+    """A number of each image, NaN where it is not known."""
+    return np.array([image.get(key, np.nan) for image in images], np.float64)
+
+
+def _cluster(
+    rank: int,
+    value: Mapping[str, Any],
+    paths: list[str],
+    qualities: NDArray[np.float64],
+    start: int,
+) -> Cluster:
+    if not len(qualities):
         raise ValueError("a cluster has no members")
-    known = [q for q in images.qualities[start:end] if q == q]
+    end = start + len(qualities)
+    known = [q for q in qualities.tolist() if q == q]
     name = value.get("name")
     return Cluster(
         id=str(value["id"]),
@@ -211,6 +230,6 @@ def _cluster(rank: int, value: Mapping[str, Any], images: _Images) -> Cluster:
         name=None if name is None else str(name),
         start=start,
         end=end,
-        medoid=images.paths.index(value["medoid"], start, end),
+        medoid=paths.index(value["medoid"], start, end),
         quality=sum(known) / len(known) if known else None,
     )

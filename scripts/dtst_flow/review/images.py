@@ -57,7 +57,7 @@ class Images:
             "path": path,
             "photo": source.photo,
             "box": None if box is None else [round(side, 2) for side in box],
-            "photo_size": list(picture.size) if picture else None,
+            "photo_size": list(picture.size) if picture and picture.size else None,
             "metrics": source.metrics,
             "cluster": cluster.id if cluster else None,
             "why": None if cluster else _why(view, clustering, n),

@@ -1,28 +1,25 @@
 """The pictures of a review: thumbnails from records, and larger ones made when asked for."""
 
-import os
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
-from threading import BoundedSemaphore, Lock
-from typing import TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
 
-from PIL import Image
-
-from dtst_flow.imaging import decode
 from dtst_flow.report import thumbnails
-from dtst_flow.utils.files import digest, read_bytes
+from dtst_flow.review.stamp import Stamp, stamp_of
+
+if TYPE_CHECKING:
+    from dtst_flow.review.painters import Painters
 
 T = TypeVar("T")
 
 LARGE = 1600
 """The longer side of a large picture in pixels, at most."""
-
-QUALITY = 82
-"""Quality of WebP of large pictures."""
 
 KEPT = 8
 """Large pictures that are kept for whoever asks again."""
@@ -33,16 +30,16 @@ PACKED = 2000
 
 @dataclass(frozen=True)
 class Picture:
-    """A large picture.
+    """A picture.
 
     Attributes:
         webp: Its content.
-        size: Width and height of the original, upright.
+        size: Width and height of the original, upright; not known of a thumbnail.
         digest: Of the original's content.
     """
 
     webp: bytes
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     digest: str
 
 
@@ -51,14 +48,10 @@ class NoPicture(Exception):
 
 
 class Pictures:
-    """Makes pictures of files in the dataset's folder; any thread may ask.
-
-    Few are decoded at once, as one may take gigabytes.
-    """
+    """Makes pictures of files in the dataset's folder; any thread may ask."""
 
     def __init__(self) -> None:
-        self._small = BoundedSemaphore(os.cpu_count() or 1)
-        self._large = BoundedSemaphore(1)
+        self._painters: Painters | None = None
         # Records keep to the thread that opened them.
         self._recorder = ThreadPoolExecutor(1, "thumbnails")
         self._records = {
@@ -66,7 +59,8 @@ class Pictures:
             for side in (thumbnails.SMALL, thumbnails.LARGE)
         }
         self._put = 0
-        self._kept: OrderedDict[str, Picture] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Stamp], Picture] = OrderedDict()
+        self._large = Lock()
         self._lock = Lock()
 
     def thumbnail(self, path: str, content_digest: str | None, side: int) -> bytes:
@@ -85,43 +79,36 @@ class Pictures:
         )
         if thumbnails.is_thumbnail(known):
             return thumbnails.content_of(known)
-        with self._small:
-            content = _read(path)
-            try:
-                made = thumbnails.encode(content, side)
-            except decode.UnreadableImage as error:
-                raise NoPicture(f"{path}: {error}") from error
-        if digest(content) == content_digest:
-            self._in_turn(lambda: self._keep(side, content_digest, made))
-        return thumbnails.content_of(made)
+        made = self._paint(path, side)
+        if made.digest == content_digest:
+            record = thumbnails.record_of(made.webp)
+            self._in_turn(lambda: self._keep(side, content_digest, record))
+        return made.webp
 
     def large(self, path: str) -> Picture:
         """A picture of an image, LARGE at most. Raises NoPicture."""
-        content = _read(path)
-        name = digest(content)
-        with self._large:
-            with self._lock:
-                if kept := self._kept.get(name):
-                    self._kept.move_to_end(name)
-                    return kept
-            try:
-                pixels = decode.read(content, allow_truncated=True)
-            except decode.UnreadableImage as error:
-                raise NoPicture(f"{path}: {error}") from error
-            image = Image.fromarray(pixels)
-            size = image.size
-            image.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)
-            file = BytesIO()
-            image.save(file, "WEBP", quality=QUALITY)
-            picture = Picture(file.getvalue(), size, name)
-            with self._lock:
-                self._kept[name] = picture
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
+        name = path, stamp_of(path)
+        with self._large:  # one at a time, as it may take gigabytes
+            if kept := self._kept.get(name):
+                self._kept.move_to_end(name)
+                return kept
+            picture = self._kept[name] = self._paint(path, None)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
         return picture
 
+    def _paint(self, path: str, side: int | None) -> Picture:
+        """Have a picture made in a process that an image may end."""
+        from dtst_flow.review.painters import Painters  # loads what decodes
+
+        with self._lock:
+            self._painters = self._painters or Painters()
+        return self._painters.paint(path, side)
+
     def close(self) -> None:
-        """Pack what was made."""
+        """Pack what was made, and end what makes more."""
+        if self._painters:
+            self._painters.close()
         self._in_turn(self._pack)
         self._recorder.shutdown()
 
@@ -139,10 +126,3 @@ class Pictures:
         with suppress(OSError):
             for records in self._records.values():
                 records.compact()
-
-
-def _read(path: str) -> bytes:
-    try:
-        return read_bytes(path)
-    except OSError as error:
-        raise NoPicture(f"{path}: {error.strerror or error}") from error

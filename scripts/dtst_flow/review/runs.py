@@ -11,7 +11,6 @@ from threading import RLock
 from time import monotonic, time_ns
 from typing import Any
 
-import psutil
 import yaml
 
 from dtst_flow.dataset.state import PROGRESS
@@ -168,6 +167,8 @@ def _other_run() -> str | None:
     run = run_lock.current(HERE)
     if run is None or not run_lock.is_locked(HERE):
         return None
+    import psutil  # nobody waits for it before there is a run
+
     if run.is_here and not psutil.pid_exists(run.pid):
         return None  # it was killed
     return None if run.pid == os.getpid() else printable(run)

@@ -1,6 +1,5 @@
 """One review at work: what is shown, and what keeps it true while files change."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from dtst_flow.cluster import label_file
 from dtst_flow.cluster.label_file import Cells, LabelsRefused
+from dtst_flow.cluster.labels import BOUND
 from dtst_flow.dataset.state import state_of
 from dtst_flow.report import NoResult
 from dtst_flow.review import clustering
@@ -18,26 +18,13 @@ from dtst_flow.review.bound import Bound
 from dtst_flow.review.changes import changes
 from dtst_flow.review.decisions import Decisions
 from dtst_flow.review.journal import Journal
-from dtst_flow.review.last_settings import config_of
 from dtst_flow.review.questions import Question, ask
 from dtst_flow.review.runs import Runs
+from dtst_flow.review.stamp import stamp_of
 from dtst_flow.review.view import View
-from dtst_flow.stages.user_labels import BOUND
 
 SHOWN = 20
 """Most lines of an edit that are shown."""
-
-Stamp = tuple[int, ...] | None
-"""What a file is known by: the same stamp, the same content; None where there is none."""
-
-
-def stamp_of(path: Path) -> Stamp:
-    """The stamp of a file."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 class Session:
@@ -154,6 +141,8 @@ class Session:
 
     def apply(self) -> dict[str, Any]:
         """Cluster anew, as the last time. Raises CannotBeDone where a run is at work."""
+        from dtst_flow.review.last_settings import config_of  # loads the whole stage
+
         self.runs.start(config_of(self.bucket, self.view.clustering))
         return self.runs.value()
 

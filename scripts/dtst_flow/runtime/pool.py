@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import wait
+from multiprocessing.context import ForkContext, SpawnContext
 from time import monotonic
 from typing import Any, Generic
 
@@ -113,7 +114,7 @@ def _share(
 ) -> Iterator[tuple[Task, Answer | Failed | Changed]]:
     """`each`, every task tried once."""
     waiting = deque(tasks)
-    crew = [_Process(make) for _ in range(min(workers, len(waiting)))]
+    crew = [Process(make) for _ in range(min(workers, len(waiting)))]
     deaths = 0  # in a row, of processes that were not ready yet
     try:
         while crew:
@@ -133,7 +134,7 @@ def _share(
                         )
                 if dead:
                     crew.remove(process)
-                    crew += [_Process(make)] if waiting else []
+                    crew += [Process(make)] if waiting else []
                 elif waiting:
                     process.give(waiting.popleft())
                 else:
@@ -146,7 +147,7 @@ def _share(
             process.kill()
 
 
-def _watch(crew: "Sequence[_Process[Any]]", patience: Patience) -> None:
+def _watch(crew: "Sequence[Process[Any]]", patience: Patience) -> None:
     """Tell what takes long, and end the processes that are at it too long."""
     took = {p: p.took() for p in crew if p.task is not None}
     patience.tell({p.at.name: s for p, s in took.items() if s > SLOW and p.at.name})
@@ -155,8 +156,12 @@ def _watch(crew: "Sequence[_Process[Any]]", patience: Patience) -> None:
             process.give_up(most)
 
 
-class _Process(Generic[Task]):
+class Process(Generic[Task]):
     """A process with a worker, seen from the job.
+
+    Args:
+        make: Builds the worker, must be picklable.
+        context: How the process is made.
 
     Attributes:
         pipe: Leads to it; something can be read there when it is ready, answers, or dies.
@@ -164,15 +169,19 @@ class _Process(Generic[Task]):
         at: The image that it is at.
     """
 
-    def __init__(self, make: Callable[[], Worker[Task, Any]]):
-        self.pipe, other_end = CONTEXT.Pipe()
+    def __init__(
+        self,
+        make: Callable[[], Worker[Task, Any]],
+        context: ForkContext | SpawnContext = CONTEXT,
+    ):
+        self.pipe, other_end = context.Pipe()
         ENDS.add(self.pipe)
         self.task: Task | None = None
         self.at = At()
         self._since = monotonic()
         self._is_loading = False
         self._reason = ""
-        self._process = CONTEXT.Process(
+        self._process = context.Process(
             target=serve, args=(other_end, make), daemon=True
         )
         with warnings.catch_warnings():  # Python's, of forks beside a thread

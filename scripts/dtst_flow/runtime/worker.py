@@ -73,7 +73,7 @@ def serve(pipe: Connection, make: Callable[[], Worker[Any, Any]]) -> None:
     for end in ENDS:
         end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the job ends its processes
-    faulthandler.enable()
+    faulthandler.enable(2)  # stderr itself, whatever stands for it in Python
     Thread(target=_end_with_job, daemon=True).start()
     send = pace.tell_to(pipe.send)
     try:

@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 from dtst_flow.dataset.evidence import Evidence
 from dtst_flow.dataset.image_names import IMAGES, Kind
+from dtst_flow.dataset.ledger import Ledgers
+from dtst_flow.dataset.state import state_of
 
 Settings = Mapping[str, Any]
 """All settings of a stage, by their names in the config."""
@@ -16,6 +18,9 @@ Row = dict[str, Any]
 """A row of a stage's table."""
 
 Chosen = TypeVar("Chosen")
+
+HERE = Path()
+"""The dataset's folder, in which jobs run."""
 
 
 class _Snakemake(Protocol):
@@ -94,6 +99,10 @@ class Pending:
     said: str = ""
 
 
+class WouldFail(Exception):
+    """A run would fail, and change nothing; the message says why."""
+
+
 @dataclass(frozen=True)
 class Going:
     """What a run would remove.
@@ -127,7 +136,7 @@ class Stage:
             rule besides `rule` works on all images of the bucket at once.
         run: Does the work of one job.
         pending: Settings and images (path -> digest of the content) -> what is left to
-            do. Only reads.
+            do. Only reads. Raises WouldFail.
         damaged_shards: The bucket -> the shards of which the user edited or deleted
             results since, or whose failures have lost their cause.
         describe: The rows of its tables in plain words, a sentence an item; None where a
@@ -197,6 +206,17 @@ class Stage:
     def makes_crops(self) -> bool:
         """Whether its tables hold crops of each image."""
         return self.makes_bucket and self.commit is not None
+
+    def ledgers(self, bucket: str, dataset: Path = HERE) -> Ledgers:
+        """Return the ledgers of a bucket that it makes.
+
+        Args:
+            bucket: The bucket.
+            dataset: The dataset's folder.
+        """
+        folder = dataset / bucket
+        evidence = self.evidence(folder) if self.evidence else None
+        return Ledgers(folder, dataset / state_of(bucket), evidence)
 
 
 def options_of(kind: type[Chosen], settings: Settings) -> Chosen:

@@ -85,6 +85,8 @@ class _Meaning:
 
     def _rejected(self, move: Move) -> Deed:
         said = "" if move.target else f"deleted from {move.origin}"
+        if not move.target and move.image.rpartition("/")[0] == move.origin:
+            said += " (a run makes it there again; once adopted, it is in no cluster)"
         return self._of_one(move, [("reject", move.image, "")], said)
 
     def _out(self, move: Move) -> list[Cells]:
@@ -157,6 +159,11 @@ class _Meaning:
             first, others, leaving = moves[0].image, moves[1:], moves
             lines += self._out(moves[0])
             said = f"{len(moves)} images to the new {target}"
+            if not others:
+                said = (
+                    f"{first!r} from {moves[0].origin} to the new {target} (one image "
+                    "makes no cluster, so it goes to noise: move two or more there)"
+                )
         if name:
             lines.append(("name", first, name))
         for move in others:

@@ -27,6 +27,7 @@ from dtst_flow.stages.contract import (
     Settings,
     ShardJob,
     Stage,
+    WouldFail,
     options_of,
 )
 from dtst_flow.utils.array_types import Pixels
@@ -161,7 +162,7 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     """The images of which crops would be written, and how many in words.
 
     Of an image of still unknown size each box counts, also those of which it would turn
-    out that they reach outside the image.
+    out that they reach outside the image. Raises WouldFail.
     """
     options = options_of(Options, settings)
     bucket, evidence = settings["to"], crops.of_boxes(settings["to"])
@@ -169,12 +170,14 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     owned, known_sizes = made.owned(), sizes()
     stems = given_names.foreseen(images, state_of(bucket), evidence)
     planned, current, unsized = 0, 0, False
-    todo = []
+    todo, rows = [], []
     for path, digest in images.items():
         try:
             choice = choose(photo_keys.read(path), options)
         except sidecars.BrokenSidecar:
             continue
+        about = {"found": len(choice.wanted), "classes": choice.classes}
+        rows.append(about | {"missing": choice.missing})
         size = known_sizes.get(digest)
         if size is None:
             least = options.min_score
@@ -191,6 +194,8 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
                     planned += 1
                     current += made.is_current(owned.get(crop.name), crop.key)
         todo += [path] * (planned - current > before)
+    if rows and (fault := missing(rows)):
+        raise WouldFail(fault)
     to_write = f"{'at most ' if unsized else ''}{planned - current}"
     return Pending(todo, f"{to_write} crops to write, {current} there already")
 

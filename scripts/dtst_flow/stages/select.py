@@ -22,7 +22,7 @@ from dtst_flow.stages import choosing, crops, measuring
 from dtst_flow.stages.accounting import check_complete, refuse_missing, refuse_nothing
 from dtst_flow.stages.asking import Asked, ask, sources, unfit
 from dtst_flow.stages.choosing import Choice, Options
-from dtst_flow.stages.contract import Going, Pending, Row, Settings, Stage
+from dtst_flow.stages.contract import Going, Pending, Row, Settings, Stage, WouldFail
 from dtst_flow.stages.layout import PART, Layout, bring, check_links, name_of
 from dtst_flow.stages.telling import of_files
 from dtst_flow.stages.wanted import UnknownCluster
@@ -203,17 +203,19 @@ def code(settings: Settings) -> tuple[ModuleType, ...]:
 
 
 def pending(settings: Settings, images: dict[str, str]) -> Pending:
-    """Nothing that takes long, and in words what would be chosen."""
+    """Nothing that takes long, and in words what would be chosen. Raises WouldFail."""
     try:
         asked = ask(settings)
     except UnknownCluster as error:
-        return Pending([], str(error))
+        raise WouldFail(str(error)) from error
     rows = list(_looked_up(asked, settings["to"], images))
     if rows and (fault := choosing.missing(rows, asked.options)):
-        return Pending([], fault)
+        raise WouldFail(fault)
     choice = asked.choose(rows)
+    first, *more = sentences(asked, rows, choice, settings["to"])
+    if rows and not choice.rows:
+        raise WouldFail("\n".join([first, *more]))
     there = len(_there(settings["to"]) & {row["path"] for row in choice.rows})
-    _, *more = sentences(asked, rows, choice, settings["to"])
     said = (
         f"{len(choice.rows)} chosen: {len(choice.rows) - there} to write, {there} there"
     )

@@ -14,9 +14,6 @@ from dtst_flow.stages.contract import Row
 from dtst_flow.utils.files import to_json, write_atomic
 from dtst_flow.utils.tables import read_table
 
-BOUND = "labels.json"
-"""Name of the file in a bucket's state with what each label is bound to."""
-
 
 def read(rows: list[Row], bucket: str, people: Collection[str] = ()) -> Constraints:
     """Read the labels in a bucket of clusters, and find those of whom they were said.
@@ -38,7 +35,7 @@ def read(rows: list[Row], bucket: str, people: Collection[str] = ()) -> Constrai
         for row in rows
     ]
     images = labels.Images([row["path"] for row in rows], sights)
-    bound = labels.read_bound(state_of(bucket) / BOUND)
+    bound = labels.read_bound(state_of(bucket) / labels.BOUND)
     clusters = cluster_list.read(Path(bucket) / cluster_list.FILE)
     known = meaning.make(said, images, bound, clusters or NOTHING, people)
     return replace(known, faults=faults + known.faults, unread=faults)
@@ -71,7 +68,7 @@ def read_again(bucket: str) -> tuple[list[Row], Constraints]:
 
 def keep(known: Constraints, bucket: str) -> None:
     """Write down what each label is bound to, for the next run."""
-    path = state_of(bucket) / BOUND
+    path = state_of(bucket) / labels.BOUND
     if known.bound or path.exists():
         write_atomic(path, to_json(labels.to_json(known.bound)))
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageColor, ImageFile, ImageOps
 
+from dtst_flow.dataset.image_names import IMAGES
 from dtst_flow.imaging import decode, samples
 from dtst_flow.imaging.decode import UnreadableImage
 
@@ -278,7 +279,7 @@ class TestGrey:
 
 
 class TestFormats:
-    @pytest.mark.parametrize("suffix", sorted(decode.SUFFIXES))
+    @pytest.mark.parametrize("suffix", sorted(IMAGES.suffixes))
     def test_every_type_that_is_taken_for_an_image_is_read(self, tmp_path, suffix):
         path = tmp_path / f"x{suffix.upper()}"
         path.write_bytes(encoded(suffix))
@@ -365,7 +366,7 @@ class TestUnreadable:
                 return
         assert found.dtype == np.uint8 and found.shape[2:] == (3,)
 
-    @pytest.mark.parametrize("suffix", sorted(decode.SUFFIXES))
+    @pytest.mark.parametrize("suffix", sorted(IMAGES.suffixes))
     def test_the_limit_of_size(self, tmp_path, monkeypatch, suffix):
         path = tmp_path / f"x{suffix}"
         path.write_bytes(encoded(suffix))

@@ -18,7 +18,7 @@ from dtst_flow.cli import peer
 from dtst_flow.cli.main import main
 from dtst_flow.cli.workflows import names, read_steps
 from dtst_flow.cli.yaml_config import read_config
-from dtst_flow.imaging import decode
+from dtst_flow.dataset.image_names import IMAGES
 from dtst_flow.planning.config import settled
 from helpers.dataset import ROOT
 
@@ -179,7 +179,7 @@ def test_flags_exist():
 
 def test_every_file_type_is_named():
     text = TEXTS["docs/photos.md"]
-    assert set(re.findall(r"\.[a-z]+", text)) >= decode.SUFFIXES
+    assert set(re.findall(r"\.[a-z]+", text)) >= IMAGES.suffixes
 
 
 def test_the_order_of_a_box_stands_where_boxes_do():

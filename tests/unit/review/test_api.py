@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from dtst_flow.review import security
 from dtst_flow.review.app import STATIC, application
-from helpers import clustered
+from helpers import clustered, curses
 
 SIZES, NOISE = clustered.SIZES, clustered.NOISE
 FIRST, SECOND, THIRD = (f"{rank:08x}" for rank in range(3))
@@ -85,6 +85,19 @@ def test_a_thumbnail_comes_from_records_the_second_time(asked):
     assert asked.client.get("/thumb/3").content == first
     answer = asked.client.get("/image/3")
     assert answer.status_code == 404 and row in answer.json()["error"]
+
+
+def test_an_image_that_ends_its_decoder_ends_no_server(asked, tmp_path, monkeypatch):
+    curses.write(tmp_path / "curse")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "curse"))
+    with open(asked.path(3), "ab") as file:
+        file.write(b"segv")
+    for address in ("/thumb/3", "/image/3", "/thumb/3?side=320"):
+        answer = asked.client.get(address)
+        assert answer.status_code == 404
+        assert asked.path(3) in answer.json()["error"]
+        assert "SIGSEGV" in answer.json()["error"]
+    assert asked.client.get("/thumb/4").headers["content-type"] == "image/webp"
 
 
 def test_pictures_may_be_kept_for_ever_only_with_their_clustering(asked):

@@ -1,5 +1,12 @@
-import pytest
+from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from dtst_flow.dataset import sidecars
+from dtst_flow.planning.config import complete_config
+from dtst_flow.stages import extract_classes
+from dtst_flow.stages.contract import WouldFail
 from dtst_flow.stages.extract_classes import missing
 
 
@@ -21,3 +28,18 @@ def row(*classes: str, missing: tuple[str, ...] = (), found: int = 0) -> dict:
 def test_a_class_in_no_sidecar_is_not_to_be_summed_up(rows, sentence):
     told = missing(rows)
     assert bool(told) is bool(sentence) and sentence in told
+
+
+def test_before_a_run_for_a_class_that_nobody_has_it_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    box = {"box": [1, 1, 30, 30], "score": 0.9}
+    Path("images").mkdir()
+    for name in "ab":
+        Image.new("RGB", (64, 64)).save(f"images/{name}.png")
+        sidecars.write(Path(f"images/{name}.png"), {"classes": {"cat": [box]}})
+    images = {f"images/{name}.png": name for name in "ab"}
+    settings = complete_config({})["extract_classes"] | {"to": "crops"}
+    said = extract_classes.pending(settings | {"classes": "cat"}, images).said
+    assert said.startswith("at most 2 crops to write")
+    with pytest.raises(WouldFail, match="no image has the class 'dog'; there are: cat"):
+        extract_classes.pending(settings | {"classes": "dog"}, images)

@@ -12,7 +12,7 @@ from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import PROGRESS
 from dtst_flow.stages import crops, layout, measuring, select
-from dtst_flow.stages.contract import ShardJob
+from dtst_flow.stages.contract import ShardJob, WouldFail
 from dtst_flow.utils.files import digest_file, read_json, to_json
 from dtst_flow.utils.tables import read_table
 
@@ -262,6 +262,22 @@ def test_before_a_run_it_is_told_what_would_be_chosen_and_go():
     going = select.going(settings, images.keys() - {"faces/c.png"})
     assert (going.there, going.going) == (5, 3)
     assert not Path("cluster/.dtst").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"min_metric": {"nobodys": 1}}, "no image has the metric 'nobodys'"),
+        ({"clusters": "Nobody"}, "there is no cluster 'Nobody'"),
+        ({"min_side": 100_000}, "7 by --min-side 100000"),
+    ],
+)
+def test_before_a_run_that_would_choose_nothing_it_is_told(asked, why):
+    images = {f"faces/{x}.png": digest_file(f"faces/{x}.png") for x in "abcdefgh"}
+    with pytest.raises(WouldFail, match=why):
+        select.pending(DEFAULTS | asked, images)
+    with pytest.raises(SystemExit, match=why):
+        run(**asked)
 
 
 def test_the_source_is_where_the_clustered_images_are():

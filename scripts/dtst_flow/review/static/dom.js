@@ -1,6 +1,7 @@
 // Elements and words. What comes from the data is only ever text: nothing here, nor
 // elsewhere in the page, reads any of it as HTML.
 
+import { get } from "./api.js";
 import { store } from "./store.js";
 
 /** An element: `on…` are listeners, the rest properties or, with a dash, attributes. */
@@ -34,11 +35,21 @@ export function thumb(n, side = 128) {
   return `/thumb/${n}?side=${sharp}&c=${store.state.clustering}`;
 }
 
-/** A small picture, or where it cannot be read, a word. */
-export function picture(n, side) {
-  const image = el("img", { src: thumb(n, side), alt: "", decoding: "async", draggable: false });
-  image.addEventListener("error", () => image.replaceWith(el("span", { className: "blank" }, "no preview")));
+/** A picture, or where there can be none, a word, with the reason when it is pointed at. */
+export function pictured(src, properties, word = "no preview") {
+  const image = el("img", { src, ...properties });
+  image.addEventListener("error", async () => {
+    const blank = el("span", { className: "blank" }, word);
+    image.replaceWith(blank);
+    blank.title = await get(src).then(() => "", ({ message }) => message);
+    if (!word) blank.textContent = blank.title;
+  });
   return image;
+}
+
+/** A small picture. */
+export function picture(n, side) {
+  return pictured(thumb(n, side), { alt: "", decoding: "async", draggable: false });
 }
 
 /** What a cluster is called: its name, or else its folder. */

@@ -2,7 +2,7 @@
 
 import { redo, undo } from "./act.js";
 import { get } from "./api.js";
-import { button, el } from "./dom.js";
+import { button, el, pictured } from "./dom.js";
 import { store } from "./store.js";
 
 /** Look at an image of a grid; the arrows go on, and the commands are the grid's. */
@@ -55,8 +55,8 @@ function contents({ n, path, photo, box, photo_size: size, metrics, why }) {
   const address = (kind) => `/${kind}/${n}?c=${store.state.clustering}`;
   const facts = Object.entries(metrics ?? {}).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, typeof value === "number" ? String(Math.round(value * 1000) / 1000) : JSON.stringify(value))));
   return [
-    el("figure", {}, el("img", { src: address("image"), alt: "The image" }), el("figcaption", {}, path)),
-    photo ? el("figure", {}, el("div", { className: "photo" }, el("img", { src: address("photo"), alt: "The photo that it came from" }), marked(box, size)), el("figcaption", {}, photo)) : "",
+    el("figure", {}, pictured(address("image"), { alt: "The image" }, ""), el("figcaption", {}, path)),
+    photo ? el("figure", {}, el("div", { className: "photo" }, pictured(address("photo"), { alt: "The photo that it came from" }, ""), marked(box, size)), el("figcaption", {}, photo)) : "",
     why ? el("p", {}, why) : "",
     el("dl", {}, ...facts),
   ];
