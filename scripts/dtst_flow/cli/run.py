@@ -124,7 +124,7 @@ def _run(request: Request, checked: Checked) -> Watched:
     ):
         config = plan.dataset / STATE / "config" / f"{request.path}.yaml"
         words = command(request, config)
-        asked = _asked_for(request, checked, words)
+        asked = asked_for(request, checked, words)
         if asked and not voice.verbose and not checked.seen.new:
             with chdir(plan.dataset):
                 if up_to_date.is_known(plan, asked, checked.listing):
@@ -141,14 +141,14 @@ def _run(request: Request, checked: Checked) -> Watched:
         watched = watch(start, voice, Path(folder))
         if not run_lock.is_locked(request.dataset):  # else Snakemake was killed
             run_lock.end(request.dataset, watched.pid)
-        if asked and not watched.code and asked == _asked_for(request, checked, words):
+        if asked and not watched.code and asked == asked_for(request, checked, words):
             with chdir(plan.dataset):
                 up_to_date.keep(plan, asked, watched.sources)
     return watched
 
 
-def _asked_for(request: Request, checked: Checked, words: list[str]) -> str:
-    """Digest what is asked for; nothing where more goes into it than is known here."""
+def asked_for(request: Request, checked: Checked, words: list[str]) -> str:
+    """Digest what is asked for; nothing where more goes into it, which Snakemake judges."""
     more = request.profile or request.force or request.passed_on or request.unlock
     if more or any(name.startswith("SNAKEMAKE_") for name in os.environ):
         return ""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dtst_flow.dataset import digests
 from dtst_flow.dataset.scan import Listing
 from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import Plan, PlanError
@@ -35,6 +36,9 @@ NOTE = "up-to-date.json"
 
 WORKFLOW = ("Snakefile", "config", "envs", "profiles", "scripts", "workflow")
 """The files that say what is done, and how; for the jobs as for Snakemake."""
+
+PASSED_OVER = (NOTE, digests.UNSEEN, ".pyc")
+"""How the names of files end on which no decision depends but by what is asked here anyway."""
 
 SNAKEMAKES = tuple(Path(".snakemake") / x for x in ("incomplete", "locks", "metadata"))
 """Where Snakemake keeps what it goes by."""
@@ -79,16 +83,12 @@ def is_known(plan: Plan, asked: str, listing: Listing) -> bool:
         noted = read_json(_note(plan))
         if noted["asked"] != asked or noted["state"] != _state(plan):
             return False
-        return (
-            all(
-                noted["sources"][stage.name]
-                == source_fingerprint(
-                    plan, stage.name, listing=listing if stage.name == first else None
-                )
-                for stage in plan.stages
-            )
-            and not stale_files(plan).files
-        )
+        for stage in plan.stages:
+            seen = listing if stage.name == first else None
+            now = source_fingerprint(plan, stage.name, keep=True, listing=seen)
+            if noted["sources"][stage.name] != now:
+                return False
+        return not stale_files(plan).files
     except (PlanError, *GARBAGE):
         return False
 
@@ -136,7 +136,7 @@ def _files_below(place: Path) -> Iterator[tuple[Any, ...]]:
     for folder in folders_below(place):
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name not in (NOTE, "__pycache__") and not entry.is_dir():
+                if not (entry.name.endswith(PASSED_OVER) or entry.is_dir()):
                     yield entry.path, *_edits(entry.stat(follow_symlinks=False))
 
 

@@ -71,6 +71,8 @@ def touched_in_place(path: Path) -> None:
 def test_what_stays_as_it_was_is_known(asked):
     assert asked().is_known()
     os.utime("images")
+    photo().chmod(0o600)  # which is looked at, and noted
+    assert asked().is_known()
     assert asked().is_known()
 
 
@@ -128,6 +130,14 @@ def test_so_are_another_environment_and_another_workflow(asked, monkeypatch, tmp
         patched.setattr(up_to_date, "home", lambda: tmp_path)
         assert not asked().is_known()
     assert asked().is_known()
+
+
+def test_what_python_compiled_is_no_change(tmp_path):
+    for name in ("rule.py", "__pycache__/rule.cpython-311.pyc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    ((path, *_),) = up_to_date._files_below(tmp_path)
+    assert path == str(tmp_path / "rule.py")
 
 
 def test_what_is_dated_ahead_is_for_snakemake_to_judge(asked, monkeypatch):
