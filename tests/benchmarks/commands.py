@@ -20,7 +20,7 @@ from skimage import data
 
 HERE = Path(__file__).resolve().parents[2]
 
-START = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
+START = "from dtst_flow.cli.start import start; start()"
 
 WORDS = ["extract-faces", "-d", "crowd", "--from", "images", "--to", "faces"]
 WORDS += ["--engine", "dlib", "--cores", "2"]

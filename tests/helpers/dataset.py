@@ -22,10 +22,11 @@ NOTHING = "Nothing to be done"
 
 
 class Dataset:
-    """A dataset folder and the runs on it."""
+    """A dataset folder and the runs on it; `code` is how the last one of Snakemake ended."""
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.code = 0
 
     def run(self, *words: str, settings: dict = DLIB, ok: bool | None = True) -> str:
         """Run Snakemake as a user would; returns all that it printed.
@@ -49,7 +50,8 @@ class Dataset:
     ) -> str:
         """Run Snakemake with words of one's own, on the workflow or another Snakefile."""
         words = ("snakemake", "-s", str(snakefile), *words)
-        return _checked(*loaded.run(words, self.folder.parent, environment()), ok)
+        self.code, printed = loaded.run(words, self.folder.parent, environment())
+        return _checked(self.code, printed, ok)
 
     def dtst(self, *words: str, ok: bool = True) -> str:
         """Run the wrapper."""

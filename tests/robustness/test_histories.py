@@ -32,6 +32,7 @@ from dtst_flow.stages.registry import STAGES
 from helpers import colour_detector
 from helpers.dataset import DLIB, Dataset
 from helpers.edits import FOLDERS, NAMES, Edits, numbers, pick
+from helpers.foreseen import foreseen, is_known
 from helpers.user import alike
 
 NOTHING = "Nothing to be done"
@@ -167,7 +168,9 @@ class Histories(Edits):
 
     def work(self, **how) -> None:
         """One run, which may fail when there is nothing to work on."""
-        printed = self.go(**how)
+        with foreseen(self.dataset, how.get("settings", self.settings())) as told:
+            printed = self.go(**how)
+            told.append(printed)
         assert "Traceback (most recent call" not in printed, printed
         lost = self.user.lost()
         self.count["files of the user lost"] += len(lost)
@@ -194,6 +197,9 @@ class Histories(Edits):
         ]
         done = [NOTHING in printed for printed in left]
         assert done[0] is done[1], left[0] + printed
+        known = is_known(self.dataset, self.settings())
+        assert done[0] or not known
+        self.count["ends that dtst knows by itself"] += known
         if not done[1]:
             return  # no photo could be used, so there is no result
         ours, theirs = self.shown(self.dataset), self.shown(anew)

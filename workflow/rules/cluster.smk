@@ -5,8 +5,6 @@
 # makes  in the target bucket a folder for every cluster, the largest first, noise for
 #        the rest, and clusters.json; .dtst/buckets/<cluster>/summary.json and failed.jsonl
 
-from dtst_flow.stages import cluster as cluster_stage
-
 
 rule cluster:
     input:
@@ -37,11 +35,11 @@ rule cluster:
         inventory=PLAN.inventory("cluster"),
         labels=param(PLAN.labels),
         bucket=PLAN.bucket("cluster"),
-        options=PLAN.options("cluster"),
+        options=param(PLAN.options, "cluster"),
         model=param(PLAN.cluster_model),
         link=config["cluster"]["link"],
         strict=PLAN.strict,
-        code=code_version(cluster_stage),
+        code=code_of("stages.cluster"),
     message:
         "Clustering all images"
     script:

@@ -1,6 +1,7 @@
 # What the rules share: functions that compute names. Nothing here writes a file.
 
 import functools
+import importlib
 
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.dataset import inventory
@@ -19,6 +20,16 @@ def param(function, *values, in_jobs=False):
     return lambda wildcards: (
         planned(function, *values) if in_jobs or workflow.is_main_process else None
     )
+
+
+def code_of(*modules):
+    """A param: the code of some modules, loaded only where a job of the rule is planned."""
+
+    def digest():
+        names = (f"dtst_flow.{name}" for name in modules)
+        return code_version(*map(importlib.import_module, names))
+
+    return param(digest)
 
 
 def is_drawn(stage):

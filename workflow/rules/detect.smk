@@ -6,8 +6,6 @@
 #        images' sidecars; for every shard detections/<shard>.jsonl and
 #        failed/<shard>.jsonl; when all are done, summary.json and failed.jsonl
 
-from dtst_flow.detect import vocabulary
-
 
 rule vocabulary:
     output:
@@ -24,7 +22,7 @@ rule vocabulary:
         # A function, as in a name braces are just that.
         classes=lambda w: config["detect"]["classes"],
         weights=param(lambda: version("detect")["weights"]),
-        code=code_version(vocabulary),
+        code=code_of("detect.vocabulary"),
     message:
         "Asking the model for the classes"
     script:
@@ -79,6 +77,6 @@ use rule collect_faces as collect_detections with:
         stage="detect",
         bucket=PLAN.bucket("detect"),
         strict=PLAN.strict,
-        code=code_version(collect_stage),
+        code=code_of("stages.collect", "stages.detect"),
     message:
         "Collecting the detections of all shards"

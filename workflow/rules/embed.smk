@@ -4,7 +4,12 @@
 # makes  for every shard .dtst/buckets/<cluster>/embeddings/<shard>.jsonl, a table of its
 #        images, <shard>.npy, an array with a row for each, and failed/<shard>.jsonl
 
-from dtst_flow.stages.embedding import Options as EmbedOptions
+
+def embed_options():
+    """The settings that vectors depend on."""
+    from dtst_flow.stages.embedding import Options
+
+    return PLAN.options("cluster", Options)
 
 
 rule embed:
@@ -24,7 +29,7 @@ rule embed:
         mem_mb=lambda w, attempt, threads: 4000 * threads * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        options=PLAN.options("cluster", EmbedOptions),
+        options=param(embed_options),
         weights=param(lambda: version("cluster")["weights"]),
         code=param(lambda: version("cluster")["code"]),
     message:

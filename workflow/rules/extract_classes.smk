@@ -52,6 +52,6 @@ use rule collect_faces as collect_classes with:
         stage="extract_classes",
         bucket=PLAN.bucket("extract_classes"),
         strict=PLAN.strict,
-        code=code_version(collect_stage),
+        code=code_of("stages.collect", "stages.extract_classes"),
     message:
         "Collecting the crops of all shards"

@@ -5,8 +5,6 @@
 #        .dtst/buckets/<faces>/faces/<shard>.jsonl and failed/<shard>.jsonl; when all are
 #        done, summary.json and failed.jsonl
 
-from dtst_flow.stages import collect as collect_stage
-
 
 rule extract_faces:
     input:
@@ -60,7 +58,7 @@ rule collect_faces:
         stage="extract_faces",
         bucket=PLAN.bucket("extract_faces"),
         strict=PLAN.strict,
-        code=code_version(collect_stage),
+        code=code_of("stages.collect", "stages.extract_faces"),
     message:
         "Collecting the faces of all shards"
     script:

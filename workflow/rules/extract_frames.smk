@@ -51,6 +51,6 @@ use rule collect_faces as collect_frames with:
         stage="extract_frames",
         bucket=PLAN.bucket("extract_frames"),
         strict=PLAN.strict,
-        code=code_version(collect_stage),
+        code=code_of("stages.collect", "stages.extract_frames"),
     message:
         "Collecting the frames of all shards"

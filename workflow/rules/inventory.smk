@@ -6,7 +6,6 @@
 #        skipped.table, the files that were skipped, with reasons; beside it names.jsonl,
 #        the names that images were given, which they keep
 
-from dtst_flow.stages import listing as listing_stage
 from dtst_flow.stages.registry import STAGES
 
 for stage in STAGES:
@@ -30,7 +29,7 @@ for stage in STAGES:
             stage=stage,
             listing=param(PLAN.listing, stage, config["shard_size"], in_jobs=True),
             fingerprint=param(fingerprint, stage),
-            code=code_version(listing_stage),
+            code=code_of("stages.listing"),
         message:
             f"Listing the images for {stage}"
         script:

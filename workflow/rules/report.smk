@@ -6,7 +6,14 @@
 # needs  the summaries of all stages, and all that those vouch for
 # makes  a page in the dataset folder, the one that `dtst report` writes
 
-from dtst_flow.report import page, place
+from dtst_flow.report import place
+
+
+def page_version():
+    """What the page depends on besides the results."""
+    from dtst_flow.report import page
+
+    return page.version()
 
 
 rule report:
@@ -28,7 +35,7 @@ rule report:
         runtime=lambda w, attempt: 120 * attempt,
     params:
         bucket=PLAN.bucket("cluster"),
-        code=page.version(),
+        code=param(page_version),
     message:
         "Writing a page about the clusters"
     script:

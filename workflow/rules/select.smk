@@ -6,8 +6,6 @@
 #        failed/<shard>.jsonl; in the target bucket the chosen images with their sidecars
 #        and selection.json; summary.json and failed.jsonl
 
-from dtst_flow.stages import select as select_stage
-
 
 rule measure:
     input:
@@ -62,7 +60,7 @@ rule choose:
         options=lambda w: PLAN.options("select"),
         link=config["select"]["link"],
         strict=PLAN.strict,
-        code=code_version(select_stage),
+        code=code_of("stages.select"),
     message:
         "Choosing images"
     script:

@@ -16,6 +16,7 @@ def fingerprint(stage):
     state = source_scan.source_fingerprint(PLAN, stage, keep=is_run())
     for other in PLAN.stages:
         version(other.name)
+    events.tell("source", stage=stage, fingerprint=state)
     return state
 
 

@@ -29,6 +29,7 @@ WITHOUT_EFFECT = frozenset(
         "detect.detectors",
         "embed.embedders",
         "faces.engines",
+        "models.digests",
         "models.download",
         "models.errors",
         "models.registry",
@@ -63,6 +64,7 @@ class Code(NamedTuple):
     imported: tuple[str, ...]
 
 
+@functools.cache
 def code_version(*modules: ModuleType) -> str:
     """Digest modules of this package and all that they import from the package.
 

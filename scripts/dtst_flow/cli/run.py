@@ -15,12 +15,12 @@ from dtst_flow.cli import signals
 from dtst_flow.cli.console import FAILED, Ending
 from dtst_flow.cli.diagnose import diagnose, why_not_writable
 from dtst_flow.cli.labels import adopt_first
-from dtst_flow.cli.preflight import announce, check, check_exists, refusing
+from dtst_flow.cli.preflight import Checked, announce, check, check_exists, refusing
 from dtst_flow.cli.request import Request, overrides
 from dtst_flow.cli.watch import Start, Watched, watch
 from dtst_flow.dataset.state import STATE, make_state
+from dtst_flow.planning import up_to_date
 from dtst_flow.planning.home import home
-from dtst_flow.planning.plan import Plan
 from dtst_flow.report.summary import Outcome, outcome, sentences, written_at
 from dtst_flow.runtime import run_lock
 from dtst_flow.utils.files import write_atomic
@@ -74,7 +74,7 @@ def run(request: Request) -> Ending:
             voice.result(adopt_first(plan.dataset, bucket, dry_run=False))
         with chdir(plan.dataset):
             before = written_at(plan.buckets)
-        watched = _run(request, plan)
+        watched = _run(request, checked)
         with chdir(plan.dataset):
             told_before = before if watched.code else None
             done = outcome(plan.buckets, told_before, watched.began > 0)
@@ -114,18 +114,23 @@ def _errors(request: Request, watched: Watched) -> list[str]:
     return watched.errors(request.dataset)
 
 
-def _run(request: Request, plan: Plan) -> Watched:
-    """Hold the dataset's folder while Snakemake runs."""
-    voice = request.voice
+def _run(request: Request, checked: Checked) -> Watched:
+    """Hold the dataset's folder while Snakemake runs, if it has to."""
+    voice, plan = request.voice, checked.plan
     unlock = request.unlock or "--unlock" in request.passed_on
     with (
         run_lock.held(request.dataset, unlock, voice.say) as files,
         TemporaryDirectory(prefix="dtst-run-") as folder,
     ):
         config = plan.dataset / STATE / "config" / f"{request.path}.yaml"
+        words = command(request, config)
+        asked = asked_for(request, checked, words)
+        if asked and not voice.verbose and not checked.seen.new:
+            with chdir(plan.dataset):
+                if up_to_date.is_known(plan, asked, checked.listing):
+                    return Watched()
         text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
         write_atomic(config, text.encode("utf-8", "surrogateescape"))
-        words = command(request, config)
         if voice.verbose:
             voice.say(f"$ {printable(shlex.join(['snakemake', *words]))}")
 
@@ -136,7 +141,19 @@ def _run(request: Request, plan: Plan) -> Watched:
         watched = watch(start, voice, Path(folder))
         if not run_lock.is_locked(request.dataset):  # else Snakemake was killed
             run_lock.end(request.dataset, watched.pid)
+        if asked and not watched.code and asked == asked_for(request, checked, words):
+            with chdir(plan.dataset):
+                up_to_date.keep(plan, asked, watched.sources)
     return watched
+
+
+def asked_for(request: Request, checked: Checked, words: list[str]) -> str:
+    """Digest what is asked for; nothing where more goes into it, which Snakemake judges."""
+    more = request.profile or request.force or request.passed_on or request.unlock
+    if more or any(name.startswith("SNAKEMAKE_") for name in os.environ):
+        return ""
+    with chdir(checked.plan.dataset):
+        return up_to_date.asked_for(checked.plan, checked.config, words)
 
 
 def cache_variables(request: Request) -> dict[str, str]:

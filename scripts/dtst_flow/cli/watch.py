@@ -47,6 +47,7 @@ class Watched:
         failed: Of each job that failed, its rule and its logs.
         faults: Why it could not go on, in its words or ours.
         said: What the run had to say.
+        sources: Stage -> the fingerprints that it saw of its source.
         progress: Rule -> counts of its images.
         named: The images of which was told that they take long.
     """
@@ -59,6 +60,7 @@ class Watched:
     failed: list[tuple[str, list[str]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    sources: dict[str, set[str]] = field(default_factory=dict)
     progress: dict[str, Counter[str]] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
 
@@ -73,6 +75,9 @@ class Watched:
             self.faults.append(event["text"])
         elif kind == "said" and event["text"]:
             self.said.append(event["text"])
+        elif kind == "source":
+            seen = self.sources.setdefault(event["stage"], set())
+            seen.add(event["fingerprint"])
 
     def slow(self, images: list[tuple[str, str]]) -> Iterator[str]:
         """Yield sentences about rule and image that take long, of each only one."""

@@ -1,17 +1,14 @@
 """Finding a model's weights on this machine."""
 
-import functools
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from dtst_flow.models import forms
+from dtst_flow.models import digests, forms
 from dtst_flow.models.errors import ModelError, ModelMissing, WrongContent
 from dtst_flow.models.registry import MODELS, Model
-from dtst_flow.utils.files import open_regular
 from dtst_flow.utils.folders import user_cache
 
 
@@ -124,17 +121,9 @@ def sha256(path: Path) -> str:
         ModelError: The file cannot be read.
     """
     try:
-        now = path.stat()
-        return _sha256(path, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+        return digests.sha256(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-@functools.cache
-def _sha256(path: Path, *state: int) -> str:
-    """Compute a file's digest, once while its state stays; models are up to gigabytes."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def models_folder() -> Path | None:

@@ -28,7 +28,7 @@ from dtst_flow.dataset.state import (
 from dtst_flow.embed import embedders
 from dtst_flow.planning.pipelines import PIPELINES, resolve_defaults
 from dtst_flow.planning.targets import check_folders, check_free
-from dtst_flow.stages.contract import Settings, Stage, options_of
+from dtst_flow.stages.contract import TABLES, Settings, Stage, options_of
 from dtst_flow.stages.registry import STAGES
 from dtst_flow.utils.files import digest_file
 
@@ -95,7 +95,7 @@ class Plan:
 
     def table(self, stage: str, shard: str = "{shard}", suffix: str = "jsonl") -> str:
         """Return the table of a stage's shard; that of each, by default, as a pattern."""
-        return str(self.state(stage) / STAGES[stage].table / f"{shard}.{suffix}")
+        return str(self.state(stage) / TABLES[stage] / f"{shard}.{suffix}")
 
     def failed(self, stage: str, shard: str = "{shard}") -> str:
         """Return the list of what of a shard could not be processed, as `table` does."""
@@ -193,7 +193,7 @@ def make_plan(config: Mapping[str, Any]) -> Plan:
     if not is_relative(config["dataset"]):
         raise PlanError(f"dataset {config['dataset']!r} is no folder below root")
     root = os.path.realpath(os.path.expanduser(config["root"]))
-    settings = {name: dict(config[name]) for name in STAGES}
+    settings = {name: dict(config[name]) for name in TABLES}
     settings |= resolve_defaults(config["path"], settings)
     for values in settings.values():
         if values.get("weights") is not None:

@@ -3,10 +3,13 @@
 import difflib
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import yaml
 
+from dtst_flow.utils.files import GARBAGE, digest, read_json, to_json, write_atomic
+from dtst_flow.utils.folders import user_cache
 from dtst_flow.utils.text import printable
 
 MAX_VALUES = 10_000
@@ -15,6 +18,11 @@ MAX_VALUES = 10_000
 MAX_SHOWN = 200
 """Characters shown of what is wrong, at most."""
 
+MEMO = "settings.json"
+"""Name of the list of what was right, in the user's cache."""
+
+MAX_KNOWN = 100
+"""How many settings it has at most, the last."""
 
 JSON_TYPES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
@@ -44,8 +52,32 @@ def check(settings: dict[str, Any], schema: dict[str, Any]) -> None:
             raise BadSettings(f"{name}: {value} is no finite number")
         if isinstance(value, str) and "\0" in value:
             raise BadSettings(f"{name}: no name has a NUL character")
+    known, name = _read_memo(), _name_of(settings, schema)
+    if name and name in known:
+        return
     for error in _validator(schema).iter_errors(settings):
         raise BadSettings(_sentence(error))
+    with suppress(OSError):
+        write_atomic(user_cache() / MEMO, to_json([*known, name][-MAX_KNOWN:]))
+
+
+def _name_of(settings: dict[str, Any], schema: dict[str, Any]) -> str:
+    """Name settings and their schema, with the type of each value; deep ones have none."""
+    with suppress(RecursionError):
+        return digest(repr((settings, schema)).encode("utf-8", "surrogatepass"))
+    return ""
+
+
+def _read_memo() -> list[str]:
+    """Return digests of settings that were right, with their schemas.
+
+    To load what checks them takes a fifth of what a run costs that has nothing to do.
+    """
+    with suppress(*GARBAGE):
+        return [
+            name for name in read_json(user_cache() / MEMO) if isinstance(name, str)
+        ]
+    return []
 
 
 def read_texts(settings: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from dtst_flow.planning.plan import NothingToCluster, Plan, PlanError
 from dtst_flow.stages.registry import STAGES
 
 
-def source_fingerprint(plan: Plan, stage: str, keep: bool = False) -> str:
+def source_fingerprint(
+    plan: Plan, stage: str, keep: bool = False, listing: scan.Listing | None = None
+) -> str:
     """Return what changes when anybody changes the source of a stage.
 
     What the stages before write there does not count: they tell of it themselves.
@@ -23,6 +25,7 @@ def source_fingerprint(plan: Plan, stage: str, keep: bool = False) -> str:
         stage: The stage.
         keep: Whether to note files that were touched and are unchanged, so that they are
             not read again.
+        listing: The source, if it was listed already.
 
     Raises:
         PlanError: There is no such source, it has no image and no stage is to make them,
@@ -35,7 +38,7 @@ def source_fingerprint(plan: Plan, stage: str, keep: bool = False) -> str:
             f"the run works in {os.getcwd()}, not in the dataset folder {plan.dataset}: "
             "leave out --directory and `workdir:`, and run one dataset at a time"
         )
-    listing = source_listing(plan, stage)
+    listing = listing or source_listing(plan, stage)
     files = listing.files
     if not STAGES[stage].follows_sidecars:
         files = {path: files[path] for path in listing.images}

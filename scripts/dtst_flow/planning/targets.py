@@ -5,12 +5,10 @@ from pathlib import Path, PurePosixPath
 
 from dtst_flow.dataset.containment import BadBucket
 from dtst_flow.dataset.state import PROGRESS, RECORDS, STATE, state_of
-from dtst_flow.stages.contract import Stage
-from dtst_flow.stages.registry import STAGES
+from dtst_flow.stages.contract import TABLES, Stage
 
 INNER = frozenset(
-    {"inventory", "ledger", "journal", "failed", "history"}
-    | {stage.table for stage in STAGES.values()}
+    {"inventory", "ledger", "journal", "failed", "history", *TABLES.values()}
 )
 """Folders in the state of a bucket; that of a bucket in another may not be one of them."""
 
@@ -60,10 +58,11 @@ def check_free(dataset: Path, bucket: str, stage: Stage) -> None:
         BadBucket: There is one.
     """
     state = dataset / state_of(bucket)
-    for other in STAGES.values():
-        if other is not stage and any((state / other.table).glob("s*.jsonl")):
+    for other, table in TABLES.items():
+        if other != stage.name and any((state / table).glob("s*.jsonl")):
+            command = other.replace("_", "-")
             raise BadBucket(
-                f"--to '{bucket}' has the results of {other.command}, with which those "
+                f"--to '{bucket}' has the results of {command}, with which those "
                 f"of {stage.command} are not to mix: choose another --to, or delete "
                 f"{dataset / bucket} and {state}"
             )

@@ -26,6 +26,7 @@ failed   rule, logs: a job failed; its logs, relative to the dataset
 error    text: the run cannot go on
 noted    text: to be shown at once
 said     text: to be shown at the end
+source   stage, fingerprint: what was seen of its source
 """
 
 

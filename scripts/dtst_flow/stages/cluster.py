@@ -266,7 +266,6 @@ STAGE = Stage(
     name="cluster",
     rule="embed",
     collector="cluster",
-    table="embeddings",
     options=Options,
     models=embed.models,
     code=embed.code,

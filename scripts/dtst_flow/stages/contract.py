@@ -22,6 +22,16 @@ Chosen = TypeVar("Chosen")
 HERE = Path()
 """The dataset's folder, in which jobs run."""
 
+TABLES = {
+    "extract_frames": "frames",
+    "extract_faces": "faces",
+    "detect": "detections",
+    "extract_classes": "classes",
+    "cluster": "embeddings",
+    "select": "measures",
+}
+"""Stage, in the order of use -> the folder of its tables, in the state of its bucket."""
+
 
 class _Snakemake(Protocol):
     """The object that Snakemake gives a script."""
@@ -126,7 +136,6 @@ class Stage:
         name: Its section of the config, such as "extract_faces".
         rule: The rule that works image by image.
         collector: The rule that sums up.
-        table: The folder of that rule's tables, in the state of the stage's bucket.
         options: A frozen dataclass of the settings that its results depend on.
         models: Settings -> the models that it runs, by their names in the registry, each
             with the file to use instead. Raises ModelError.
@@ -166,7 +175,6 @@ class Stage:
     name: str
     rule: str
     collector: str
-    table: str
     options: type
     models: Callable[[Settings], dict[str, str | None]]
     code: Callable[[Settings], tuple[ModuleType, ...]]
@@ -186,6 +194,11 @@ class Stage:
     follows_sidecars: bool = True
     reads: Kind = IMAGES
     lacks: Callable[[], str] = lambda: ""
+
+    @property
+    def table(self) -> str:
+        """The folder of its tables, in the state of its bucket."""
+        return TABLES[self.name]
 
     @property
     def rules(self) -> tuple[str, str]:

@@ -212,7 +212,6 @@ STAGE = Stage(
     name="detect",
     rule="detect",
     collector="collect_detections",
-    table="detections",
     options=Options,
     models=models,
     code=code,

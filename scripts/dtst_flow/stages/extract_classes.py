@@ -263,7 +263,6 @@ STAGE = Stage(
     name="extract_classes",
     rule="extract_classes",
     collector="collect_classes",
-    table="classes",
     options=Options,
     models=models,
     code=code,

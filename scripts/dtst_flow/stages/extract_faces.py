@@ -251,7 +251,6 @@ STAGE = Stage(
     name="extract_faces",
     rule="extract_faces",
     collector="collect_faces",
-    table="faces",
     options=Options,
     models=models,
     code=code,

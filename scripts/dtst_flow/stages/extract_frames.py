@@ -275,7 +275,6 @@ STAGE = Stage(
     name="extract_frames",
     rule="extract_frames",
     collector="collect_frames",
-    table="frames",
     options=Options,
     models=models,
     code=code,

@@ -32,9 +32,6 @@ from dtst_flow.utils.text import capped
 
 log = logging.getLogger(__name__)
 
-TABLE = "measures"
-"""The folder of the tables of what is known of images, in the state of the bucket."""
-
 MAX_SHOWN = 10
 """Clusters of which it is told how many of their images are chosen."""
 
@@ -250,7 +247,7 @@ def _looked_up(asked: Asked, bucket: str, images: dict[str, str]) -> Iterator[Ro
 
 def _known_rows(bucket: str) -> list[Row]:
     """The rows of the tables of the last run; none where they cannot be used."""
-    tables = (state_of(bucket) / TABLE).glob("*.jsonl")
+    tables = (state_of(bucket) / STAGE.table).glob("*.jsonl")
     try:
         rows = [row for table in tables for row in read_table(table)]
         return [row for row in rows if row.keys() >= measuring.COLUMNS]
@@ -283,7 +280,6 @@ STAGE = Stage(
     name="select",
     rule="measure",
     collector="choose",
-    table=TABLE,
     options=Options,
     models=models,
     code=code,

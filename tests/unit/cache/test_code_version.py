@@ -48,6 +48,7 @@ def forget() -> None:
     """As a new process, which has the memo on the disk."""
     versions._memo.cache_clear()
     versions._read.cache_clear()
+    versions.code_version.cache_clear()
 
 
 @pytest.fixture

@@ -9,7 +9,13 @@ from click.testing import CliRunner
 
 from dtst_flow.cli import main as cli
 from dtst_flow.cli.console import Ending
-from dtst_flow.cli.run import Request, cache_variables, command, overrides
+from dtst_flow.cli.run import (
+    Request,
+    asked_for,
+    cache_variables,
+    command,
+    overrides,
+)
 from helpers.dataset import ROOT
 
 
@@ -55,6 +61,24 @@ def test_words_after_dashes_reach_snakemake(requests, tmp_path):
     words = command(requests[0], tmp_path / "x.yaml")
     assert words[-2:] == ["--forceall", "--nolock"]
     assert words[words.index("--cores") + 1] == "3"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"profile": "slurm"},
+        {"force": ("embed",)},
+        {"passed_on": ("--forceall",)},
+        {"unlock": True},
+    ],
+)
+def test_of_more_than_settings_snakemake_judges(tmp_path, more):
+    assert asked_for(Request(tmp_path, "faces", {}, **more), None, []) == ""
+
+
+def test_of_its_own_variables_snakemake_judges(tmp_path, monkeypatch):
+    monkeypatch.setenv("SNAKEMAKE_PROFILE", "mine")
+    assert asked_for(Request(tmp_path, "faces", {}), None, []) == ""
 
 
 def test_only_words_after_dashes_reach_snakemake(requests, tmp_path):

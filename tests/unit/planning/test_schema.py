@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from dtst_flow.planning import schema
 from dtst_flow.planning.schema import MAX_VALUES, BadSettings, check, read_texts
 from helpers.dataset import ROOT
 
@@ -101,3 +102,24 @@ def test_text_is_read_by_the_types_that_are_wanted(given, read):
     found = read_texts(given, SCHEMA)
     assert found == read
     assert repr(found) == repr(read)  # True is no 1
+
+
+def test_what_was_right_once_is_right_without_what_checks_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    right = {"cluster": {"top": None}}
+    checked = []
+    real = schema._validator
+    monkeypatch.setattr(
+        schema, "_validator", lambda given: checked.append(1) or real(given)
+    )
+    for settings in (right, right, right | {"strict": True}):
+        check(settings, SCHEMA)
+    assert len(checked) == 2
+    with pytest.raises(BadSettings):
+        check(right | {"strict": 1}, SCHEMA)
+    with pytest.raises(BadSettings):
+        check(right, {**SCHEMA, "required": ["other"]})
+    (memo,) = (tmp_path / "dtst-flow").iterdir()
+    memo.write_text("{")
+    check(right, SCHEMA)
+    assert len(checked) == 5
