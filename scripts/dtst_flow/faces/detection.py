@@ -148,7 +148,9 @@ def suppress(found: Found, limit: float) -> Found:
     found = found.pick(np.argsort(-found.scores, kind="stable"))
     boxes = found.boxes
     kept: list[int] = []
-    for i, box in enumerate(boxes):
-        if not np.any(overlaps(box, boxes[kept]) > limit):
-            kept.append(i)
+    left = np.arange(len(boxes))
+    while left.size:
+        first, left = left[0], left[1:]
+        kept.append(int(first))
+        left = left[~(overlaps(boxes[first], boxes[left]) > limit)]
     return found.pick(kept)
