@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.cache import packs
-from dtst_flow.utils.files import digest_value, read_bytes, sweep, to_json
+from dtst_flow.utils.files import append, digest_value, read_bytes, sweep, to_json
 
 
 class Records:
@@ -80,9 +80,7 @@ class Records:
             value: The record, a JSON value.
         """
         key, content = self._key(image), to_json(value)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self._journal, "ab") as journal:
-            journal.write(key.encode() + b" " + content + b"\n")
+        append(self._journal, key.encode() + b" " + content + b"\n")
         if self._new is not None:
             self._new[key] = content
 

@@ -31,8 +31,9 @@ def escapes(folder: str | Path, path: str) -> bool:
         folder: The folder.
         path: The path, relative to the folder.
     """
-    real = Path(os.path.realpath(Path(folder, path)))
-    return not real.is_relative_to(os.path.realpath(folder))
+    start = os.path.realpath(folder)
+    real = os.path.realpath(os.path.join(folder, path))
+    return real != start and not real.startswith(os.path.join(start, ""))
 
 
 def check_no_escape(dataset: str | Path, name: str) -> None:

@@ -13,7 +13,7 @@ from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.provenance import same_photo
 from dtst_flow.dataset.stems import folded
 from dtst_flow.dataset.subjects import likeness
-from dtst_flow.utils.files import make_way, temporary, to_json
+from dtst_flow.utils.files import append, make_way, temporary, to_json
 
 Sidecar = dict[str, Any] | Callable[[], dict[str, Any]] | None
 """Our keys of a sidecar, as `Part.write` takes them."""
@@ -64,7 +64,7 @@ class Part:
 
     def keep(self, path: str, key: str) -> Entry | None:
         """Keep a file that is what `key` stands for; None where it has to be written."""
-        row = self._last_row(path, self.ledgers.bucket / path)
+        row = self._last_row(path, _is_there(self.ledgers.bucket / path))
         if not self.ledgers.is_current(row, key):
             return None
         if path not in self.known:
@@ -131,12 +131,13 @@ class Part:
         target = self.ledgers.bucket / path
         if self.ledgers.leads_out(path):
             raise ForeignFile(target.parent, "leads out of its bucket by a link")
-        if kept := self.keep(path, key):
+        there = _is_there(target)
+        if there and (kept := self.keep(path, key)):
             return kept, False
-        row = self._last_row(path, target)
+        row = self._last_row(path, there)
         ours = sidecar() if callable(sidecar) else sidecar
-        if row is None:
-            row = self._by_evidence(path, target, ours)
+        if row is None and there:
+            row = self._by_evidence(path, ours)
         self._refuse_foreign(target, row, fill, ours)
         return self._write(_Order(path, key, fill, ours, shows), row), True
 
@@ -149,7 +150,8 @@ class Part:
         edited = isinstance(row, Entry) and not unchanged(present, row.stat)
         shown = row.shows if row else ""
         claim = Claim(order.path, before + written, (present,), edited, shown)
-        self._note(claim)
+        if row or present or not target.parent.is_dir():
+            self._note(claim)  # else nothing is there yet of which to tell
         with temporary(target) as new:
             order.fill(new)
             claimed = (present, stat_of(new, follow_links=False))
@@ -214,9 +216,14 @@ class Part:
         kept = waiting.put(self.ledgers.bucket, order.path, was, words)
         return {k: v for k, v in content.items() if not kept or k not in words}
 
-    def _last_row(self, path: str, target: Path) -> Row | None:
-        """What was last noted of a path, by whichever part; None of a new one."""
-        if path in self.known or not _is_there(target):
+    def _last_row(self, path: str, there: bool) -> Row | None:
+        """What was last noted of a path, by whichever part; None of a new one.
+
+        Args:
+            path: Relative to the bucket.
+            there: Whether anything has its name, or its sidecar's.
+        """
+        if path in self.known or not there:
             return self.known.get(path)
         if self._owned is None:
             self._owned = self.ledgers.owned()
@@ -227,12 +234,10 @@ class Part:
             row = replace(self._owned[twin], path=path)
         return row
 
-    def _by_evidence(
-        self, path: str, target: Path, ours: dict[str, Any] | None
-    ) -> Row | None:
+    def _by_evidence(self, path: str, ours: dict[str, Any] | None) -> Row | None:
         """The row that files give a path of which nothing is noted; None of the user's."""
         evidence = self.ledgers.evidence
-        if evidence is None or not _is_there(target):
+        if evidence is None:
             return None
         return evidence.row(path, ours, self.ledgers.is_lost())
 
@@ -264,10 +269,8 @@ class Part:
 
     def _note(self, row: Row) -> None:
         self.known[row.path] = row
-        self.journal.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.journal, "ab") as journal:
-            # The line break comes first: it also ends a line that a kill cut short.
-            journal.write(b"\n" + to_json(row.to_row()))
+        # The line break comes first: it also ends a line that a kill cut short.
+        append(self.journal, b"\n" + to_json(row.to_row()))
 
 
 def _has_content(path: Path, fill: Callable[[Path], object]) -> bool:

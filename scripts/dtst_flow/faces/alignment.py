@@ -103,7 +103,7 @@ def warp(image: Pixels, quad: Positions, size: int) -> Pixels:
 
     shrink = min(int(side(quad) / size / 2), *image.shape[:2])
     if shrink > 1:
-        image, quad = _shrink(image, quad, shrink)
+        image, quad = shrunk(image, quad, shrink)
     samples = max(1, round(side(quad) / size))
     crop = sample(image, quad, size * samples)
     if samples == 1:
@@ -112,7 +112,7 @@ def warp(image: Pixels, quad: Positions, size: int) -> Pixels:
     return cast(Pixels, averaged)
 
 
-def _shrink(image: Pixels, quad: Positions, factor: int) -> tuple[Pixels, Positions]:
+def shrunk(image: Pixels, quad: Positions, factor: int) -> tuple[Pixels, Positions]:
     """Shrink what the square shows of an image; return it with the square on it."""
     import cv2
 
@@ -123,8 +123,17 @@ def _shrink(image: Pixels, quad: Positions, factor: int) -> tuple[Pixels, Positi
     return cast(Pixels, small), (quad - offset) / factor
 
 
-def sample(image: Pixels, quad: Positions, size: int) -> Pixels:
-    """Sample the square at size x size points; the image goes on mirrored past its edges."""
+def sample(
+    image: Pixels, quad: Positions, size: int, mirrored: bool = True
+) -> Pixels:
+    """Sample the square at size x size points.
+
+    Args:
+        image: (height, width, 3) uint8.
+        quad: The square's corners.
+        size: That of the result.
+        mirrored: Whether the image goes on mirrored past its edges, else black.
+    """
     import cv2
 
     region, offset = _region(image, quad, margin=2)
@@ -137,7 +146,7 @@ def sample(image: Pixels, quad: Positions, size: int) -> Pixels:
         np.column_stack([right, down, first]),
         (size, size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT,
+        borderMode=cv2.BORDER_REFLECT if mirrored else cv2.BORDER_CONSTANT,
     )
     return cast(Pixels, sampled)
 

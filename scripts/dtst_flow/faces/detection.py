@@ -65,7 +65,7 @@ def fit(image: Pixels, side: int, multiple: int) -> tuple[Pixels, Positions]:
     """
     import cv2
 
-    image, halvings = _halved(image, side)
+    image, halvings = halved(image, side)
     size = np.array(image.shape[1::-1])
     fitted = np.rint(size * (side / size.max())).astype(int).clip(1)
     width, height = fitted.tolist()
@@ -81,7 +81,7 @@ def fit(image: Pixels, side: int, multiple: int) -> tuple[Pixels, Positions]:
     return canvas, size / fitted * 2**halvings
 
 
-def _halved(image: Pixels, side: int) -> tuple[Pixels, int]:
+def halved(image: Pixels, side: int) -> tuple[Pixels, int]:
     """Halve an image as often as its long side stays above `side`, averaging four pixels.
 
     An odd last row or column is left out. OpenCV is fast only at this factor.
@@ -115,20 +115,19 @@ def planes(pixels: Pixels, order: tuple[int, int, int]) -> NDArray[np.float32]:
     return values
 
 
-def corners(height: int, width: int, stride: int) -> Floats:
-    """Return the top left corners of a grid's cells, row by row.
+def corners(cells: NDArray[np.intp], width: int, stride: int) -> Floats:
+    """Return the top left corners of cells of a grid.
 
     Args:
-        height: That of what the detector looks at, in pixels; as the width a multiple
-            of the stride.
-        width: Its width.
+        cells: Their numbers (n,), row by row from 0.
+        width: Of what the detector looks at, in pixels; a multiple of the stride.
         stride: Side of a cell.
 
     Returns:
-        (cells, 2) x, y in pixels, float32.
+        (n, 2) x, y in pixels, float32.
     """
-    y, x = np.mgrid[0:height:stride, 0:width:stride].astype(np.float32)
-    return np.stack([x.ravel(), y.ravel()], axis=1)
+    y, x = np.divmod(cells, width // stride)
+    return stride * np.stack([x, y], axis=1).astype(np.float32)
 
 
 def overlaps(box: Floats, others: Floats) -> Floats:
@@ -149,7 +148,9 @@ def suppress(found: Found, limit: float) -> Found:
     found = found.pick(np.argsort(-found.scores, kind="stable"))
     boxes = found.boxes
     kept: list[int] = []
-    for i, box in enumerate(boxes):
-        if not np.any(overlaps(box, boxes[kept]) > limit):
-            kept.append(i)
+    left = np.arange(len(boxes))
+    while left.size:
+        first, left = left[0], left[1:]
+        kept.append(int(first))
+        left = left[~(overlaps(boxes[first], boxes[left]) > limit)]
     return found.pick(kept)

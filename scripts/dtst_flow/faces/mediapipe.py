@@ -7,11 +7,11 @@ finds faces for those who have nothing but the bundle. BlazeFace looks at the wh
 
 import zipfile
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
-from dtst_flow.faces import alignment, blazeface, crop, turning, yunet
+from dtst_flow.faces import alignment, blazeface, turning, yunet
 from dtst_flow.faces.base import Face
 from dtst_flow.faces.blazeface import BlazeFace
 from dtst_flow.faces.detection import Floats
@@ -152,10 +152,7 @@ def five_points(vertices: Floats) -> tuple[tuple[float, float], ...]:
 
 def _view(image: Pixels, square: Positions, side: int) -> Pixels:
     """Cut a square out of the photo at a fixed size; outside the photo it is black."""
-    import cv2
-
-    pixels = crop.cut(image, square, max_size=side, padding=False)
-    if len(pixels) == side:
-        return pixels
-    enlarged = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_LINEAR)
-    return cast(Pixels, enlarged)
+    shrink = min(int(alignment.side(square) / side), *image.shape[:2])
+    if shrink > 1:
+        image, square = alignment.shrunk(image, square, shrink)
+    return alignment.sample(image, square, side, mirrored=False)

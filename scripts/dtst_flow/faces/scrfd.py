@@ -75,16 +75,17 @@ class ScrfdEngine:
         (…, 4) from a cell's corner to the left, upper, right and lower edge, and the
         points (…, 10) from there on, both by the stride.
         """
-        square = -(-side // STRIDES[-1]) * STRIDES[-1]
-        pixels, scale = fit(image, side, square)
-        values = (planes(pixels, RGB) - np.float32(127.5)) / np.float32(128)
+        pixels, scale = fit(image, side, STRIDES[-1])
+        values = planes(pixels, RGB)
+        values -= 127.5
+        values /= 128
         outputs = self._session.run(None, {self._input: values})
         seen = []
         for stride, scores, edges, points in zip(
             STRIDES, outputs[:3], outputs[3:6], outputs[6:], strict=True
         ):
-            likely = scores[..., 0].ravel() >= MIN_SCORE
-            cells = np.repeat(corners(square, square, stride), ANCHORS, axis=0)[likely]
+            (likely,) = np.nonzero(scores[..., 0].ravel() >= MIN_SCORE)
+            cells = corners(likely // ANCHORS, pixels.shape[1], stride)
             distances = edges.reshape(-1, 4)[likely] * stride
             offsets = points.reshape(-1, 5, 2)[likely] * stride
             corner = (

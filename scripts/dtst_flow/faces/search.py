@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dtst_flow.faces.detection import Found, join, suppress
+from dtst_flow.faces.detection import Found, halved, join, suppress
 from dtst_flow.utils.array_types import Pixels
 
 Look = Callable[[Pixels, int], Found]
@@ -63,7 +63,9 @@ def search(image: Pixels, look: Look, levels: Levels, same: float) -> Found:
         levels: Where it looks.
         same: Overlap (intersection over union) that makes two boxes one face.
     """
-    seen = [look(image, side) for side in levels.whole]
+    small, halvings = halved(image, max(levels.whole))
+    whole = join([look(small, side) for side in levels.whole])
+    seen = [Found(whole.boxes * 2**halvings, whole.scores, whole.points * 2**halvings)]
     for side in levels.closer(max(image.shape)):
         shrink = max(image.shape) / side
         rows, columns = (spans(length, shrink, levels) for length in image.shape[:2])

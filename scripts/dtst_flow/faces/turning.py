@@ -18,11 +18,12 @@ Find = Callable[[Pixels], list[Face]]
 """Finds the faces of an image as it stands."""
 
 SIDE = 320
-"""Long side in pixels at which a photo is looked at turned."""
+"""Long side in pixels at which a photo is looked at turned, if nothing was found in it."""
 
-AROUND = 8
-"""Where something was found, a square of so many sides of the surest face is looked at, so
-that faces are large enough to be seen whatever the size of the photo."""
+AROUND, AROUND_SIDE = 4, 160
+"""Where something was found, a square of so many sides of the surest face is looked at, and
+at so many pixels, so that the face is large enough to be seen whatever the size of the
+photo, and little else is looked at."""
 
 
 class Surety(NamedTuple):
@@ -57,9 +58,10 @@ def find(image: Pixels, as_it_stands: Find, look: Look, surety: Surety) -> list[
     best = _best(faces)
     if best >= surety.upright:
         return faces
-    small, _ = fit(_around(image, faces), SIDE, 1)
+    side = AROUND_SIDE if faces else SIDE
+    small, _ = fit(_around(image, faces), side, 1)
     scores = {
-        quarters: look(turn(small, quarters), SIDE).scores.max(initial=0)
+        quarters: look(turn(small, quarters), side).scores.max(initial=0)
         for quarters in (1, 2, 3)
     }
     quarters = max(scores, key=lambda quarters: scores[quarters])

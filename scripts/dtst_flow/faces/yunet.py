@@ -87,8 +87,8 @@ class YunetEngine:
         for stride in STRIDES:
             classes, objects, boxes, points = (next(outputs)[0] for _ in HEADS)
             scores = np.sqrt(classes[:, 0].clip(0, 1) * objects[:, 0].clip(0, 1))
-            likely = scores >= MIN_SCORE
-            cells = corners(pixels.shape[0], pixels.shape[1], stride)[likely]
+            (likely,) = np.nonzero(scores >= MIN_SCORE)
+            cells = corners(likely, pixels.shape[1], stride)
             middle = cells + boxes[likely, :2] * stride
             half = np.exp(boxes[likely, 2:]) * stride / 2
             corner = (middle - half) * scale, (middle + half) * scale

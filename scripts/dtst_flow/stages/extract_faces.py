@@ -112,6 +112,14 @@ class Extractor:
         self.bucket = bucket
         self.records = records(options, weights, shard)
         self.part = Part(crops.ledgers_of(crops.of_faces(bucket)), shard)
+        self._depends = [
+            options.max_size,
+            options.padding,
+            verified_read.depends(options),
+            sorted(MARKS),
+            code_version(crop, encode, sharpness),
+        ]
+        """What all crops depend on."""
         self._engine: Engine | None = None
 
     def __call__(self, row: ManifestRow, /) -> Row:
@@ -189,11 +197,7 @@ class Extractor:
         key = [
             json_text.spelled(sidecar),
             face.points,
-            options.max_size,
-            options.padding,
-            verified_read.depends(options),
-            sorted(MARKS),
-            code_version(crop, encode, sharpness),
+            *self._depends,
         ]
 
         @functools.cache

@@ -116,6 +116,17 @@ def write_atomic(
         os.replace(new, path)
 
 
+def append(path: str | Path, content: bytes) -> None:
+    """Add to the end of a file; it and its folder are made if they do not exist."""
+    try:
+        file = open(path, "ab")
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "ab")
+    with file:
+        file.write(content)
+
+
 def _take_after(new: Path, like: Path) -> None:
     owner = os.stat(like)
     with suppress(OSError):  # only root may give a file to others
@@ -124,6 +135,7 @@ def _take_after(new: Path, like: Path) -> None:
 
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
+_SORTED = json.JSONEncoder(sort_keys=True)
 """Made only once, as `json.dumps` would make one for every row of a table."""
 
 
@@ -250,4 +262,4 @@ def digest_file(path: str | Path, most: float = math.inf) -> str:
 
 def digest_value(value: Any) -> str:
     """Give the `digest` of a JSON value, whatever the order of its keys."""
-    return digest(json.dumps(value, sort_keys=True).encode())
+    return digest(_SORTED.encode(value).encode())

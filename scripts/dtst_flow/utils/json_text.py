@@ -7,10 +7,11 @@ the style of the text around them.
 
 import json
 import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+encode = json.JSONEncoder().encode
 
 
 class Number(float):
@@ -66,16 +67,37 @@ def spelled(value: Any) -> Any:
     return _replaced(value, lambda number: {"number": number.text})
 
 
-def dumps(value: Any, **layout: Any) -> str:
-    """Write a value in ASCII, numbers as they were spelled.
+def dumps(
+    value: Any,
+    indent: int | str | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """Write a value in ASCII, as `json.dumps` does, numbers as they were spelled.
 
     Args:
         value: Any JSON value.
-        layout: Of `json.dumps`: indent, separators, sort_keys.
+        indent: What each level is indented by, or how many spaces; None for one line.
+        separators: Between two members, and after a key.
+        sort_keys: Whether members come in the order of their keys.
     """
-    mark = secrets.token_hex(8)
-    marked = _replaced(value, lambda number: mark + number.text)
-    return re.sub(f'"{mark}([^"]*)"', r"\1", json.dumps(marked, **layout))
+    comma, colon = separators or (", " if indent is None else ",", ": ")
+    unit = " " * indent if isinstance(indent, int) else indent or ""
+
+    def text(value: Any, line: str) -> str:
+        if isinstance(value, Number):
+            return value.text
+        if not value or not isinstance(value, dict | list | tuple):
+            return encode(value)
+        inner = line + unit
+        if isinstance(value, dict):
+            pairs = sorted(value.items()) if sort_keys else value.items()
+            parts = [f"{encode(key)}{colon}{text(one, inner)}" for key, one in pairs]
+            return f"{{{inner}{(comma + inner).join(parts)}{line}}}"
+        parts = [text(one, inner) for one in value]
+        return f"[{inner}{(comma + inner).join(parts)}{line}]"
+
+    return text(value, "" if indent is None else "\n")
 
 
 def _replaced(value: Any, stand_in: Callable[[Number], Any]) -> Any:

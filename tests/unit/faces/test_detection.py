@@ -59,7 +59,8 @@ def test_an_image_is_fitted_whole_into_the_top_left_corner(height, width, side):
 
 def test_corners_come_row_by_row():
     np.testing.assert_array_equal(
-        corners(16, 24, 8), [(0, 0), (8, 0), (16, 0), (0, 8), (8, 8), (16, 8)]
+        corners(np.arange(6), 24, 8),
+        [(0, 0), (8, 0), (16, 0), (0, 8), (8, 8), (16, 8)],
     )
 
 
