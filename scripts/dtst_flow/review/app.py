@@ -75,6 +75,7 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
         port: Where it listens.
     """
     answers = Answers(session)
+    session.at_end = answers.images.end
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -19,7 +19,7 @@ class Images:
 
     def __init__(self) -> None:
         self._pictures = Pictures()
-        self.close = self._pictures.close
+        self.end, self.close = self._pictures.end, self._pictures.close
 
     def thumbnail(self, view: View, n: int, side: int) -> bytes:
         """A thumbnail as WebP. Raises NoPicture."""

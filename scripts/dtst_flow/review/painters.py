@@ -1,5 +1,6 @@
 """Pictures as they are made, in processes of their own: an image may end its decoder."""
 
+import faulthandler
 import os
 from io import BytesIO
 from typing import NamedTuple
@@ -39,6 +40,9 @@ class Wanted(NamedTuple):
 
 class Painter:
     """Makes pictures; a worker."""
+
+    def __init__(self) -> None:
+        faulthandler.disable()  # the page tells of a crash, and the terminal is no log
 
     def __call__(self, wanted: Wanted) -> Picture:
         """Make a picture. Raises UnreadableImage."""

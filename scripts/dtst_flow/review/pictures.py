@@ -52,6 +52,7 @@ class Pictures:
 
     def __init__(self) -> None:
         self._painters: Painters | None = None
+        self._ended = False
         # Records keep to the thread that opened them.
         self._recorder = ThreadPoolExecutor(1, "thumbnails")
         self._records = {
@@ -102,13 +103,21 @@ class Pictures:
         from dtst_flow.review.painters import Painters  # loads what decodes
 
         with self._lock:
+            if self._ended:
+                raise NoPicture("the review ends")
             self._painters = self._painters or Painters()
         return self._painters.paint(path, side)
 
-    def close(self) -> None:
-        """Pack what was made, and end what makes more."""
+    def end(self) -> None:
+        """Make no more, also for those who wait."""
+        with self._lock:
+            self._ended = True
         if self._painters:
             self._painters.close()
+
+    def close(self) -> None:
+        """Pack what was made, and make no more."""
+        self.end()
         self._in_turn(self._pack)
         self._recorder.shutdown()
 

@@ -10,8 +10,10 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dtst_flow.utils.files import to_json
 
 BODY = 1 << 20
 """Most bytes of a request's body."""
@@ -102,7 +104,8 @@ _NO_TOKEN = (
 def refused(status: int, error: str, hint: str = "") -> Response:
     """Answer with a sentence what was wrong, and another one what would help."""
     content = {"error": error} | ({"hint": hint} if hint else {})
-    return JSONResponse(content, status)
+    # As ASCII, for names that are not UTF-8.
+    return Response(to_json(content), status, media_type="application/json")
 
 
 def _refused(error: str, hint: str = "") -> Response:

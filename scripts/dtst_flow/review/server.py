@@ -17,6 +17,7 @@ from socket import (
 from types import FrameType
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
 
 from dtst_flow.dataset.containment import check_no_escape, check_target
 from dtst_flow.dataset.state import check_no_links, state_of
@@ -98,7 +99,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """End the answers that have no end."""
-        self._session.ending = True
+        await run_in_threadpool(self._session.end)
         await super().shutdown(sockets)
 
 

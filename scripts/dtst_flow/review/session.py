@@ -44,6 +44,7 @@ class Session:
         changes: What the last run changed, if one did since the start.
         skipped: Pairs of images that the user would not tell about.
         ending: Whether the server is about to end.
+        at_end: What else is to be ended then.
 
     Raises:
         NoResult: There is no clustering to review.
@@ -55,6 +56,7 @@ class Session:
         self.changes: dict[str, Any] | None = None
         self.skipped: set[tuple[int, int]] = set()
         self.ending = False
+        self.at_end: Callable[[], object] = lambda: None
         self.lock = RLock()
         self.labels_path = Path(bucket) / label_file.FILE
         self._clusters_path = Path(bucket) / clustering.FILE
@@ -196,6 +198,11 @@ class Session:
             "said": said,
             "lines": lines[:SHOWN],
         }
+
+    def end(self) -> None:
+        """Keep nobody waiting, as the server is about to end."""
+        self.ending = True
+        self.at_end()
 
     def close(self) -> None:
         """End what is at work."""

@@ -34,6 +34,8 @@ class Crew(Generic[Task, Answer]):
         self._seconds = seconds
         self._turn = BoundedSemaphore(most)
         self._idle: list[Process[Task]] = []
+        self._busy: set[Process[Task]] = set()
+        self._closed = False
         self._lock = Lock()
 
     def do(self, task: Task) -> Answer | Failed | Changed:
@@ -43,30 +45,38 @@ class Crew(Generic[Task, Answer]):
             ModelError, OSError, WorkerError: As `pool.each`.
         """
         with self._turn:
-            with self._lock:
-                process = self._idle.pop() if self._idle else None
-            answer = None
+            process, answer = self._idle_or_new(), None
             if process is None:
-                process = self._start()
+                return Died("came when its processes were ended")
+            if process.task is None:
                 answer = self._received(process)
             if answer is None:
                 process.give(task)
                 answer = self._received(process)
-            if not isinstance(answer, Died | TooLong):
-                with self._lock:
+            with self._lock:
+                self._busy.discard(process)
+                if not isinstance(answer, Died | TooLong):
                     self._idle.append(process)
         done: Answer | Failed | Changed = answer
         return done
 
+    def _idle_or_new(self) -> Process[Task] | None:
+        """A process that waits for a task, or one that has had none; None at the end."""
+        with self._lock:
+            if self._closed:
+                return None
+            process = self._idle.pop() if self._idle else self._start()
+            self._busy.add(process)
+        return process
+
     def _start(self) -> Process[Task]:
         """Start a process; Ctrl-C reaches only us, who end it."""
-        with self._lock:
-            resource_tracker.ensure_running()  # or it would undo the block
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-            try:
-                return Process(self._make, CONTEXT)
-            finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        resource_tracker.ensure_running()  # or it would undo the block
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return Process(self._make, CONTEXT)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
     def _received(self, process: Process[Task]) -> Any:
         """What a process answers, or None when it has become ready."""
@@ -78,8 +88,11 @@ class Crew(Generic[Task, Answer]):
         return TooLong(f"takes more than {self._seconds:.3g} s, so it was given up")
 
     def close(self) -> None:
-        """End the processes that wait."""
+        """End all processes, also those at work: who waits for them is told so."""
         with self._lock:
+            self._closed = True
+            for process in self._busy:
+                process.stop()
             for process in self._idle:
                 process.end()
             self._idle.clear()

@@ -236,6 +236,10 @@ class Process(Generic[Task]):
         """End it because it took more seconds than it may; its pipe will show it."""
         size = f" ({self.at.pixels / 1e6:.1f} megapixels)" if self.at.pixels else ""
         self._reason = f"took more than {most:.3g} s{size}, {HURRY}"
+        self.stop()
+
+    def stop(self) -> None:
+        """End it without waiting for that; its pipe will show it."""
         self._process.kill()
 
     @property

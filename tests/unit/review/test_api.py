@@ -87,6 +87,14 @@ def test_a_thumbnail_comes_from_records_the_second_time(asked):
     assert answer.status_code == 404 and row in answer.json()["error"]
 
 
+def test_what_is_wrong_is_told_also_of_a_name_that_is_not_utf_8(asked):
+    paths = asked.session.view.clustering.paths
+    (n,) = (n for n, path in enumerate(paths) if "not-utf-8" in path)
+    Path(paths[n]).write_bytes(b"no image")
+    answer = asked.client.get(f"/thumb/{n}")
+    assert answer.status_code == 404 and paths[n] in answer.json()["error"]
+
+
 def test_an_image_that_ends_its_decoder_ends_no_server(asked, tmp_path, monkeypatch):
     curses.write(tmp_path / "curse")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "curse"))

@@ -65,6 +65,16 @@ def test_threads_share_few_processes_which_end_with_it(crew):
         found = set(threads.map(ask, range(3)))
     assert 1 <= len(found) <= 2
     crew.close()
+    assert isinstance(crew.do("work"), Died)
     for process in found:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
+
+
+def test_its_end_is_the_end_of_a_process_at_work(crew):
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(crew.do, "hang")
+        while not any(process.task for process in set(crew._busy)):
+            sleep(0.01)
+        crew.close()
+        assert isinstance(asked.result(5), Died)
