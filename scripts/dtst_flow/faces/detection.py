@@ -102,19 +102,6 @@ def halved(image: Pixels, side: int) -> tuple[Pixels, int]:
     return image, halvings
 
 
-def planes(pixels: Pixels, order: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Bring pixels (height, width, 3) to what a network takes, (1, 3, height, width).
-
-    Args:
-        pixels: uint8.
-        order: The channel that comes first, second and third.
-    """
-    values = np.empty((1, 3, *pixels.shape[:2]), np.float32)
-    for place, channel in zip(values[0], order, strict=True):
-        place[:] = pixels[..., channel]
-    return values
-
-
 def corners(cells: NDArray[np.intp], width: int, stride: int) -> Floats:
     """Return the top left corners of cells of a grid.
 
