@@ -150,7 +150,8 @@ class Bench:
                 for title, many in ((f"{column}, of two", FEW), (column, count)):
                     took = self.run(engine, words, many, checkout)
                     costs.setdefault(title, []).append(took)
-            known = points_of(self.folder / engine, engine)
+                if checkout == HERE:
+                    known = points_of(self.folder / engine, engine)
             costs["bare"].append(self.bare(engine, engine, weights, known))
             if peer := self.asked.peer:
                 self.dataset("peer", count)

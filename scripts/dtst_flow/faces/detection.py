@@ -75,10 +75,13 @@ def fit(image: Pixels, side: int, multiple: int) -> tuple[Pixels, Positions]:
         (width, height),
         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )
+    scale = size / fitted * 2**halvings
     columns, rows = (-(-length // multiple) * multiple for length in (width, height))
+    if (columns, rows) == (width, height):
+        return cast(Pixels, small), scale
     canvas = np.zeros((rows, columns, 3), np.uint8)
     canvas[:height, :width] = small
-    return canvas, size / fitted * 2**halvings
+    return canvas, scale
 
 
 def halved(image: Pixels, side: int) -> tuple[Pixels, int]:
