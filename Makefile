@@ -11,6 +11,8 @@ HEADLESS = $(INSTALL) --force-reinstall --no-deps opencv-python-headless
 ONNX_GPU = $(INSTALL) --force-reinstall --no-deps onnxruntime-gpu
 # Two processes more than processors: tests also wait, for Snakemake, locks and clusters.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 2)')
+# What `make bench` tells pace.py, such as --models DIR, --ultralytics PYTHON, --peer DTST.
+PACE ?=
 PYTEST = $(VENV)/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal
 
 .PHONY: help install demo pages docs gpu lint types test test-most test-all test-torch test-long bench clean
@@ -54,7 +56,8 @@ test-long: $(VENV)/installed-test ## try for hours what edits, kills and broken 
 
 gpu: $(VENV)/installed-gpu ## let models run on a GPU, by ONNX Runtime for CUDA and its libraries
 
-bench: $(VENV)/installed-test ## measure the clustering, and what surrounds the models
+bench: $(VENV)/installed-test ## measure what an image costs, the clustering, and what surrounds the models
+	$(VENV)/bin/python tests/benchmarks/pace.py $(PACE)
 	$(VENV)/bin/python tests/benchmarks/clustering.py --rows 2000 20000
 	$(VENV)/bin/python tests/benchmarks/commands.py
 	$(VENV)/bin/python tests/benchmarks/wide.py --images 2000 --shard-size 100 scratch/wide

@@ -46,8 +46,10 @@ class OnnxDetector(YoloDetector):
     def run(self, pixels: Vectors) -> Vectors:
         """Run the model; see `YoloDetector.run`."""
         dtype = np.float16 if "float16" in self._input.type else np.float32
-        outputs = self._session.run(None, {self._input.name: pixels.astype(dtype)})
-        output: Vectors = outputs[0][0].astype(np.float32)
+        outputs = self._session.run(
+            None, {self._input.name: pixels.astype(dtype, copy=False)}
+        )
+        output: Vectors = outputs[0][0].astype(np.float32, copy=False)
         return output
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dtst_flow.detect import detr
 from dtst_flow.detect.base import MAX_BOXES, Detection, Detector, NotADetector
 from dtst_flow.utils.array_types import Pixels, Vectors
+from dtst_flow.utils.arrays import planes
 
 GREY = 114
 """What surrounds an image in the field that a model sees."""
@@ -61,8 +62,8 @@ class YoloDetector(Detector):
             inside the image.
         """
         field, scale, corner = self._place(image, self._size)
-        planes = field.transpose(2, 0, 1)[None].astype(np.float32)
-        pixels = planes / np.float32(255)
+        pixels = planes(field)
+        pixels /= 255
         output = self.run(pixels)
         boxes, scores, classes = self._decode(
             output, len(self.names), self._min_score, self._size

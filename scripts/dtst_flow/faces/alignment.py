@@ -123,9 +123,7 @@ def shrunk(image: Pixels, quad: Positions, factor: int) -> tuple[Pixels, Positio
     return cast(Pixels, small), (quad - offset) / factor
 
 
-def sample(
-    image: Pixels, quad: Positions, size: int, mirrored: bool = True
-) -> Pixels:
+def sample(image: Pixels, quad: Positions, size: int, mirrored: bool = True) -> Pixels:
     """Sample the square at size x size points.
 
     Args:

@@ -75,10 +75,13 @@ def fit(image: Pixels, side: int, multiple: int) -> tuple[Pixels, Positions]:
         (width, height),
         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )
+    scale = size / fitted * 2**halvings
     columns, rows = (-(-length // multiple) * multiple for length in (width, height))
+    if (columns, rows) == (width, height):
+        return cast(Pixels, small), scale
     canvas = np.zeros((rows, columns, 3), np.uint8)
     canvas[:height, :width] = small
-    return canvas, size / fitted * 2**halvings
+    return canvas, scale
 
 
 def halved(image: Pixels, side: int) -> tuple[Pixels, int]:
@@ -100,19 +103,6 @@ def halved(image: Pixels, side: int) -> tuple[Pixels, int]:
         )
         halvings += 1
     return image, halvings
-
-
-def planes(pixels: Pixels, order: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Bring pixels (height, width, 3) to what a network takes, (1, 3, height, width).
-
-    Args:
-        pixels: uint8.
-        order: The channel that comes first, second and third.
-    """
-    values = np.empty((1, 3, *pixels.shape[:2]), np.float32)
-    for place, channel in zip(values[0], order, strict=True):
-        place[:] = pixels[..., channel]
-    return values
 
 
 def corners(cells: NDArray[np.intp], width: int, stride: int) -> Floats:

@@ -16,18 +16,16 @@ from dtst_flow.faces.detection import (
     corners,
     fit,
     join,
-    planes,
 )
 from dtst_flow.faces.search import Levels, search
 from dtst_flow.faces.turning import Surety
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
+from dtst_flow.utils.arrays import planes
 
 LEVELS = Levels(whole=(320, 640), shrinks=5)
 """640 is the size SCRFD was made for, but there it overlooks a face that fills the image; at
 320 it sees that one. It is sure of faces from some 25 pixels on."""
-
-RGB = (0, 1, 2)
 
 SURETY = Surety(upright=0.8, turned=0.65)
 
@@ -76,7 +74,7 @@ class ScrfdEngine:
         points (…, 10) from there on, both by the stride.
         """
         pixels, scale = fit(image, side, STRIDES[-1])
-        values = planes(pixels, RGB)
+        values = planes(pixels)
         values -= 127.5
         values /= 128
         outputs = self._session.run(None, {self._input: values})

@@ -17,12 +17,12 @@ from dtst_flow.faces.detection import (
     corners,
     fit,
     join,
-    planes,
 )
 from dtst_flow.faces.search import Levels, search
 from dtst_flow.faces.turning import Surety
 from dtst_flow.models.onnx import open_session
 from dtst_flow.utils.array_types import Pixels
+from dtst_flow.utils.arrays import planes
 
 LEVELS = Levels(whole=(192, 640))
 """YuNet sees faces of about 10 to 300 pixels: at 640 those of a photo, at 192 those that

@@ -3,8 +3,9 @@
 import functools
 import io
 import itertools
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,7 +31,14 @@ from dtst_flow.stages.embedding import (
     stored_item,
 )
 from dtst_flow.utils.arrays import decode_vector
-from dtst_flow.utils.files import write_atomic
+from dtst_flow.utils.files import (
+    GARBAGE,
+    digest_value,
+    read_json,
+    to_json,
+    write_atomic,
+)
+from dtst_flow.utils.folders import user_cache
 from dtst_flow.utils.tables import write_table
 
 FLOOR = ["floor"]
@@ -110,11 +118,14 @@ def embed(
 
 
 def _floor(shard: str, options: Options, weights: Weights, fresh: bool) -> float | None:
-    """The model's `recognisable.floor_of`, computed once for a dataset."""
+    """The model's `recognisable.floor_of`, computed once for a user's datasets."""
     if not embedders.MODELS[options.model].tells_junk:
         return None
     with closing(records(options, weights.digest, shard, fresh)) as known:
         record = known.get(FLOOR)
+        memo = user_cache() / "floors" / f"{digest_value(known.depends)}.json"
+        if record is None and not fresh:
+            record = _remembered(memo)
         if record is None:
             model = embedders.open_embedder(
                 options.model, weights.path, options.batch_size
@@ -123,8 +134,19 @@ def _floor(shard: str, options: Options, weights: Weights, fresh: bool) -> float
                 record = {"floor": recognisable.floor_of(model)}
             known.put(FLOOR, record)
             known.compact()
+            with suppress(OSError):
+                write_atomic(memo, to_json(record))
     floor: float | None = record["floor"]
     return floor
+
+
+def _remembered(memo: Path) -> dict[str, Any] | None:
+    """What a memo says of a floor; None where there is none, or another's file."""
+    with suppress(*GARBAGE):
+        record: dict[str, Any] = read_json(memo)
+        if record["floor"] is None or record["floor"] > 0:
+            return record
+    return None
 
 
 def _columns(row: Row) -> Row:

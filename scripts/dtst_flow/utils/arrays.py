@@ -1,4 +1,4 @@
-"""Arrays in JSON, and in files."""
+"""Arrays in JSON, in files, and as networks take them."""
 
 import base64
 from pathlib import Path
@@ -25,3 +25,18 @@ def load(path: str | Path) -> NDArray[Any]:
     with open_regular(path) as file:
         array: NDArray[Any] = np.load(file)
         return array
+
+
+def planes(
+    pixels: NDArray[np.uint8], order: tuple[int, int, int] = (0, 1, 2)
+) -> NDArray[np.float32]:
+    """Bring pixels to what a network takes, (1, 3, height, width).
+
+    Args:
+        pixels: (height, width, 3).
+        order: The channel that comes first, second and third.
+    """
+    values = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+    for place, channel in zip(values[0], order, strict=True):
+        place[:] = pixels[..., channel]
+    return values

@@ -118,12 +118,10 @@ def write_atomic(
 
 def append(path: str | Path, content: bytes) -> None:
     """Add to the end of a file; it and its folder are made if they do not exist."""
-    try:
-        file = open(path, "ab")
-    except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "ab")
-    with file:
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
+    with open(path, "ab") as file:
         file.write(content)
 
 

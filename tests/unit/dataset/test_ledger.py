@@ -730,3 +730,15 @@ Histories.TestCase.settings = settings(
     max_examples=150, stateful_step_count=30, deadline=None
 )
 TestHistories = Histories.TestCase
+
+
+def test_a_new_file_is_noted_before_it_has_its_name_and_after(tmp_path):
+    ledgers = Ledgers(tmp_path / "faces", tmp_path / "state")
+    (tmp_path / "faces").mkdir()
+    part = Part(ledgers, "s")
+    part.write("x.jpg", "key", lambda: b"1", {"a": 1})
+    journal = ledgers.journals / "s.jsonl"
+    first = [json.loads(line) for line in journal.read_bytes().split()]
+    assert ["claimed" in row for row in first] == [True, False]
+    part.write("x.jpg", "other", lambda: b"2", {"a": 1})
+    assert len(journal.read_bytes().split()) == 2 + 3

@@ -30,6 +30,23 @@ def test_looks_at_sizes_that_all_strides_divide():
     assert all(side % 32 == 0 for side in (*LEVELS.whole, LEVELS.tile))
 
 
+def test_looks_at_nothing_beside_the_photo(shared):
+    engine = ScrfdEngine(shared / "models/det_500m.onnx")
+    shapes = []
+
+    class Session:
+        def run(self, names, inputs):
+            (values,) = inputs.values()
+            shapes.append(values.shape[2:])
+            assert (values[..., 150:, :] == -127.5 / 128).all()
+            cells = [320 * 160 // stride**2 * 2 for stride in (8, 16, 32)]
+            return [np.zeros((n, wide)) for wide in (1, 4, 10) for n in cells]
+
+    engine._session = Session()
+    assert not len(engine._look(np.zeros((300, 640, 3), np.uint8), 320).boxes)
+    assert shapes == [(160, 320)]
+
+
 def test_refuses_a_model_that_is_no_face_detector(shared):
     with pytest.raises(ValueError, match="no SCRFD model"):
         ScrfdEngine(shared / "models/w600k_mbf_int8.onnx")

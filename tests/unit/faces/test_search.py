@@ -75,4 +75,9 @@ def test_no_look_is_at_more_than_a_tile():
 
     search(np.zeros((3000, 4000, 3), np.uint8), look, LEVELS._replace(shrinks=1), 0.45)
     assert max(side for side, _ in looks) <= 640
-    assert {shrink for _, shrink in looks} == {5.2, 1.6, 2.5, 1.0}  # the first two of a quarter
+    assert {shrink for _, shrink in looks} == {
+        5.2,
+        1.6,
+        2.5,
+        1.0,
+    }  # the first two of a quarter

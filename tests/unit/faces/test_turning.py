@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dtst_flow.faces.base import Face
 from dtst_flow.faces.detection import Found
-from dtst_flow.faces.turning import SIDE, Surety, back, find, turn
+from dtst_flow.faces.turning import AROUND_SIDE, SIDE, Surety, back, find, turn
 
 SURETY = Surety(upright=0.9, turned=0.8)
 
@@ -60,6 +60,13 @@ def test_one_without_faces_costs_three_small_looks(photo):
     large = np.repeat(np.repeat(photo, 10, 0), 10, 1)
     assert find(large, detector.find, detector.look, SURETY) == []
     assert detector.looks == [SIDE] * 3
+
+
+def test_one_with_an_unsure_face_is_looked_at_around_it(photo):
+    detector = Detector(0.7, 0.7, 0.7, 0.7)
+    large = np.repeat(np.repeat(photo, 10, 0), 10, 1)
+    assert len(find(large, detector.find, detector.look, SURETY)) == 1
+    assert detector.looks == [AROUND_SIDE] * 3
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from skimage import data
 
 from dtst_flow.faces import yunet
 
@@ -41,3 +42,20 @@ def test_a_cell_of_each_grid_by_hand(monkeypatch):
         np.testing.assert_allclose(boxes[i], expected, rtol=1e-6)
         steps = np.arange(10).reshape(5, 2) * stride + np.array((stride, 0))
         np.testing.assert_allclose(points[i], 2 * steps)
+
+
+def test_a_photo_of_a_sure_face_is_looked_at_as_often_as_there_are_levels(shared):
+    engine = yunet.YunetEngine(shared / "models/yunet_n_dynamic.onnx")
+    shapes = []
+    run = engine._session.run
+
+    class Session:
+        def run(self, names, inputs):
+            (values,) = inputs.values()
+            shapes.append(values.shape[2:])
+            return run(names, inputs)
+
+    engine._session = Session()
+    (face,) = engine.find(data.astronaut())
+    assert face.score > yunet.SURETY.upright
+    assert shapes == [(192, 192), (640, 640)]

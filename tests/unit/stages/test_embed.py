@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
+from dtst_flow.embed import embedders, recognisable
 from dtst_flow.embed.embedders import MODELS
 from dtst_flow.imaging import decode, encode
 from dtst_flow.imaging.perceptual_hash import perceptual_hash
@@ -166,3 +168,28 @@ def test_frames_of_one_video_are_of_no_photo(tmp_path, monkeypatch):
         sidecars.write("a.png", {"provenance": said})
         item = stored_item(ManifestRow("a.png", "0", "a"), wants_points=True)
         assert item.photo == photo
+
+
+def test_a_floor_is_computed_once_for_all_datasets(tmp_path, monkeypatch, cache):
+    computed = []
+
+    def floor_of(model):
+        computed.append(model)
+        return 15.4
+
+    monkeypatch.setattr(
+        embedders, "open_embedder", lambda *_: SimpleNamespace(close=lambda: None)
+    )
+    monkeypatch.setattr(recognisable, "floor_of", floor_of)
+    weights = store.Weights(Path("model.onnx"), "a digest")
+
+    def floor(dataset: str, fresh: bool = False) -> float | None:
+        (tmp_path / dataset).mkdir()
+        monkeypatch.chdir(tmp_path / dataset)
+        return embed._floor("0", Options("arcface"), weights, fresh)
+
+    assert (floor("one"), floor("two"), len(computed)) == (15.4, 15.4, 1)
+    assert (floor("three", fresh=True), len(computed)) == (15.4, 2)
+    for memo in cache.glob("dtst-flow/floors/*"):
+        memo.write_text("[]")
+    assert (floor("four"), len(computed)) == (15.4, 3)

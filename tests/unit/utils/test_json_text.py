@@ -46,6 +46,13 @@ def test_a_number_is_written_as_it_was_read(text):
     )
 
 
+@given(objects, layouts, st.booleans())
+def test_a_layout_is_the_one_that_json_gives(content, layout, sort_keys):
+    how = {key: layout[key] for key in ("indent", "separators")}
+    expected = json.dumps(content, sort_keys=sort_keys, **how)
+    assert json_text.dumps(content, sort_keys=sort_keys, **how) == expected
+
+
 @given(objects)
 def test_what_python_spells_alike_is_as_json_has_it(content):
     text = json.dumps(content)
