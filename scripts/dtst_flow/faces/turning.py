@@ -20,7 +20,7 @@ Find = Callable[[Pixels], list[Face]]
 SIDE = 320
 """Long side in pixels at which a photo is looked at turned, if nothing was found in it."""
 
-AROUND, AROUND_SIDE = 6, 240
+AROUND, AROUND_SIDE = 7, 280
 """Where something was found, a square of so many sides of the surest face is looked at, and
 at so many pixels, so that the face is large enough to be seen whatever the size of the
 photo, and little else is looked at."""
