@@ -74,18 +74,26 @@ class Run:
         return found
 
     def _kind(self, process: psutil.Process) -> tuple[str, str]:
-        """What a process is, and its last word: of a job the name of its script."""
+        """What a process is, and its last word: of a job the name of its script.
+
+        Snakemake and workers are known by whose forks they are, as they have the words of
+        what they were forked from.
+        """
         words = process.cmdline()
         command = " ".join(words)
         if process.pid == self.process.pid:
             return "wrapper", ""
-        if "-m snakemake" in command:
+        if process.ppid() == self.process.pid or "-m snakemake" in command:
             return "snakemake", ""
         if "spawn_main" in command:
             return "worker", ""
-        if "/.snakemake/scripts/" in command:
-            return ("shell", "") if "set -euo" in command else ("job", words[-1])
-        return "helper", command
+        if "/.snakemake/scripts/" not in command:
+            return "helper", command
+        if "set -euo" in command:
+            return "shell", ""
+        above = process.parent()
+        forked = above is not None and above.cmdline() == words
+        return ("worker", "") if forked else ("job", words[-1])
 
     def kill(self, way: str, chance: random.Random) -> str | None:
         """Kill in one of WAYS as soon as there is what to kill.
@@ -290,6 +298,7 @@ def test_chain_of_kills(kind, seed, tmp_path, survived):
             continue
         survived["kills tried"] += 1
         told.append(f"{ways.pop()} at {moment:.1f} s: {at or 'no job'}")
+    assert not ways, told
     printed = Run(dataset, kind.words).end()
     print(*told, sep="\n")
     gone = lost(dataset, sources)
