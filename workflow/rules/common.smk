@@ -22,14 +22,14 @@ def param(function, *values, in_jobs=False):
     )
 
 
+def loaded(name):
+    """A module of the package, which only those wait for who plan a job that needs it."""
+    return importlib.import_module(f"dtst_flow.{name}")
+
+
 def code_of(*modules):
-    """A param: the code of some modules, loaded only where a job of the rule is planned."""
-
-    def digest():
-        names = (f"dtst_flow.{name}" for name in modules)
-        return code_version(*map(importlib.import_module, names))
-
-    return param(digest)
+    """A param: the code of some modules."""
+    return param(lambda: code_version(*map(loaded, modules)))
 
 
 def is_drawn(stage):

@@ -5,13 +5,6 @@
 #        images, <shard>.npy, an array with a row for each, and failed/<shard>.jsonl
 
 
-def embed_options():
-    """The settings that vectors depend on."""
-    from dtst_flow.stages.embedding import Options
-
-    return PLAN.options("cluster", Options)
-
-
 rule embed:
     input:
         manifest=manifest("cluster"),
@@ -29,7 +22,9 @@ rule embed:
         mem_mb=lambda w, attempt, threads: 4000 * threads * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        options=param(embed_options),
+        options=param(
+            lambda: PLAN.options("cluster", loaded("stages.embedding").Options)
+        ),
         weights=param(lambda: version("cluster")["weights"]),
         code=param(lambda: version("cluster")["code"]),
     message:

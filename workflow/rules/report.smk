@@ -9,13 +9,6 @@
 from dtst_flow.report import place
 
 
-def page_version():
-    """What the page depends on besides the results."""
-    from dtst_flow.report import page
-
-    return page.version()
-
-
 rule report:
     input:
         lambda w: planned(PLAN.summaries_with_clusters),
@@ -35,7 +28,7 @@ rule report:
         runtime=lambda w, attempt: 120 * attempt,
     params:
         bucket=PLAN.bucket("cluster"),
-        code=param(page_version),
+        code=param(lambda: loaded("report.page").version()),
     message:
         "Writing a page about the clusters"
     script:
