@@ -11,6 +11,7 @@ from dtst_flow.detect.base import NotADetector, Prompt
 from dtst_flow.detect.detectors import open_detector
 from dtst_flow.models.errors import ModelError
 from dtst_flow.models.store import Weights, sha256
+from dtst_flow.utils.arrays import planes
 
 KINDS = {
     "closed": "yolo26n.yaml",
@@ -132,7 +133,7 @@ def test_boxes_are_those_that_ultralytics_decodes(ultralytics, checkpoints, imag
     detector = open_detector(checkpoints["closed"], 0.001)
     assert len(detector.names) == 80
     field = LetterBox((640, 640), auto=False)(image=image)
-    pixels = field.transpose(2, 0, 1)[None] / np.float32(255)
+    pixels = planes(field) / np.float32(255)  # torch goes by their order in memory
     raw = torch.from_numpy(detector.run(pixels))[None]
     raw[:, 4:] *= (raw[:, 2:4] > 0).all(dim=1, keepdim=True)  # trained ones have area
     expected = non_max_suppression(raw, 0.001, 0.7, multi_label=True, max_det=9999)[0]
