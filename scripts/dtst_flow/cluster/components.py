@@ -30,5 +30,18 @@ def components(
         if (low == high).all():
             return first
         np.minimum.at(first, high, low)
-        while (first != (shorter := first[first])).any():
-            first = shorter
+        first = roots(first)
+
+
+def roots(above: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Follow all ways upwards at once, doubling their steps.
+
+    Args:
+        above: (n,), the node above each node; a root is above itself.
+
+    Returns:
+        (n,), the root above each node.
+    """
+    while (above != (further := above[above])).any():
+        above = further
+    return above

@@ -8,6 +8,7 @@ same identity there is no such cluster.
 import numpy as np
 from numpy.typing import NDArray
 
+from dtst_flow.cluster.components import roots
 from dtst_flow.cluster.hdbscan import Clustering
 
 LARGEST = 1 << 24
@@ -67,9 +68,7 @@ def cut(linkage: NDArray[np.float64], height: float) -> NDArray[np.intp]:
     lines = np.flatnonzero(linkage[:, 2] <= height)
     top = np.arange(m + len(linkage))  # of each part that in which it is
     top[linkage[lines, :2].astype(np.intp)] = (m + lines)[:, None]
-    while (top != (higher := top[top])).any():
-        top = higher
-    return top[:m]
+    return roots(top)[:m]
 
 
 def admit(
