@@ -124,9 +124,11 @@ def _state(plan: Plan) -> str:
 
 
 def _workflow() -> Iterator[tuple[Any, ...]]:
-    package = Path(__file__).parents[1]
-    for place in (package, *(home() / name for name in WORKFLOW)):
-        yield from _files_below(place)
+    package = Path(__file__).resolve().parents[1]
+    places = {package, *(home() / name for name in WORKFLOW)}
+    for place in places:  # of a checkout the package is in one, else they are in it
+        if places.isdisjoint(place.parents):
+            yield from _files_below(place)
 
 
 def _files_below(place: Path) -> Iterator[tuple[Any, ...]]:
