@@ -1,6 +1,7 @@
 """``dtst review``: a page on this machine on which the clusters are decided."""
 
 import os
+import signal
 import sys
 import webbrowser
 from collections.abc import Iterator
@@ -95,10 +96,9 @@ def _refusing(folder: Path) -> Iterator[None]:
     except OSError as error:
         told = f"{error.filename or folder}: {error.strerror or error}"
         raise click.ClickException(told) from error
-    except signals.Ended:
-        raise
-    except KeyboardInterrupt:
-        pass
+    except KeyboardInterrupt as error:
+        if signals.exit_code(error) != 128 + signal.SIGINT:
+            raise
 
 
 def _server() -> ModuleType:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -22,11 +23,25 @@ class Ended(KeyboardInterrupt):
         self.number = number
 
 
+_came: list[int] = []
+"""The signals that `Ended` was raised for."""
+
+
 def catch() -> None:
     """From now on a signal that would kill this process raises `Ended` instead."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         if not is_ignored(number):
             signal.signal(number, _end)
+    sys.unraisablehook = _drop
+
+
+def check() -> None:
+    """Raise an `Ended` again that was swallowed.
+
+    Python drops what is raised in some callbacks, such as those of its import locks.
+    """
+    if _came:
+        raise Ended(_came[0])
 
 
 def ignore() -> None:
@@ -62,4 +77,11 @@ def leave_pipe() -> None:
 
 def _end(number: int, frame: FrameType | None) -> None:
     leave_terminal()
+    _came.append(number)
     raise Ended(number)
+
+
+def _drop(dropped: "sys.UnraisableHookArgs") -> None:
+    """Print what Python drops, but for what `check` raises again."""
+    if not isinstance(dropped.exc_value, Ended):
+        sys.__unraisablehook__(dropped)

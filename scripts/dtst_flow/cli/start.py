@@ -17,6 +17,7 @@ def start() -> None:
         signals.catch()
         from dtst_flow.cli.main import main
 
+        signals.check()
         main()
     except KeyboardInterrupt as error:
         sys.stderr.write(f"\nerror: interrupted; {signals.AGAIN}\n")

@@ -244,6 +244,7 @@ def _signals(watched: Watched, display: Display) -> Iterator[list[int]]:
         if number == signal.SIGINT or not signals.is_ignored(number)
     }
     try:
+        signals.check()
         yield early
     finally:
         for number, handler in before.items():

@@ -194,9 +194,14 @@ class TestFolder:
         )
 
     def test_a_folder_that_goes_away_is_missed(self, tmp_path, monkeypatch):
-        program = (
-            f"import shutil, sys; shutil.rmtree({str(tmp_path / 'x')!r}); sys.exit(1)"
-        )
+        folder, note = tmp_path / "x", tmp_path / "x" / run_lock.NOTE
+        program = f"""
+import os, shutil, sys, time
+while not os.path.exists({str(note)!r}):
+    time.sleep(0.01)  # dtst still writes in there
+shutil.rmtree({str(folder)!r})
+sys.exit(1)
+"""
         run_instead(monkeypatch, program)
         (tmp_path / "x").mkdir()
         result = dtst(tmp_path / "x")
