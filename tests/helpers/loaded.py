@@ -1,8 +1,8 @@
 """Snakemake and dtst, imported once for all plain runs of a test process: forks of it.
 
 Imports are most of what a run costs that has nothing to do. A fork has arguments, a
-folder, variables and an output of its own, as what a shell starts; jobs are started anew
-in any case.
+folder, variables and an output of its own, as what a shell starts; the jobs of Snakemake
+are started anew, those of dtst are forks of it.
 """
 
 import atexit
@@ -27,6 +27,9 @@ OURS = tuple(
 
 AT_START = ("PYTHONPATH", "LD_LIBRARY_PATH")
 """Variables that count when Python starts: each value has a process of its own."""
+
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""NumPy's threads would not outlive a fork."""
 
 
 def run(
@@ -58,7 +61,7 @@ def _server(*values: str) -> subprocess.Popen[str]:
     """The process that has it imported, started with values of AT_START."""
     process = subprocess.Popen(
         [sys.executable, __file__],
-        env=os.environ | dict(zip(AT_START, values, strict=True)),
+        env=os.environ | ONE_THREAD | dict(zip(AT_START, values, strict=True)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

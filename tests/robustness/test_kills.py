@@ -21,6 +21,7 @@ import psutil
 import pytest
 from PIL import Image, ImageOps
 
+from dtst_flow.cli import child
 from helpers.colour_detector import photo as coloured
 from helpers.dataset import Dataset, copy_photos, environment
 
@@ -33,6 +34,8 @@ machines that are busy."""
 
 SHARDS = ("--", "--config", "shard_size=6")
 """Several jobs a stage."""
+
+pytestmark = pytest.mark.skipif(not child.FORKS, reason="where jobs are forks")
 
 RATING = {"rating": 5}
 """What the user notes in sidecars of files that dtst made."""
@@ -51,6 +54,7 @@ class Run:
         main = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
         self.mark = f"{dataset.folder}@{time.monotonic()}"
         self.log = dataset.folder.parent / "log.txt"
+        self.scripts = dataset.folder / ".snakemake/scripts"
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", main, *words, "-d", "crowd", *SHARDS],
@@ -74,26 +78,17 @@ class Run:
         return found
 
     def _kind(self, process: psutil.Process) -> tuple[str, str]:
-        """What a process is, and its last word: of a job the name of its script.
+        """What a process is, and its last word: of who asks for a job that of its script.
 
-        Snakemake and workers are known by whose forks they are, as they have the words of
-        what they were forked from.
+        Forks have the words of what they were forked from.
         """
         words = process.cmdline()
-        command = " ".join(words)
-        if process.pid == self.process.pid:
-            return "wrapper", ""
-        if process.ppid() == self.process.pid or "-m snakemake" in command:
-            return "snakemake", ""
-        if "spawn_main" in command:
-            return "worker", ""
-        if "/.snakemake/scripts/" not in command:
-            return "helper", command
-        if "set -euo" in command:
-            return "shell", ""
-        above = process.parent()
-        forked = above is not None and above.cmdline() == words
-        return ("worker", "") if forked else ("job", words[-1])
+        if words == self.process.args:
+            above = sum(words == parent.cmdline() for parent in process.parents())
+            return FORKS[above], ""
+        if words[-1].startswith(str(self.scripts)):
+            return "asker", words[-1]
+        return "helper", " ".join(words)
 
     def kill(self, way: str, chance: random.Random) -> str | None:
         """Kill in one of WAYS as soon as there is what to kill.
@@ -112,7 +107,7 @@ class Run:
             else:
                 time.sleep(0.05)
                 continue
-            return " ".join(script.split(".")[-2] for _, script in found["job"])
+            return " ".join(script.split(".")[-2] for _, script in found["asker"])
         return None
 
     def end(self, seconds: float = 300) -> str:
@@ -127,7 +122,10 @@ class Run:
 
 
 SIGNALS = {"group": signal.SIGKILL, "interrupt": signal.SIGINT}
-WAYS = ("snakemake", "job", "worker", "terminate", *SIGNALS)
+FORKS = ("wrapper", "snakemake", "server", "job", "worker")
+"""What a fork of a fork is."""
+
+WAYS = (*FORKS[1:], "asker", "terminate", *SIGNALS)
 
 
 class Faces:

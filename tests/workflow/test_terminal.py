@@ -419,11 +419,13 @@ def test_a_kill_and_a_closed_terminal_end_the_jobs(finished, tmp_path):
 def workers(folder: Path) -> int:
     """How many processes the job at work in a dataset's folder shares its images among.
 
-    They are its forks.
+    They are the last in a row of forks: of dtst, Snakemake, the job.
     """
-    there = {process.pid: process.cmdline() for process in at_work(folder)}
-    forks = (p for p in at_work(folder) if there.get(p.ppid()) == p.cmdline())
-    return sum(1 for _ in forks)
+    there = {process.pid: process for process in at_work(folder)}
+    above = {process.ppid() for process in there.values()}
+    words = [there[pid].cmdline() for pid in above & there.keys()]
+    last = (there[pid].cmdline() for pid in there.keys() - above)
+    return sum(process in words for process in last)
 
 
 def test_one_process_makes_what_several_make(finished, tmp_path):

@@ -9,6 +9,10 @@ from dtst_flow.runtime import watchdog
 
 watchdog.announce()
 
+# Where dtst has a process that can be forked for jobs, they ask it.
+if workflow.is_main_process and not DEPLOYED and "DTST_JOBS" in os.environ:
+    shell.prefix(os.environ["DTST_JOBS"])
+
 
 def environment(name):
     """The conda environment of a rule that may run on a GPU."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO
 
-from dtst_flow.cli import signals
+from dtst_flow.cli import forkserver, signals
 
 FORKS = sys.platform == "linux"
 
@@ -30,12 +30,14 @@ class Setting:
         files: File descriptors that it gets from us.
         output: What takes all that it prints, and it reads nothing; None for our own
             streams.
+        jobs: The socket at which a fork may have its jobs forked, too.
     """
 
     folder: Path
     variables: Mapping[str, str]
     files: tuple[int, ...]
     output: BinaryIO | None
+    jobs: Path
 
 
 class Child(Protocol):
@@ -116,7 +118,7 @@ def _become(words: Sequence[str], setting: Setting, mask: set[signal.Signals]) -
             os.dup2(setting.output.fileno(), stream)
     sys.stdout, sys.stderr = _writer(1), _writer(2)
     sys.argv = ["snakemake", *words]
-    main()
+    main(setting)
 
 
 def _writer(stream: int) -> TextIO:
@@ -124,8 +126,9 @@ def _writer(stream: int) -> TextIO:
     return open(stream, "w", 1, "utf-8", "backslashreplace", closefd=False)
 
 
-def main() -> None:
-    """What the process runs."""
+def main(setting: Setting) -> None:
+    """What a fork runs."""
     from snakemake.cli import main
 
-    main()
+    with forkserver.beside(setting.jobs, setting.files):
+        main()

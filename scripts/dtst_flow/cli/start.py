@@ -1,6 +1,7 @@
 """Where ``dtst`` starts: before anything is loaded that takes a moment."""
 
 import gc
+import os
 import sys
 
 from dtst_flow.cli import signals
@@ -9,10 +10,14 @@ YOUNG = 50_000
 """New objects after which Python looks for garbage; what is loaded is none, and to look at
 it after every 700, as it does, is a tenth of what a start costs."""
 
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What NumPy reads as it is loaded: jobs, which are forks, are not to find threads of it."""
+
 
 def start() -> None:
     """Run the program; Ctrl-C or a kill while it loads ends it with a word, too."""
     gc.set_threshold(YOUNG)
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     try:
         signals.catch()
         from dtst_flow.cli.main import main

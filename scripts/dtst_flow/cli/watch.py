@@ -167,7 +167,8 @@ def watch(start: Start, voice: Voice, folder: Path) -> Watched:
         environment[events.VERBOSE] = "1"
     with output.open("wb") as file, _signals(watched, display) as early:
         printed = None if voice.verbose else file
-        setting = child.Setting(start.dataset, environment, start.files, printed)
+        jobs = folder / "jobs.sock"
+        setting = child.Setting(start.dataset, environment, start.files, printed, jobs)
         process = child.start(start.words, setting)  # before bars have their thread
         watched.pid = process.pid
         while early:

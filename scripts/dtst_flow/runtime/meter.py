@@ -17,8 +17,7 @@ from dtst_flow.utils.files import read_json, to_json, write_atomic
 SUFFIX = ".cost"
 """The suffix of notes' file names."""
 
-BEGAN = time()
-"""When this process began, without Python's own start."""
+_began = time()
 
 Note = dict[str, Any]
 """What `Meter.note` writes, and how many of the job's images `failed`."""
@@ -29,6 +28,12 @@ def process_seconds() -> float:
     import psutil  # which jobs need not have
 
     return time() - psutil.Process().create_time()
+
+
+def begin() -> None:
+    """Count from now what this process costs, a fork, and not from when this was loaded."""
+    global _began
+    _began = time()
 
 
 class Meter:
@@ -70,7 +75,7 @@ class Meter:
         """
         content = {
             "host": platform.node(),
-            "began": BEGAN,
+            "began": _began,
             "ended": time(),
             "computed": self.computed,
             "timed": self.timed,

@@ -90,7 +90,7 @@ def program(request, tmp_path, monkeypatch):
     """
     forks = request.param == "fork"
     monkeypatch.setattr(child, "FORKS", forks)
-    monkeypatch.setattr(child, "main", lambda: exec(sys.argv[1], {}))
+    monkeypatch.setattr(child, "main", lambda setting: exec(sys.argv[1], {}))
     (tmp_path / "fake").mkdir()
     (tmp_path / "fake/snakemake.py").write_text("import sys\nexec(sys.argv[1], {})\n")
     variables = {"SAID": "it", "PYTHONPATH": str(tmp_path / "fake")}

@@ -46,7 +46,7 @@ def test_images_known_from_records_take_no_time_of_those_computed(clock):
 def test_the_note_tells_the_time_of_the_process(tmp_path):
     Meter().note(tmp_path / "embed.s01.json")
     noted = json.loads((tmp_path / "embed.s01.cost").read_text())
-    assert noted["began"] == meter.BEGAN < noted["ended"]
+    assert noted["began"] == meter._began < noted["ended"]
 
 
 @pytest.mark.parametrize("size", [0, 200_000_000])

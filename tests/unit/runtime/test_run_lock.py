@@ -20,7 +20,7 @@ LOCK = ".snakemake/locks/0.output.lock"
 def run_instead(monkeypatch, program: str) -> None:
     """Let a program run in Snakemake's place, in a fork."""
     monkeypatch.setattr(child, "FORKS", True)
-    monkeypatch.setattr(child, "main", lambda: exec(program, {}))
+    monkeypatch.setattr(child, "main", lambda setting: exec(program, {}))
 
 
 @pytest.fixture
