@@ -1,8 +1,8 @@
 """Snakemake and dtst, imported once for all plain runs of a test process: forks of it.
 
 Imports are most of what a run costs that has nothing to do. A fork has arguments, a
-folder, variables and an output of its own, as what a shell starts; the jobs of Snakemake
-are started anew, those of dtst are forks of it.
+folder, variables and an output of its own, as what a shell starts. Jobs are forks of it,
+too, as they are of any dtst; a Snakemake that is not ours starts them anew.
 """
 
 import atexit
@@ -88,7 +88,7 @@ def _serve() -> None:
             words, folder, variables, place = json.loads(line)
             _become(folder, variables, Path(place))
             sys.argv = words
-            _start(words[0])
+            _start(words[0], Path(place))
 
 
 def _modules_of_ours() -> list[str]:
@@ -97,14 +97,19 @@ def _modules_of_ours() -> list[str]:
     return list(OURS) if first == str(SCRIPTS) else []
 
 
-def _start(program: str) -> None:
+def _start(program: str, place: Path) -> None:
+    from snakemake.cli import main
+
     if program == "dtst":
         from dtst_flow.cli.start import start
 
         start()
-    else:
-        from snakemake.cli import main
+    elif _modules_of_ours():
+        from dtst_flow.cli import forkserver
 
+        with forkserver.beside(place / "jobs.sock", ()):
+            main()
+    else:
         main()
 
 

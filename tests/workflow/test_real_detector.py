@@ -91,7 +91,8 @@ def test_boxes_are_as_good_as_ultralytics_finds_them(name, shared):
     weights = shared / "models" / name
     model = ultralytics.YOLO(weights, task="detect")
     detector = open_detector(Weights(weights, "digest"), 0.001)
-    for photo in sorted((shared / "data/objects/coco").glob("*.jpg")):
+    photos = sorted((shared / "data/objects/coco").glob("*.jpg"))[::2]
+    for photo in photos:
         image = decode.read(photo)
         bgr = np.ascontiguousarray(image[..., ::-1])
         (result,) = model.predict(bgr, conf=0.001, iou=0.7, verbose=False, device="cpu")
@@ -104,8 +105,9 @@ def test_boxes_are_as_good_as_ultralytics_finds_them(name, shared):
                 ours[found.name].setdefault(photo.name, []).append(box)
     known = labelled(shared / "data/object_boxes.csv", "objects/coco/")
     for label in CLASSES:
-        there = average_precision(theirs[label], known[label])
-        here = average_precision(ours[label], known[label])
+        right = {photo.name: known[label][photo.name] for photo in photos}
+        there = average_precision(theirs[label], right)
+        here = average_precision(ours[label], right)
         print(f"{name}, {label}: AP50 {here:.3f}, Ultralytics {there:.3f}")
         assert here == pytest.approx(there, abs=0.02)
 

@@ -10,8 +10,9 @@ from dtst_flow.runtime import watchdog
 watchdog.announce()
 
 # Where dtst has a process that can be forked for jobs, they ask it.
-if workflow.is_main_process and not DEPLOYED and "DTST_JOBS" in os.environ:
-    shell.prefix(os.environ["DTST_JOBS"])
+FORKS = os.environ.get("DTST_JOBS")
+if FORKS and workflow.is_main_process and not DEPLOYED:
+    shell.prefix(FORKS)
 
 
 def environment(name):
