@@ -20,9 +20,16 @@ utils        files, locks, links, text, GPUs: know nothing of datasets
 
 import os
 
-# Libraries that models run on report on their use unless told not to before they load.
-# Every process of ours imports this package first; what the user set stays.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # huggingface_hub, of open_clip
+
+def keep_silent() -> None:
+    """Tell libraries that models run on not to report on their use.
+
+    It counts before they load. What the user set stays.
+    """
+    for library in ("ORT", "HF_HUB"):  # ONNX Runtime; huggingface_hub, of open_clip
+        os.environ.setdefault(f"{library}_DISABLE_TELEMETRY", "1")
+
+
+keep_silent()  # every process of ours imports this package first
 
 __version__ = "0.1.0"

@@ -23,6 +23,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
+from dtst_flow import keep_silent
 from dtst_flow.cli import ask
 
 PREFIX = "DTST_JOBS"
@@ -135,6 +136,7 @@ def _become(
     os.chdir(folder)
     os.environb.clear()
     os.environb.update(variable.partition(b"=")[::2] for variable in variables)
+    keep_silent()  # as the package does that a job imports
     for number, stream in zip(ask.STREAMS, streams, strict=True):
         os.dup2(stream, number)
         os.close(stream)

@@ -243,7 +243,8 @@ def test_a_provenance_that_tells_of_no_subject(said):
 class Histories(RuleBasedStateMachine):
     """Faces come, go and change names, runs are killed, and a user says something of some.
 
-    words  what was said and not said anew of the same crop: (subject, key, value)
+    words  what was said and not said anew of the same crop: (subject, key, value); where
+           a killed run had begun to move it, it waits besides
     """
 
     NAMES = ("x_00.jpg", "x_01.jpg", "y_00.jpg")
@@ -279,9 +280,11 @@ class Histories(RuleBasedStateMachine):
         if not shows:
             return
         self.edits += 1
-        self.words -= {
-            word for word in self.words if word[1:] == (key, present.get(key))
-        }
+        moved = [words.keys.get(key) for words in waiting.read(self.bucket)]
+        if present.get(key) not in moved:
+            self.words -= {
+                word for word in self.words if word[1:] == (key, present.get(key))
+            }
         self.words.add((shows, key, f"mine {self.edits}"))
         say(self.bucket, name, **{key: f"mine {self.edits}"})
 
