@@ -25,12 +25,26 @@ def weights(shared) -> Path:
     return shared / "models/yolo26n_int8.onnx"
 
 
+def photos_of_coco(shared: Path) -> list[Path]:
+    """Every other photo, of which there are 24."""
+    return sorted((shared / "data/objects/coco").glob("*.jpg"))[::2]
+
+
 @pytest.fixture(scope="module")
 def street(shared, tmp_path_factory) -> Dataset:
-    """The photos of COCO, nothing run on them yet."""
+    """Photos of COCO, nothing run on them yet."""
     dataset = Dataset(tmp_path_factory.mktemp("coco") / "street")
-    shutil.copytree(shared / "data/objects/coco", dataset.folder / "images")
+    (dataset.folder / "images").mkdir(parents=True)
+    for photo in photos_of_coco(shared):
+        shutil.copy(photo, dataset.folder / "images")
     return dataset
+
+
+def labels(shared: Path) -> dict[str, Boxes]:
+    """Class -> the labelled boxes of these photos."""
+    known = labelled(shared / "data/object_boxes.csv", "objects/coco/")
+    names = [photo.name for photo in photos_of_coco(shared)]
+    return {label: {name: known[label][name] for name in names} for label in CLASSES}
 
 
 def plain_loop(weights: Path, photos: list[Path]) -> dict[str, Boxes]:
@@ -71,7 +85,7 @@ def test_boxes_are_as_good_as_the_model_gives(street, weights, shared):
     chosen = {"from": "images", "classes": CLASSES, "weights": str(weights)}
     chosen |= {"threshold": 0.001, "max_instances": 300}
     street.run(settings={"path": "detect", "detect": chosen})
-    known = labelled(shared / "data/object_boxes.csv", "objects/coco/")
+    known = labels(shared)
     photos = sorted((street.folder / "images").glob("*.jpg"))
     plain = plain_loop(weights, photos)
     ours = written(street)
@@ -91,8 +105,7 @@ def test_boxes_are_as_good_as_ultralytics_finds_them(name, shared):
     weights = shared / "models" / name
     model = ultralytics.YOLO(weights, task="detect")
     detector = open_detector(Weights(weights, "digest"), 0.001)
-    photos = sorted((shared / "data/objects/coco").glob("*.jpg"))[::2]
-    for photo in photos:
+    for photo in photos_of_coco(shared):
         image = decode.read(photo)
         bgr = np.ascontiguousarray(image[..., ::-1])
         (result,) = model.predict(bgr, conf=0.001, iou=0.7, verbose=False, device="cpu")
@@ -103,11 +116,10 @@ def test_boxes_are_as_good_as_ultralytics_finds_them(name, shared):
             if found.name in CLASSES:
                 box = (found.score, *found.box)
                 ours[found.name].setdefault(photo.name, []).append(box)
-    known = labelled(shared / "data/object_boxes.csv", "objects/coco/")
+    known = labels(shared)
     for label in CLASSES:
-        right = {photo.name: known[label][photo.name] for photo in photos}
-        there = average_precision(theirs[label], right)
-        here = average_precision(ours[label], right)
+        there = average_precision(theirs[label], known[label])
+        here = average_precision(ours[label], known[label])
         print(f"{name}, {label}: AP50 {here:.3f}, Ultralytics {there:.3f}")
         assert here == pytest.approx(there, abs=0.02)
 
