@@ -103,8 +103,8 @@ class Ownership:
 
     def _note(self, path: str, image: str | None = None) -> Note:
         note = self._noted(path)
-        if note is None and image and "classes" in sidecars.read(path):
-            note = self._note_elsewhere(image)
+        if note is None and image and "classes" in (sidecar := sidecars.read(path)):
+            note = self._note_elsewhere(image, classes_of(sidecar, path))
             if note:
                 # Before anything else, as the one under the old path may go with this run.
                 self._notes.put(path, note | {"path": path})
@@ -113,10 +113,38 @@ class Ownership:
             return note | {"path": path}
         return {"image": None, "made": [], "classes": {}, "path": path}
 
-    def _note_elsewhere(self, image: str) -> Note | None:
-        """Find the note of the same content under another path."""
-        notes = map(self._noted, self._paths.get(image, ()))
-        return next((n for n in notes if n and n["image"] == image), None)
+    def _note_elsewhere(self, image: str, present: dict[str, Any]) -> Note | None:
+        """Find the note of a sidecar that moved along with its image.
+
+        It is one of the same content, or where that was replaced as well, one that tells
+        of what the sidecar holds.
+        """
+        notes = filter(None, map(self._noted, self._paths.get(image, ())))
+        alike = [note for note in notes if note["image"] == image]
+        signed = sidecars.signature(present)
+        for note in alike:
+            if any(
+                signed.get(name) in known for name, known in note["classes"].items()
+            ):
+                return note
+        for name, signature in signed.items():
+            for note in self._moved.get((name, signature), ()):
+                if all(signed.get(n) in known for n, known in note["classes"].items()):
+                    return note
+        return next(iter(alike), None)
+
+    @functools.cached_property
+    def _moved(self) -> dict[tuple[str, str], list[Note]]:
+        """The notes of images that are gone with their sidecars, by what was in these."""
+        moved: dict[tuple[str, str], list[Note]] = {}
+        for path in dict.fromkeys(row["path"] for row in self._visited.rows()):
+            if os.path.exists(path) or sidecars.path_of(path).exists():
+                continue
+            if note := self._noted(path):
+                for name, signatures in note["classes"].items():
+                    for signature in signatures:
+                        moved.setdefault((name, signature), []).append(note)
+        return moved
 
     def _noted(self, path: str) -> Note | None:
         """The note of a path; one that is not as we write it is none."""

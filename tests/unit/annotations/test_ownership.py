@@ -260,6 +260,27 @@ def test_what_moved_along_stays_known_in_runs_to_come(classes):
     assert not os.path.exists("b.jpg.json")
 
 
+@pytest.mark.parametrize("other", [False, True], ids=["alone", "as another photo"])
+def test_what_moved_along_with_a_photo_that_was_replaced_goes(other):
+    """Another photo of the same new content says nothing of it."""
+    after = moved_away("b.jpg")
+    if other:
+        Visited("looked").commit([("a.jpg", "v1"), ("c.jpg", "v2")])
+        after = Ownership("notes", Visited("looked"))
+        after.put("c.jpg", "v2", {})
+    sidecars.write("b.jpg", sidecars.read("b.jpg") | {"license": "CC0"})
+    assert after.put("b.jpg", "v2", {"blue": BLUE}) == []
+    assert sidecars.read("b.jpg") == {"license": "CC0", "classes": {"blue": BLUE}}
+
+
+def test_what_lies_beside_its_photo_is_not_taken_for_moved():
+    Visited("looked").commit([("a.jpg", "v1")])
+    Ownership("notes", Visited("looked")).put("a.jpg", "v1", {"red": RED})
+    sidecars.write("b.jpg", sidecars.read("a.jpg"))
+    after = Ownership("notes", Visited("looked"))
+    assert after.put("b.jpg", "v2", {"red": BLUE}) == ["red"]
+
+
 def test_what_moved_along_stays_known_where_another_class_was_cleared():
     assert moved_away("b.jpg").clear("b.jpg", lambda name: name == "x", "v1") == []
     after = Ownership("notes", Visited("anew"))
