@@ -3,7 +3,7 @@
 The rooms, highest first; each imports only rooms below it (``lint-imports`` holds that):
 
 cli          flags in, one Snakemake run out
-forecast     how much is left to compute, and what that takes
+forecast     how long a run will take, and how much disk and memory
 planning     what a config asks for, and what is stale: all that the Snakefile decides
 report       what a run did in plain words, and a page about the clusters
 stages       one module per stage: options, records, work, words

@@ -1,1 +1,1 @@
-"""How much is left to compute, and what time, disk and memory that takes."""
+"""How long a run will take, and how much disk and memory."""

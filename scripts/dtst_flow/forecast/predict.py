@@ -17,8 +17,8 @@ from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import state_of
 from dtst_flow.forecast import costs, verdict
 from dtst_flow.forecast.costs import Cost
-from dtst_flow.forecast.pending import StageWork, count
 from dtst_flow.forecast.trial import TRIAL_IMAGES, try_stage
+from dtst_flow.planning.pending import StageWork, count
 from dtst_flow.planning.plan import Plan
 from dtst_flow.planning.staleness import stale_files
 from dtst_flow.stages.crops import CropStats

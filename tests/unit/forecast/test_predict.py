@@ -10,9 +10,9 @@ from dtst_flow.dataset.state import state_of
 from dtst_flow.forecast import costs
 from dtst_flow.forecast import predict as module
 from dtst_flow.forecast.costs import Cost
-from dtst_flow.forecast.pending import StageWork
 from dtst_flow.forecast.predict import PAIR, Estimate, Setup, told, warnings
 from dtst_flow.forecast.verdict import forecast_file, name_of
+from dtst_flow.planning.pending import StageWork
 from dtst_flow.planning.plan import Plan
 from dtst_flow.planning.staleness import Stale
 from dtst_flow.stages.crops import CropStats
