@@ -3,6 +3,8 @@
 import gc
 import os
 import sys
+import threading
+from contextlib import suppress
 
 from dtst_flow.cli import signals
 
@@ -16,6 +18,18 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 def start() -> None:
     """Run the program; Ctrl-C or a kill while it loads ends it with a word, too."""
+    try:
+        _run()
+    except SystemExit as ended:
+        # One that is in C++ code would abort the interpreter at its end.
+        if any(thread.daemon for thread in threading.enumerate()):
+            with suppress(OSError):
+                sys.stdout.flush()
+            os._exit(ended.code if isinstance(ended.code, int) else bool(ended.code))
+        raise
+
+
+def _run() -> None:
     gc.set_threshold(YOUNG)
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     try:

@@ -57,3 +57,24 @@ def test_ctrl_c_that_python_drops_ends_it_all_the_same(where, tmp_path):
     assert last == "error: interrupted; run the same command again to go on"
     assert "Traceback" not in done.stderr
     assert done.returncode == 130
+
+
+AT_WORK = """
+import atexit, threading, time
+from dtst_flow.cli import main, start
+
+def call():
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    print("told", end="")
+    raise SystemExit(3)
+
+main.main = call
+atexit.register(print, "the interpreter's own end")
+start.start()
+"""
+
+
+def test_a_thread_that_is_at_work_is_not_met_by_the_interpreters_end():
+    words = [sys.executable, "-c", AT_WORK]
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "told", "")
