@@ -4,12 +4,12 @@ After it, one run leaves below the dataset what a run from nothing gives on the 
 files, byte for byte; nothing of the user's is lost on the way; and nothing is left to do.
 
 From nothing means: a new folder with all files and keys that the user has, wherever they
-lie, so also those in the way of results, and the names that photos were given. Theirs are photos, sidecars and keys of them, and
+lie, so also those in the way of results; with the names that photos were given, and with
+whom lines of labels.csv were written for. Theirs are photos, sidecars and keys of them, and
 what they put into made buckets under a name that no run had used. A made file that they
-edit, replace or delete stays the workflow's. What is not promised: an edit that changes
-neither size nor date is not seen; where the user says in a sidecar just what the workflow
-says, it counts as said by the workflow; and when .dtst is lost, a crop without its
-provenance is the user's.
+edit, replace or delete stays the workflow's. What is not promised: where the user says in a
+sidecar just what the workflow says, it counts as said by the workflow; and when .dtst is
+lost, a crop without its provenance is the user's.
 """
 
 import io
@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 from PIL import Image
 
+from dtst_flow.cluster import labels
 from dtst_flow.dataset import given_names
 from dtst_flow.dataset.state import state_of
 from dtst_flow.imaging import decode
@@ -186,10 +187,11 @@ class Histories(Edits):
         anew = Dataset(self.folder / "anew/crowd")
         anew.folder.mkdir(parents=True)
         self.user.copy_to(anew.folder)
-        for names in self.dataset.folder.glob(f".dtst/buckets/*/{given_names.FILE}"):
-            place = anew.folder / names.relative_to(self.dataset.folder)
-            place.parent.mkdir(parents=True)
-            shutil.copy(names, place)
+        for name in (given_names.FILE, labels.BOUND):
+            for file in self.dataset.folder.glob(f".dtst/buckets/*/{name}"):
+                place = anew.folder / file.relative_to(self.dataset.folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, place)
         printed = anew.run(settings=self.settings(), ok=None)
         left = [
             dataset.run("-n", settings=self.settings(), ok=None)
