@@ -26,8 +26,9 @@ def keep_silent() -> None:
 
     It counts before they load. What the user set stays.
     """
-    for library in ("ORT", "HF_HUB"):  # ONNX Runtime; huggingface_hub, of open_clip
-        os.environ.setdefault(f"{library}_DISABLE_TELEMETRY", "1")
+    # ONNX Runtime's; that of huggingface_hub, of open_clip
+    for name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
+        os.environ.setdefault(name, "1")
 
 
 keep_silent()  # every process of ours imports this package first

@@ -4,8 +4,8 @@ After it, one run leaves below the dataset what a run from nothing gives on the 
 files, byte for byte; nothing of the user's is lost on the way; and nothing is left to do.
 
 From nothing means: a new folder with all files and keys that the user has, wherever they
-lie, so also those in the way of results; with the names that photos were given, and with
-whom lines of labels.csv were written for. Theirs are photos, sidecars and keys of them, and
+lie, so also those in the way of results; with the names that photos were given, and for
+whom lines of labels.csv were written. Theirs are photos, sidecars and keys of them, and
 what they put into made buckets under a name that no run had used. A made file that they
 edit, replace or delete stays the workflow's. What is not promised: where the user says in a
 sidecar just what the workflow says, it counts as said by the workflow; and when .dtst is

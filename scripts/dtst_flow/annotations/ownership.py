@@ -138,7 +138,7 @@ class Ownership:
         """The notes of images that are gone with their sidecars, by what was in these."""
         moved: dict[tuple[str, str], list[Note]] = {}
         for path in dict.fromkeys(row["path"] for row in self._visited.rows()):
-            if os.path.exists(path) or sidecars.path_of(path).exists():
+            if os.path.exists(path) or os.path.exists(sidecars.name_of(path)):
                 continue
             if note := self._noted(path):
                 for name, signatures in note["classes"].items():

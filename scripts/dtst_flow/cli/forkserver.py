@@ -91,11 +91,8 @@ def _serve(listener: socket.socket, above: int) -> None:
             try:
                 job = _forked(asker, ours)
                 jobs[job.sentinel] = job, asker
-            except (
-                OSError,
-                EOFError,
-            ):  # nobody asks any more, or no process is to be had
-                asker.close()
+            except (OSError, EOFError):
+                asker.close()  # nobody asks any more, or no process is to be had
 
 
 def _forked(asker: socket.socket, ours: list[socket.socket]) -> ForkProcess:

@@ -21,7 +21,7 @@ def start() -> None:
     try:
         _run()
     except SystemExit as ended:
-        # One that is in C++ code would abort the interpreter at its end.
+        # A thread that is in C++ code would abort the interpreter at its end.
         if any(thread.daemon for thread in threading.enumerate()):
             with suppress(OSError):
                 sys.stdout.flush()

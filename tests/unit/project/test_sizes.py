@@ -17,7 +17,6 @@ def lines(path) -> int:
         ("scripts/dtst_flow/**/*.py", 300),
         ("scripts/*.py", 15),
         ("workflow/rules/common.smk", 89),
-        ("README.md", 150),
     ],
 )
 def test_no_file_is_too_long(pattern, most):
