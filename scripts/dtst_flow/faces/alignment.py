@@ -116,11 +116,17 @@ def shrunk(image: Pixels, quad: Positions, factor: int) -> tuple[Pixels, Positio
     """Shrink what the square shows of an image; return it with the square on it."""
     import cv2
 
-    region, offset = _region(image, quad, margin=2 * factor)
-    height, width = (length // factor for length in region.shape[:2])
-    whole = region[: height * factor, : width * factor]
-    small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-    return cast(Pixels, small), (quad - offset) / factor
+    small, offset = _region(image, quad, margin=2 * factor)
+    left = factor
+    while left > 1:
+        step = left if left % 2 else 2  # at which OpenCV is fast
+        height, width = (length // step for length in small.shape[:2])
+        whole = small[: height * step, : width * step]
+        small = cast(
+            Pixels, cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+        )
+        left //= step
+    return small, (quad - offset) / factor
 
 
 def sample(image: Pixels, quad: Positions, size: int, mirrored: bool = True) -> Pixels:
@@ -140,13 +146,14 @@ def sample(image: Pixels, quad: Positions, size: int, mirrored: bool = True) -> 
     # OpenCV counts from the centre of the first pixel, we from its corner.
     first = corner + (right + down) / 2 - 0.5
     sampled = cv2.warpAffine(
-        region,
+        # Of four channels OpenCV samples more than twice as many as of three.
+        cv2.cvtColor(region, cv2.COLOR_RGB2RGBA),
         np.column_stack([right, down, first]),
         (size, size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT if mirrored else cv2.BORDER_CONSTANT,
     )
-    return cast(Pixels, sampled)
+    return cast(Pixels, cv2.cvtColor(sampled, cv2.COLOR_RGBA2RGB))
 
 
 def _region(

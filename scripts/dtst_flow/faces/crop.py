@@ -9,7 +9,15 @@ the crop instead of on the whole padded photo.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dtst_flow.faces.alignment import grow, reaches_outside, sample, side, size_of, warp
+from dtst_flow.faces.alignment import (
+    grow,
+    reaches_outside,
+    sample,
+    shrunk,
+    side,
+    size_of,
+    warp,
+)
 from dtst_flow.utils.array_types import Pixels, Positions
 
 # FFHQ, as fractions of the side of the square: the blur of the padding, the margin
@@ -123,14 +131,17 @@ def _backdrop(image: Pixels, quad: Positions) -> Pixels:
     import cv2
 
     height, width = image.shape[:2]
-    margin = round(PAD_MARGIN * SOFT_SIDE)
-    wide = grow(quad, margin / SOFT_SIDE)
-    inner = slice(margin, margin + SOFT_SIDE)
-    around = warp(image, wide, SOFT_SIDE + 2 * margin)
-    blurred = cv2.GaussianBlur(around, (0, 0), BLUR_SIGMA * SOFT_SIDE)[inner, inner]
-    padded = sample(image, grow(quad, PAD_MARGIN + PAD_MINIMUM), SOFT_SIDE)
-    median = np.median(padded, axis=(0, 1))
     fade = _padding_depth(quad, width, height, SOFT_SIDE).clip(0, 1)[..., None]
+    shrinks = min(side(quad) / SOFT_SIDE, *image.shape[:2])
+    halvings = int(np.log2(max(1, shrinks)))
+    beyond = PAD_MARGIN + PAD_MINIMUM
+    small, widest = shrunk(image, grow(quad, beyond), 2**halvings)
+    quad = grow(widest, (1 / (1 + 2 * beyond) - 1) / 2)
+    margin = round(PAD_MARGIN * SOFT_SIDE)
+    inner = slice(margin, margin + SOFT_SIDE)
+    around = sample(small, grow(quad, margin / SOFT_SIDE), SOFT_SIDE + 2 * margin)
+    blurred = cv2.GaussianBlur(around, (0, 0), BLUR_SIGMA * SOFT_SIDE)[inner, inner]
+    median = np.median(sample(small, widest, SOFT_SIDE), axis=(0, 1))
     faded: NDArray[np.float64] = blurred + (median - blurred) * fade
     return np.rint(faded).astype(np.uint8)
 

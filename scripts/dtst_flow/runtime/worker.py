@@ -19,7 +19,7 @@ from dtst_flow.imaging.decode import UnreadableImage
 from dtst_flow.models.errors import ModelError
 from dtst_flow.runtime.failures import cause_of
 from dtst_flow.runtime.verified_read import Changed
-from dtst_flow.utils import pace
+from dtst_flow.utils import memory, pace
 from dtst_flow.utils.files import DISK_ERRORS
 
 TASK_ERRORS = (UnreadableImage, BrokenSidecar, ForeignFile)
@@ -75,6 +75,7 @@ def serve(pipe: Connection, make: Callable[[], Worker[Any, Any]]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the job ends its processes
     faulthandler.enable(2)  # stderr itself, whatever stands for it in Python
     Thread(target=_end_with_job, daemon=True).start()
+    memory.keep_freed()
     send = pace.tell_to(pipe.send)
     try:
         worker = make()
