@@ -14,7 +14,7 @@ from helpers.dataset import environment
 WORDS = ["extract-faces", "-d", "crowd", "--from", "images", "--to", "faces"]
 WORDS += ["--engine", "dlib", "--cores", "1"]
 
-WATCHED = "snakemake.cli dlib jsonschema dtst_flow.stages.cluster"
+WATCHED = "snakemake.cli nbformat.v4 dlib jsonschema dtst_flow.stages.cluster"
 """Modules whose loading is counted."""
 
 WATCH = """
@@ -68,6 +68,7 @@ def test_a_run_costs_no_more_than_it_must(run):
     most = {"interpreter": 1, "snakemake.cli loaded": 1, "photo read": 2 * 3}
     assert first == first | most
     assert first["dlib loaded"] <= 2
+    assert first["nbformat.v4 loaded"] == 0  # it is for notebooks
     assert first["dtst_flow.stages.cluster loaded"] == 0  # as of all other stages
     # Snakemake is not loaded, nor what checks settings that were right before.
     assert run(photos=3) == {"interpreter": 1}

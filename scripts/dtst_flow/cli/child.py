@@ -4,6 +4,7 @@ A fork has all imported that this process has, a sixth of what a run costs that 
 to do. On macOS its system libraries would be harmed by one, so that Python starts anew.
 """
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -13,11 +14,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, TextIO
+from types import ModuleType
+from typing import Any, BinaryIO, Protocol, TextIO
 
 from dtst_flow.cli import forkserver, signals
 
 FORKS = sys.platform == "linux"
+
+NOTEBOOKS = "nbformat"
+"""What Snakemake imports for every script and uses for notebooks only, of which we have
+none: a twelfth of what a run of two photos costs."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,21 @@ def _writer(stream: int) -> TextIO:
 
 def main(setting: Setting) -> None:
     """What a fork runs."""
+    _load_when_used(NOTEBOOKS)
     from snakemake.cli import main
 
     with forkserver.beside(setting.jobs, setting.files):
         main()
+
+
+def _load_when_used(name: str) -> None:
+    """Have a module loaded by the first that takes something from it."""
+    stand_in = ModuleType(name)
+
+    def load(attribute: str) -> Any:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+        return getattr(importlib.import_module(name), attribute)
+
+    vars(stand_in)["__getattr__"] = load
+    sys.modules.setdefault(name, stand_in)

@@ -3,7 +3,8 @@
 import functools
 import io
 import itertools
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +31,7 @@ from dtst_flow.stages.embedding import (
     records,
     stored_item,
 )
+from dtst_flow.utils import locks
 from dtst_flow.utils.arrays import decode_vector
 from dtst_flow.utils.files import (
     GARBAGE,
@@ -124,20 +126,33 @@ def _floor(shard: str, options: Options, weights: Weights, fresh: bool) -> float
     with closing(records(options, weights.digest, shard, fresh)) as known:
         record = known.get(FLOOR)
         memo = user_cache() / "floors" / f"{digest_value(known.depends)}.json"
-        if record is None and not fresh:
-            record = _remembered(memo)
         if record is None:
-            model = embedders.open_embedder(
-                options.model, weights.path, options.batch_size
-            )
-            with closing(model):
-                record = {"floor": recognisable.floor_of(model)}
-            known.put(FLOOR, record)
-            known.compact()
-            with suppress(OSError):
-                write_atomic(memo, to_json(record))
+            with _alone(memo.parent):
+                record = None if fresh else _remembered(memo)
+                if record is None:
+                    record = _computed_floor(options, weights)
+                    known.put(FLOOR, record)
+                    known.compact()
+                    with suppress(OSError):
+                        write_atomic(memo, to_json(record))
     floor: float | None = record["floor"]
     return floor
+
+
+def _computed_floor(options: Options, weights: Weights) -> dict[str, Any]:
+    model = embedders.open_embedder(options.model, weights.path, options.batch_size)
+    with closing(model):
+        return {"floor": recognisable.floor_of(model)}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait while another job computes a floor; where there can be no lock, do not."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locks.hold(folder))
+        yield
 
 
 def _remembered(memo: Path) -> dict[str, Any] | None:

@@ -1,6 +1,8 @@
 """Stage embed, by the model that pip brings."""
 
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -193,3 +195,23 @@ def test_a_floor_is_computed_once_for_all_datasets(tmp_path, monkeypatch, cache)
     for memo in cache.glob("dtst-flow/floors/*"):
         memo.write_text("[]")
     assert (floor("four"), len(computed)) == (15.4, 3)
+
+
+def test_jobs_that_start_at_once_compute_a_floor_once(tmp_path, monkeypatch, cache):
+    computed = []
+
+    def compute(*_):
+        computed.append(1)
+        time.sleep(0.2)
+        return {"floor": 15.4}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(embed, "_computed_floor", compute)
+    weights = store.Weights(Path("model.onnx"), "another digest")
+    with ThreadPoolExecutor(3) as jobs:
+        floors = [
+            jobs.submit(embed._floor, shard, Options("arcface"), weights, False)
+            for shard in ("0", "1", "2")
+        ]
+    assert [floor.result() for floor in floors] == [15.4] * 3
+    assert len(computed) == 1
