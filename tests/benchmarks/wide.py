@@ -26,6 +26,8 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
+START = "from dtst_flow.cli.start import start; start()"
+ENGINE = ["--engine", "dlib", "--workers", "1"]
 
 
 def make(folder: Path, first: int, last: int) -> None:
@@ -40,28 +42,25 @@ def make(folder: Path, first: int, last: int) -> None:
 
 
 def run(name: str, folder: Path, options: argparse.Namespace, *words: str) -> None:
-    """Run the workflow and print what it cost."""
+    """Run dtst and print what it cost."""
     paths = [Path(__file__).parent / "stub", ROOT / "scripts"]
     added = {
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "DTST_STUB_SECONDS": str(options.seconds),
     }
-    settings = {
-        "root": str(folder.parent),
-        "dataset": folder.name,
-        "path": "extract-classes" if options.listing else "extract-faces",
-        "shard_size": options.shard_size,
-        "extract_faces": {"engine": "dlib", "workers": 1},
-    }
+    stage = "extract-classes" if options.listing else "extract-faces"
     config = folder / ".dtst.wide.yaml"
-    config.write_text(json.dumps(settings))
-    command = [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile"]
-    command += ["--quiet", "all", "--configfile", config]
-    command += ["--cores", options.cores, *words]
+    config.write_text(json.dumps({"shard_size": options.shard_size}))
+    command = [sys.executable, "-P", "-c", START, stage, config, "-d", folder]
+    command += ["--from", "images/*", "--cores", options.cores, "--yes"]
+    command += ["--classes", "any"] if options.listing else ENGINE
     start = time.perf_counter()
     with open(folder / ".dtst.wide.log", "w") as log:
         process = subprocess.Popen(
-            list(map(str, command)), env=os.environ | added, stdout=log, stderr=log
+            list(map(str, [*command, *words])),
+            env=os.environ | added,
+            stdout=log,
+            stderr=log,
         )
         _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start

@@ -9,7 +9,6 @@ Each process of a job appends to a journal of its own. When the job ends its jou
 a pack, so there are only a few files, however many images.
 """
 
-import json
 import re
 import secrets
 from collections.abc import Iterable
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.cache import packs
-from dtst_flow.utils.files import append, digest_value, read_bytes, sweep, to_json
+from dtst_flow.utils import row_json
+from dtst_flow.utils.files import append, digest_value, read_bytes, sweep
 
 
 class Records:
@@ -68,7 +68,7 @@ class Records:
         for pack in self._packs:
             value = pack.get(key) if value is None else value
         try:
-            return None if value is None else json.loads(value)
+            return None if value is None else row_json.loads(value)
         except ValueError:
             return None
 
@@ -79,7 +79,7 @@ class Records:
             image: Its digest, or any JSON value that names it.
             value: The record, a JSON value.
         """
-        key, content = self._key(image), to_json(value)
+        key, content = self._key(image), row_json.dumps(value)
         append(self._journal, key.encode() + b" " + content + b"\n")
         if self._new is not None:
             self._new[key] = content

@@ -6,7 +6,7 @@ from contextlib import chdir
 from dtst_flow.cli.console import Ending
 from dtst_flow.cli.diagnose import why_not_writable
 from dtst_flow.cli.labels import adopt_first
-from dtst_flow.cli.preflight import Checked, check, check_exists, refusing
+from dtst_flow.cli.preflight import Checked, check, check_exists, look, refusing
 from dtst_flow.cli.request import Request
 from dtst_flow.forecast.predict import Setup, forecast
 from dtst_flow.planning import devices
@@ -26,6 +26,7 @@ def dry_run(request: Request) -> Ending:
     told = []
     with refusing(request.dataset):
         checked = check(request)
+        seen = look(request, checked)
         with chdir(checked.plan.dataset):
             for sentence in forecast(
                 checked.plan, _setup(request, checked), checked.listing
@@ -34,7 +35,6 @@ def dry_run(request: Request) -> Ending:
                 voice.result([sentence])
     if unused := devices.unused_gpu(checked.plan, checked.config["gpu"]):
         voice.say(unused)
-    seen = checked.seen
     more = [
         *(seen.removal("would"), seen.without_boxes(), seen.read_only),
         why_not_writable(request.dataset),

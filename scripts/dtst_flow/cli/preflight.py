@@ -65,20 +65,17 @@ class Checked(NamedTuple):
         config: All settings.
         plan: The plan made of them.
         listing: The source of its first stage.
-        seen: What it would start from.
     """
 
     config: dict[str, Any]
     plan: Plan
     listing: Listing
-    seen: Preview
 
 
 def check(request: Request) -> Checked:
     """Make the plan, and find all that is wrong with it before Snakemake starts.
 
     Raises:
-        Refused: Another program's clusters are in the way.
         PlanError: It cannot be carried out.
         BadSettings: A setting cannot be used.
         ModelError: Models cannot be found or used.
@@ -96,10 +93,27 @@ def check(request: Request) -> Checked:
         for stage in plan.stages:
             stage_version(plan, stage.name)
         listing = source_listing(plan, plan.stages[0].name)
-        seen = preview(plan, listing)
-    for note in foreign.notes_of(request.dataset, plan, listing):
+    return Checked(config, plan, listing)
+
+
+def look(request: Request, checked: Checked, settled: bool = False) -> Preview:
+    """Look at what a run would start from, and say what of another program's is there.
+
+    Args:
+        request: What is asked for.
+        checked: What is known of it.
+        settled: Whether there is nothing to do: then nothing comes, goes or mixes.
+
+    Raises:
+        Refused: Another program's clusters are in the way.
+    """
+    if settled and checked.plan.stages[0].makes_bucket:
+        return Preview(len(checked.listing.images), new=0)
+    with chdir(checked.plan.dataset):
+        seen = preview(checked.plan, checked.listing)
+    for note in foreign.notes_of(request.dataset, checked.plan, checked.listing):
         request.voice.say(note)
-    return Checked(config, plan, listing, seen)
+    return seen
 
 
 def announce(request: Request, plan: Plan, seen: Preview) -> None:

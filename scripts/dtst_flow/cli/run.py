@@ -15,12 +15,20 @@ from dtst_flow.cli import signals
 from dtst_flow.cli.console import FAILED, Ending
 from dtst_flow.cli.diagnose import diagnose, why_not_writable
 from dtst_flow.cli.labels import adopt_first
-from dtst_flow.cli.preflight import Checked, announce, check, check_exists, refusing
+from dtst_flow.cli.preflight import (
+    Checked,
+    announce,
+    check,
+    check_exists,
+    look,
+    refusing,
+)
 from dtst_flow.cli.request import Request, overrides
 from dtst_flow.cli.watch import Start, Watched, watch
 from dtst_flow.dataset.state import STATE, make_state
 from dtst_flow.planning import up_to_date
 from dtst_flow.planning.home import home
+from dtst_flow.planning.plan import Plan
 from dtst_flow.report.summary import Outcome, outcome, sentences, written_at
 from dtst_flow.runtime import run_lock
 from dtst_flow.utils.files import write_atomic
@@ -65,7 +73,8 @@ def run(request: Request) -> Ending:
     with refusing(request.dataset):
         checked = check(request)
         plan = checked.plan
-        announce(request, plan, checked.seen)
+        known = _is_known(request, checked)
+        announce(request, plan, look(request, checked, settled=known))
         make_state(plan.dataset)
         if fault := why_not_writable(request.dataset):
             raise click.ClickException(fault)
@@ -74,7 +83,7 @@ def run(request: Request) -> Ending:
             voice.result(adopt_first(plan.dataset, bucket, dry_run=False))
         with chdir(plan.dataset):
             before = written_at(plan.buckets)
-        watched = _run(request, checked)
+        watched = Watched() if known else _run(request, checked)
         with chdir(plan.dataset):
             told_before = before if watched.code else None
             done = outcome(plan.buckets, told_before, watched.began > 0)
@@ -114,6 +123,24 @@ def _errors(request: Request, watched: Watched) -> list[str]:
     return watched.errors(request.dataset)
 
 
+def _is_known(request: Request, checked: Checked) -> bool:
+    """Whether there is nothing to do, so that Snakemake need not be asked.
+
+    Where somebody is at work already, or much is to be told, it is.
+    """
+    plan = checked.plan
+    if request.adopt or request.voice.verbose or run_lock.is_locked(request.dataset):
+        return False
+    asked = asked_for(request, checked, command(request, _config(request, plan)))
+    with chdir(plan.dataset):
+        return bool(asked) and up_to_date.is_known(plan, asked, checked.listing)
+
+
+def _config(request: Request, plan: Plan) -> Path:
+    """Where the settings of a run are written for Snakemake."""
+    return plan.dataset / STATE / "config" / f"{request.path}.yaml"
+
+
 def _run(request: Request, checked: Checked) -> Watched:
     """Hold the dataset's folder while Snakemake runs, if it has to."""
     voice, plan = request.voice, checked.plan
@@ -122,13 +149,9 @@ def _run(request: Request, checked: Checked) -> Watched:
         run_lock.held(request.dataset, unlock, voice.say) as files,
         TemporaryDirectory(prefix="dtst-run-") as folder,
     ):
-        config = plan.dataset / STATE / "config" / f"{request.path}.yaml"
+        config = _config(request, plan)
         words = command(request, config)
         asked = asked_for(request, checked, words)
-        if asked and not voice.verbose and not checked.seen.new:
-            with chdir(plan.dataset):
-                if up_to_date.is_known(plan, asked, checked.listing):
-                    return Watched()
         text = yaml.safe_dump(overrides(request), sort_keys=False, allow_unicode=True)
         write_atomic(config, text.encode("utf-8", "surrogateescape"))
         if voice.verbose:

@@ -9,7 +9,6 @@ are skipped.
 """
 
 import itertools
-import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.dataset.containment import is_relative
+from dtst_flow.utils import row_json
 from dtst_flow.utils.files import NotRegular
 from dtst_flow.utils.tables import EndlessLine, pieces_of
 
@@ -28,7 +28,7 @@ Stat = tuple[int, int]
 Signature = dict[str, str]
 """What `sidecars.signature` gives for the keys that we wrote into a sidecar."""
 
-GRAINS = (1, 100, 1_000, 1_000_000, 1_000_000_000)
+GRAINS = (100, 1_000, 1_000_000, 1_000_000_000)
 """Nanoseconds that file systems and archives keep times to."""
 
 
@@ -65,7 +65,9 @@ def unchanged(now: Sequence[int] | None, noted: Sequence[int] | None) -> bool:
     if now is None or noted is None:
         return now == noted
     size, time = noted
-    return now[0] == size and any(now[1] == time - time % grain for grain in GRAINS)
+    return now[0] == size and (
+        now[1] == time or any(now[1] == time - time % grain for grain in GRAINS)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     with suppress(FileNotFoundError, NotADirectoryError, NotRegular, EndlessLine):
         for line in itertools.chain.from_iterable(pieces_of(path)):
             try:
-                row = json.loads(line)
+                row = row_json.loads(line)
             except (ValueError, RecursionError):
                 continue
             if _is_row(row):

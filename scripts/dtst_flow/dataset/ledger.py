@@ -47,6 +47,7 @@ class Ledgers:
         self, bucket: str | Path, state: str | Path, evidence: Evidence | None = None
     ) -> None:
         self.bucket = Path(bucket)
+        self._start = os.path.join(bucket, "")
         self.settled = Path(state) / "ledger"
         self.journals = Path(state) / "journal"
         self.evidence = evidence
@@ -98,7 +99,7 @@ class Ledgers:
 
     def intact(self, row: Row) -> bool:
         """Tell whether file and sidecar are still as noted; those of a claim are absent."""
-        path = os.path.join(self.bucket, row.path)
+        path = f"{self._start}{row.path}"
         stat, sidecar = None, None
         if isinstance(row, Entry):
             stat, sidecar = row.stat, row.sidecar

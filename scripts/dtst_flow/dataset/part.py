@@ -13,7 +13,8 @@ from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.provenance import same_photo
 from dtst_flow.dataset.stems import folded
 from dtst_flow.dataset.subjects import likeness
-from dtst_flow.utils.files import append, make_way, temporary, to_json
+from dtst_flow.utils import row_json
+from dtst_flow.utils.files import append, make_way, temporary
 
 Sidecar = dict[str, Any] | Callable[[], dict[str, Any]] | None
 """Our keys of a sidecar, as `Part.write` takes them."""
@@ -270,7 +271,7 @@ class Part:
     def _note(self, row: Row) -> None:
         self.known[row.path] = row
         # The line break comes first: it also ends a line that a kill cut short.
-        append(self.journal, b"\n" + to_json(row.to_row()))
+        append(self.journal, b"\n" + row_json.dumps(row.to_row()))
 
 
 def _has_content(path: Path, fill: Callable[[Path], object]) -> bool:

@@ -1,12 +1,12 @@
 """Tables: rows as JSON Lines, one object a line."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.utils.files import PIECE, NotRegular, open_regular, to_json, write_atomic
+from dtst_flow.utils import row_json
+from dtst_flow.utils.files import PIECE, NotRegular, open_regular, write_atomic
 
 LONGEST_ROW = 1 << 26
 """Most bytes of a table's row."""
@@ -17,7 +17,7 @@ def write_table(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
     # Grown row by row, as joining the rows would take their memory a second time.
     content = bytearray()
     for row in rows:
-        content += to_json(row) + b"\n"
+        content += row_json.dumps(row) + b"\n"
     write_atomic(path, content, durable=True)
 
 
@@ -30,7 +30,7 @@ def read_table(path: str | Path) -> Iterator[dict[str, Any]]:
     try:
         # Rows that are parsed together share their keys in memory.
         for lines in pieces_of(path):
-            yield from json.loads(b"[" + b",".join(lines) + b"]")
+            yield from row_json.loads(b"[" + b",".join(lines) + b"]")
     except (ValueError, RecursionError, NotRegular) as error:
         raise BrokenTable(
             f"{path} is not as dtst writes it; delete it and run the same again"
@@ -83,7 +83,7 @@ def is_table(path: str | Path, *columns: str, wholly: bool = False) -> bool:
             if not first:
                 return True
             file.seek(-2, os.SEEK_END)
-            row, end = json.loads(first), file.read()
+            row, end = row_json.loads(first), file.read()
         rows = read_table(path) if wholly else [row]
         return end == b"}\n" and all(_has(row, columns) for row in rows)
     except (OSError, ValueError, RecursionError):

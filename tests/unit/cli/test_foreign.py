@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.cli.console import Refused, Voice
-from dtst_flow.cli.preflight import check
+from dtst_flow.cli.preflight import Checked, check, look
 from dtst_flow.cli.request import Request
 from dtst_flow.dataset import scan
 
@@ -35,6 +35,13 @@ def request(folder: Path, path: str, **settings) -> Request:
     return Request(folder, path, chosen)
 
 
+def told(asked: Request) -> Checked:
+    """What is checked of a request, once what is to be said of it was said."""
+    checked = check(asked)
+    look(asked, checked)
+    return checked
+
+
 def test_clusters_of_another_program_are_in_the_way(crowd):
     put("crowd/cluster/clusters.json", '{"num_clusters": 3}')
     for path, source in (("cluster", "images/*"), ("faces", None)):
@@ -42,7 +49,7 @@ def test_clusters_of_another_program_are_in_the_way(crowd):
         with pytest.raises(
             Refused, match=r"^crowd/cluster/clusters.json.*another --to"
         ):
-            check(asked)
+            told(asked)
 
 
 @pytest.mark.parametrize("path", ["extract-faces", "faces", "extract-classes"])
@@ -56,7 +63,7 @@ def test_crops_of_another_program_are_told_of_one_listing(
     )
     put("crowd/faces/photo.jpg")
     put("crowd/crops/photo.jpg")
-    checked = check(request(crowd, path))
+    checked = told(request(crowd, path))
     assert checked.listing.images == ["images/a/photo.jpg"]
     assert scans == ["a"]
     told = capsys.readouterr().err
@@ -64,11 +71,11 @@ def test_crops_of_another_program_are_told_of_one_listing(
 
 
 def test_a_bucket_that_is_to_be_made_has_nothing_of_anybody(crowd, capsys):
-    check(request(crowd, "faces"))
+    told(request(crowd, "faces"))
     assert capsys.readouterr() == ("", "")
     put("crowd/cluster/000/photo.jpg")
     asked = request(crowd, "faces")
-    check(asked)
+    told(asked)
     assert "folders of another program, such as 000" in capsys.readouterr().err
-    check(Request(crowd, "faces", asked.settings, voice=Voice(quiet=True)))
+    told(Request(crowd, "faces", asked.settings, voice=Voice(quiet=True)))
     assert capsys.readouterr() == ("", "")
