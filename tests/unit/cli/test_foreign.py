@@ -35,7 +35,7 @@ def request(folder: Path, path: str, **settings) -> Request:
     return Request(folder, path, chosen)
 
 
-def told(asked: Request) -> Checked:
+def look_at(asked: Request) -> Checked:
     """What is checked of a request, once what is to be said of it was said."""
     checked = check(asked)
     look(asked, checked)
@@ -49,7 +49,7 @@ def test_clusters_of_another_program_are_in_the_way(crowd):
         with pytest.raises(
             Refused, match=r"^crowd/cluster/clusters.json.*another --to"
         ):
-            told(asked)
+            look_at(asked)
 
 
 @pytest.mark.parametrize("path", ["extract-faces", "faces", "extract-classes"])
@@ -63,7 +63,7 @@ def test_crops_of_another_program_are_told_of_one_listing(
     )
     put("crowd/faces/photo.jpg")
     put("crowd/crops/photo.jpg")
-    checked = told(request(crowd, path))
+    checked = look_at(request(crowd, path))
     assert checked.listing.images == ["images/a/photo.jpg"]
     assert scans == ["a"]
     told = capsys.readouterr().err
@@ -71,11 +71,11 @@ def test_crops_of_another_program_are_told_of_one_listing(
 
 
 def test_a_bucket_that_is_to_be_made_has_nothing_of_anybody(crowd, capsys):
-    told(request(crowd, "faces"))
+    look_at(request(crowd, "faces"))
     assert capsys.readouterr() == ("", "")
     put("crowd/cluster/000/photo.jpg")
     asked = request(crowd, "faces")
-    told(asked)
+    look_at(asked)
     assert "folders of another program, such as 000" in capsys.readouterr().err
-    told(Request(crowd, "faces", asked.settings, voice=Voice(quiet=True)))
+    look_at(Request(crowd, "faces", asked.settings, voice=Voice(quiet=True)))
     assert capsys.readouterr() == ("", "")
