@@ -46,7 +46,7 @@ from dtst_flow.utils.files import digest_file
 
 HERE = Path(__file__).resolve().parents[2]
 BARE = Path(__file__).parent / "bare.py"
-START = "from dtst_flow.cli.main import main; main(prog_name='dtst')"
+START = "from dtst_flow.cli.start import start; start()"
 FEW = 2
 
 

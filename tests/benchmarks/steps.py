@@ -21,6 +21,7 @@ from dtst_flow.models import store
 from dtst_flow.runtime import verified_read
 from dtst_flow.stages.extract_faces import Extractor
 from dtst_flow.stages.face_options import Options
+from dtst_flow.utils import memory
 from dtst_flow.utils.files import digest_file
 
 STEPS = {
@@ -79,6 +80,7 @@ class Session:
 
 def table(engine: str, photos: list[Path]) -> None:
     """Print the steps of an engine; those of the first photo do not count."""
+    memory.keep_freed()  # as workers do
     watch = Stopwatch()
     weights = store.resolve_all(dict.fromkeys(engines.models_of(engine)))
     with TemporaryDirectory() as folder, chdir(folder), ExitStack() as patches:

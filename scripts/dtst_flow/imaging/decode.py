@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, UnidentifiedImageError
 
-from dtst_flow.imaging import jpeg, metadata, tiff, wide
+from dtst_flow.imaging import jpeg, metadata, orientation, plain, tiff, wide
 from dtst_flow.imaging.file import NOBODY, File, Listener
 from dtst_flow.utils.files import read_bytes
 
@@ -61,15 +61,31 @@ def read(
         file = File.of(content)
         if file.page:
             check_size(tiff.pixels(file.page), max_pixels)
-        missing = 1.0 if allow_truncated else MISSING
-        decoded = file.decoded(least, missing, listener)
-        image = _flatten(file.in_srgb(decoded, listener.note), background)
-        turns = metadata.turns(content, file.page, decoded)
-        for turn in turns:
-            image = image.transpose(turn)
-        pixels = np.asarray(image)
+        pixels = None if least else _plain(content, max_pixels, listener)
+        if pixels is None:
+            missing = 1.0 if allow_truncated else MISSING
+            decoded = file.decoded(least, missing, listener)
+            image = _flatten(file.in_srgb(decoded, listener.note), background)
+            for turn in metadata.turns(content, file.page, decoded):
+                image = image.transpose(turn)
+            pixels = np.asarray(image)
     # Checked again, as a header may be wrong.
     check_size(pixels.shape[0] * pixels.shape[1], max_pixels)
+    return pixels
+
+
+def _plain(
+    content: bytes, max_pixels: int, listener: Listener
+) -> NDArray[np.uint8] | None:
+    """Decode a plain JPEG and turn it upright; None of all else."""
+    size = plain.size(content)
+    if not size or size > max_pixels:
+        return None
+    listener.begun(size)
+    pixels = plain.decoded(content)
+    if pixels is not None:
+        for turn in orientation.of_exif(jpeg.exif(content)):
+            pixels = plain.turned(pixels, turn)
     return pixels
 
 

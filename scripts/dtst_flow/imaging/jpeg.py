@@ -13,7 +13,7 @@ ADOBE_SIZE = 12
 
 PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 SCAN = 0xDA
-END = b"\xff\xd9"
+START, END = b"\xff\xd8", b"\xff\xd9"
 ALONE = {*range(0xD0, 0xD9), 0x01}
 """Markers without content."""
 
