@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,9 +40,10 @@ def foreseen(dataset: Dataset, settings: dict[str, Any]) -> Iterator[list[str]]:
             watched.take(event)
     assert not known or NOTHING in printed[0], printed[0]
     if plan and not dataset.code:
-        with chdir(folder):
+        with chdir(folder), suppress(PlanError):
             asked = up_to_date.asked_for(plan, config, [])
-            up_to_date.keep(plan, asked, watched.sources)
+            images = len(source_listing(plan, plan.stages[0].name).images)
+            up_to_date.keep(plan, asked, images, watched.sources)
 
 
 def is_known(dataset: Dataset, settings: dict[str, Any]) -> bool:

@@ -165,8 +165,9 @@ def _run(request: Request, checked: Checked) -> Watched:
         if not run_lock.is_locked(request.dataset):  # else Snakemake was killed
             run_lock.end(request.dataset, watched.pid)
         if asked and not watched.code and asked == asked_for(request, checked, words):
+            images = len(checked.listing.images)
             with chdir(plan.dataset):
-                up_to_date.keep(plan, asked, watched.sources)
+                up_to_date.keep(plan, asked, images, watched.sources)
     return watched
 
 

@@ -81,7 +81,9 @@ def is_known(plan: Plan, asked: str, listing: Listing) -> bool:
     first = plan.stages[0].name
     try:
         noted = read_json(_note(plan))
-        if noted["asked"] != asked or noted["state"] != _state(plan):
+        if noted["asked"] != asked or noted["images"] != len(listing.images):
+            return False
+        if noted["state"] != _state(plan):
             return False
         for stage in plan.stages:
             seen = listing if stage.name == first else None
@@ -93,12 +95,15 @@ def is_known(plan: Plan, asked: str, listing: Listing) -> bool:
         return False
 
 
-def keep(plan: Plan, asked: str, sources: Mapping[str, Collection[str]]) -> None:
+def keep(
+    plan: Plan, asked: str, images: int, sources: Mapping[str, Collection[str]]
+) -> None:
     """Note that there is nothing left to do, if that is certain.
 
     Args:
         plan: What was run, to a good end.
         asked: What `asked_for` returned before the run, and returns now.
+        images: How many were in the source of its first stage.
         sources: Stage -> the fingerprints that Snakemake saw of its source; more than one
             where somebody edited it meanwhile.
     """
@@ -107,7 +112,12 @@ def keep(plan: Plan, asked: str, sources: Mapping[str, Collection[str]]) -> None
         return
     only = {name: one for name, (one,) in seen.items()}
     with suppress(OSError):  # the next run then asks Snakemake
-        note = {"asked": asked, "state": _state(plan), "sources": only}
+        note = {
+            "asked": asked,
+            "images": images,
+            "state": _state(plan),
+            "sources": only,
+        }
         write_atomic(_note(plan), to_json(note))
 
 

@@ -34,6 +34,9 @@ class Asked:
         names = [stage.name for stage in self.plan.stages]
         return {name: [source_fingerprint(self.plan, name)] for name in names}
 
+    def images(self) -> int:
+        return len(source_listing(self.plan, "extract_faces").images)
+
     def is_known(self) -> bool:
         listing = source_listing(self.plan, "extract_faces")
         return up_to_date.is_known(self.plan, self.digest(), listing)
@@ -49,7 +52,7 @@ def asked(dataset, monkeypatch):
         return Asked(dataset.folder.parent, [*WORDS, *words], **settings)
 
     first = ask()
-    up_to_date.keep(first.plan, first.digest(), first.sources())
+    up_to_date.keep(first.plan, first.digest(), first.images(), first.sources())
     return ask
 
 
@@ -150,5 +153,5 @@ def test_nothing_is_noted_of_a_source_that_was_edited_meanwhile(asked, seen):
     now = asked()
     (STATE / "cluster" / up_to_date.NOTE).unlink()
     sources = now.sources() | {"cluster": seen}
-    up_to_date.keep(now.plan, now.digest(), sources)
+    up_to_date.keep(now.plan, now.digest(), now.images(), sources)
     assert not asked().is_known()
