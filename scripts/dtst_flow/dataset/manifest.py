@@ -1,7 +1,7 @@
 """Manifests: the images of one shard, as the inventory lists them."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,15 @@ class ManifestRow:
         """Return the image that a row of a table tells of, whatever else it holds."""
         return cls(row["path"], row["digest"], row["stem"], row.get("sidecar"))
 
+    def to_row(self) -> dict[str, Any]:
+        """Return the row of a table."""
+        return {
+            "path": self.path,
+            "digest": self.digest,
+            "stem": self.stem,
+            "sidecar": self.sidecar,
+        }
+
 
 def read_manifest(path: str | Path) -> list[ManifestRow]:
     """Read the images of a shard."""
@@ -38,4 +47,4 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
 
 def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
     """Write the images of a shard."""
-    write_table(path, map(asdict, rows))
+    write_table(path, (row.to_row() for row in rows))

@@ -5,7 +5,6 @@ import io
 import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -172,7 +171,7 @@ def _columns(row: Row) -> Row:
 
 def _known(item: Item) -> dict[str, Any]:
     return {
-        **asdict(item.image),
+        **item.image.to_row(),
         "points": item.points,
         "photo": item.photo,
         "box": item.box,
