@@ -176,9 +176,7 @@ class Bench:
         for _ in range(self.asked.tries):
             for column, checkout in self.columns():
                 shutil.rmtree(self.folder / "embed", ignore_errors=True)
-                shutil.copytree(
-                    self.folder / "yunet/faces", self.folder / "embed/faces"
-                )
+                shutil.copytree(self.crops, self.folder / "embed/faces")
                 command = [sys.executable, "-P", "-c", START, *words, "-d", "embed"]
                 took = cost(command, self.folder, checkout)
                 costs.setdefault(column, []).append(took)
@@ -240,7 +238,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--engines", nargs="+", default=list(engines.MODELS))
     parser.add_argument("--arcface", type=Path, help="weights instead of arcface_mbf's")
-    parser.add_argument("--ultralytics", type=Path)
+    parser.add_argument("--ultralytics", type=lambda path: Path(path).absolute())
     parser.add_argument("--detector", type=Path, help="an ONNX of Ultralytics'")
     parser.add_argument("--peer", type=Path)
     parser.add_argument("--tries", type=int, default=2)
