@@ -83,10 +83,13 @@ def _plain(
         return None
     listener.begun(size)
     pixels = plain.decoded(content)
-    if pixels is not None:
-        for turn in orientation.of_exif(jpeg.exif(content)):
-            pixels = plain.turned(pixels, turn)
-    return pixels
+    turns = orientation.of_exif(jpeg.exif(content))
+    if pixels is None or not turns:
+        return pixels
+    image = Image.fromarray(pixels)
+    for turn in turns:
+        image = image.transpose(turn)
+    return np.asarray(image)
 
 
 def _content(source: str | Path | bytes) -> bytes:

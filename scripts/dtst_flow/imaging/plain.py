@@ -6,7 +6,6 @@ brought from four bytes a pixel to three: that takes a third of its time.
 
 import numpy as np
 import simplejpeg
-from PIL.Image import Transpose
 
 from dtst_flow.imaging import jpeg, spaces
 from dtst_flow.utils.array_types import Pixels
@@ -51,25 +50,3 @@ def decoded(content: bytes) -> Pixels | None:
         return np.asarray(simplejpeg.decode_jpeg(content), np.uint8)
     except ValueError:
         return None
-
-
-def turned(image: Pixels, turn: Transpose) -> Pixels:
-    """Do as Pillow's `Image.transpose`."""
-    import cv2
-
-    match turn:
-        case Transpose.FLIP_LEFT_RIGHT:
-            done = cv2.flip(image, 1)
-        case Transpose.FLIP_TOP_BOTTOM:
-            done = cv2.flip(image, 0)
-        case Transpose.ROTATE_180:
-            done = cv2.rotate(image, cv2.ROTATE_180)
-        case Transpose.ROTATE_90:
-            done = cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE)
-        case Transpose.ROTATE_270:
-            done = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
-        case Transpose.TRANSPOSE:
-            done = cv2.transpose(image)
-        case Transpose.TRANSVERSE:
-            done = cv2.rotate(cv2.transpose(image), cv2.ROTATE_180)
-    return np.asarray(done, np.uint8)
