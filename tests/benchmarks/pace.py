@@ -34,6 +34,7 @@ from typing import Any, NamedTuple
 
 import portraits
 import steps
+from commands import START
 
 from dtst_flow.dataset import sidecars
 from dtst_flow.faces import engines
@@ -46,7 +47,6 @@ from dtst_flow.utils.files import digest_file
 
 HERE = Path(__file__).resolve().parents[2]
 BARE = Path(__file__).parent / "bare.py"
-START = "from dtst_flow.cli.start import start; start()"
 FEW = 2
 
 

@@ -23,10 +23,10 @@ import sys
 import time
 from pathlib import Path
 
+from commands import START
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-START = "from dtst_flow.cli.start import start; start()"
 ENGINE = ["--engine", "dlib", "--workers", "1"]
 
 
@@ -53,7 +53,8 @@ def run(name: str, folder: Path, options: argparse.Namespace, *words: str) -> No
     config.write_text(json.dumps({"shard_size": options.shard_size}))
     command = [sys.executable, "-P", "-c", START, stage, config, "-d", folder]
     command += ["--from", "images/*", "--cores", options.cores, "--yes"]
-    command += ["--classes", "any"] if options.listing else ENGINE
+    if not options.listing:
+        command += ENGINE
     start = time.perf_counter()
     with open(folder / ".dtst.wide.log", "w") as log:
         process = subprocess.Popen(

@@ -5,12 +5,16 @@ github.com/ucodia/dtst writes into folders of the same names: crops ``photo.jpg`
 """
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from dtst_flow.dataset import cluster_list
 from dtst_flow.dataset.image_names import is_image
 from dtst_flow.dataset.ledger import Ledgers
+
+NUMBERED = re.compile(r"_\d{2,}$")
+"""The end of the name of each of our crops of faces, without its suffix."""
 
 
 def foreign_clusters(bucket: Path, state: Path) -> str | None:
@@ -67,7 +71,7 @@ def suspects(ledgers: Ledgers, numbered: bool) -> list[str]:
     """
     names = _files(ledgers.bucket)
     if ledgers.parts():  # a look at the names has to do, as a ledger may be long
-        names = [n for n in names if numbered and not _is_numbered(n)]
+        names = [n for n in names if numbered and not NUMBERED.search(_stem(n))]
     names = sorted(filter(is_image, names))
     owned = ledgers.paths() if names else set()
     return [n for n in names if n not in owned and not _is_signed(ledgers, n)]
@@ -108,12 +112,6 @@ def _files(folder: Path) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return []
-
-
-def _is_numbered(name: str) -> bool:
-    """Whether a name ends, but for its suffix, as those of our crops of faces do: _00."""
-    number = _stem(name).rpartition("_")[2]
-    return len(number) >= 2 and number.isdecimal() and "_" in name
 
 
 def _stem(name: str) -> str:

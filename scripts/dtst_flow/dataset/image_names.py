@@ -42,9 +42,7 @@ class Kind:
 
     def has(self, path: str) -> bool:
         """Tell whether a file is taken for one of them."""
-        # As `suffix` does, for there may be a million paths.
-        start, _, end = path.rpartition(".")
-        return f".{end}".lower() in self.suffixes and not ("/" + start).endswith("/")
+        return suffix(path).lower() in self.suffixes
 
     def lie(self, number: int, where: str) -> str:
         """Say that so many of them lie somewhere."""

@@ -3,6 +3,8 @@ import sys
 
 import pytest
 
+from dtst_flow.utils import memory
+
 FAULTS = """
 import resource
 import numpy as np
@@ -32,6 +34,5 @@ def test_what_is_freed_is_used_again():
 
 def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
-    from dtst_flow.utils import memory
-
+    monkeypatch.setattr(memory.ctypes, "CDLL", pytest.fail)
     memory.keep_freed()
