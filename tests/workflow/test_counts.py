@@ -24,6 +24,8 @@ watched = os.environ["WATCHED"].split()
 def watch(event, arguments):
     if event == "open" and re.search(r"images/\\d+\\.jpg$", str(arguments[0])):
         os.write(log, b"photo read\\n")
+    elif event == "os.scandir" and str(arguments[0]).endswith("images"):
+        os.write(log, b"source listed\\n")
     elif event == "import" and arguments[0] in watched:
         os.write(log, f"{arguments[0]} loaded\\n".encode())
 os.write(log, b"interpreter\\n")
@@ -64,13 +66,15 @@ def run(tmp_path):
 def test_a_run_costs_no_more_than_it_must(run):
     first = run(photos=3)
     # dtst, which Snakemake and jobs are forks of; a photo is read to tell its content, and
-    # to look at it.
+    # to look at it. dtst lists the source, and the job that lists it for all others.
     most = {"interpreter": 1, "snakemake.cli loaded": 1, "photo read": 2 * 3}
+    most["source listed"] = 2
     assert first == first | most
     assert first["dlib loaded"] <= 2
     assert first["nbformat.v4 loaded"] == 0  # it is for notebooks
     assert first["dtst_flow.stages.cluster loaded"] == 0  # as of all other stages
     # Snakemake is not loaded, nor what checks settings that were right before.
-    assert run(photos=3) == {"interpreter": 1}
+    assert run(photos=3) == {"interpreter": 1, "source listed": 1}
     more = run(photos=4)
     assert more["interpreter"] == 1 and more["photo read"] == 2
+    assert more["source listed"] == 2

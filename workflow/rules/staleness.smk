@@ -13,7 +13,8 @@ def fingerprint(stage):
     """The state of a stage's source; a missing model of any stage is told here, too."""
     if error := adjust_dag():
         raise error
-    state = source_scan.source_fingerprint(PLAN, stage, keep=is_run())
+    state = source_scan.told_fingerprint(stage)
+    state = state or source_scan.source_fingerprint(PLAN, stage, keep=is_run())
     for other in PLAN.stages:
         version(other.name)
     events.tell("source", stage=stage, fingerprint=state)

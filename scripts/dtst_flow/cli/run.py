@@ -26,7 +26,7 @@ from dtst_flow.cli.preflight import (
 from dtst_flow.cli.request import Request, overrides
 from dtst_flow.cli.watch import Start, Watched, watch
 from dtst_flow.dataset.state import STATE, make_state
-from dtst_flow.planning import up_to_date
+from dtst_flow.planning import source_scan, up_to_date
 from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import Plan
 from dtst_flow.report.summary import Outcome, outcome, sentences, written_at
@@ -160,7 +160,8 @@ def _run(request: Request, checked: Checked) -> Watched:
         def begun(pid: int) -> None:
             run_lock.begin(request.dataset, "dtst", pid)
 
-        start = Start(words, plan.dataset, cache_variables(request), files, begun)
+        variables = cache_variables(request) | (_seen(checked) if asked else {})
+        start = Start(words, plan.dataset, variables, files, begun)
         watched = watch(start, voice, Path(folder))
         if not run_lock.is_locked(request.dataset):  # else Snakemake was killed
             run_lock.end(request.dataset, watched.pid)
@@ -169,6 +170,16 @@ def _run(request: Request, checked: Checked) -> Watched:
             with chdir(plan.dataset):
                 up_to_date.keep(plan, asked, images, watched.sources)
     return watched
+
+
+def _seen(checked: Checked) -> dict[str, str]:
+    """The variable by which Snakemake need not look at a source again."""
+    stage, plan = checked.plan.stages[0].name, checked.plan
+    with chdir(plan.dataset):
+        seen = source_scan.source_fingerprint(
+            plan, stage, keep=True, listing=checked.listing
+        )
+    return {source_scan.SEEN: f"{stage} {seen}"}
 
 
 def asked_for(request: Request, checked: Checked, words: list[str]) -> str:

@@ -82,11 +82,22 @@ def digests(
     content = {path: content[path] for path in sorted(content)}
     if keep:
         edited = _still(read_note(cache)[1] | known.edited, known)
-        columns = ("path", "size", "mtime", "inode", "ctime", "digest")
-        rows = ((path, *files[path], name) for path, name in content.items())
-        write_table(cache, (dict(zip(columns, row, strict=True)) for row in rows))
+        rows = (_row(path, files[path], name) for path, name in content.items())
+        write_table(cache, rows)
         write_note(cache, witness(files), edited)
     return content
+
+
+def _row(path: str, file: FileStat, content: str) -> dict[str, Any]:
+    """The row of a file in the table."""
+    return {
+        "path": path,
+        "size": file.size,
+        "mtime": file.mtime,
+        "inode": file.inode,
+        "ctime": file.ctime,
+        "digest": content,
+    }
 
 
 def read_known(

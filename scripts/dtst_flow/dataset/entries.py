@@ -13,9 +13,8 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dtst_flow.dataset.containment import is_relative
 from dtst_flow.utils import row_json
@@ -70,8 +69,7 @@ def unchanged(now: Sequence[int] | None, noted: Sequence[int] | None) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A file that we wrote.
 
     Attributes:
@@ -120,8 +118,7 @@ class Entry:
         return sum(size for size, _ in filter(None, (self.stat, self.sidecar)))
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A file that we were about to write.
 
     Attributes:

@@ -116,8 +116,11 @@ def write(
 def _write_manifests(
     stems: dict[str, str], content: dict[str, str], folder: Path, shard_size: int
 ) -> None:
+    beside = {path for path in content if path.endswith(".json")}
+
     def about(path: str) -> str | None:
-        told = [content[name] for name in photo_keys.names(path, content)]
+        names = photo_keys.names(path, beside) if beside else ()
+        told = [content[name] for name in names]
         return digest_value(told) if len(told) > 1 else next(iter(told), None)
 
     parts = split(stems, shard_size)
@@ -170,6 +173,11 @@ def broken(folder: str | Path, wholly: bool = False) -> list[str]:
         if not whole or count_rows(manifest) != count:
             found.append(str(manifest))
     return found
+
+
+def count(folder: str | Path) -> int:
+    """Count the images in all manifests of a folder."""
+    return sum(row["images"] for row in read_table(Path(folder) / SHARDS))
 
 
 def shards(folder: str | Path) -> list[str]:

@@ -30,8 +30,8 @@ from dtst_flow.dataset.entries import (
 )
 from dtst_flow.dataset.evidence import Evidence, Found
 from dtst_flow.dataset.stems import folded
-from dtst_flow.utils.files import sweep
-from dtst_flow.utils.tables import write_table
+from dtst_flow.utils.files import read_bytes, sweep
+from dtst_flow.utils.tables import to_table, write_table
 
 
 class Ledgers:
@@ -87,15 +87,28 @@ class Ledgers:
         """The paths of `owned`; of a million files, the rows would take a gigabyte."""
         return {row["path"] for table in self._tables() for row in read_rows(table)}
 
-    def _all_rows(self) -> Iterator[Row]:
-        """Yield what is noted in all parts; of one file, what was noted last comes last."""
+    def _all_rows(self, but: Collection[str] = ()) -> Iterator[Row]:
+        """Yield what is noted in all parts; of one file, what was noted last comes last.
+
+        Args:
+            but: Parts whose ledgers are left out; their journals are not.
+        """
         for table in self._tables():
-            yield from read_entries(table)
+            if table.stem not in but or table.parent != self.settled:
+                yield from read_entries(table)
 
     def _tables(self) -> Iterator[Path]:
         """Yield the ledgers of all parts, then the journals."""
         for folder in (self.settled, self.journals):
             yield from sorted(folder.glob("*.jsonl"))
+
+    def _says(self, name: str, part: Iterable[Entry]) -> bool:
+        """Tell whether a part's ledger holds just these entries."""
+        try:
+            noted = read_bytes(self.settled / f"{name}.jsonl")
+        except OSError:
+            return False
+        return noted == to_table(entry.to_row() for entry in part)
 
     def intact(self, row: Row) -> bool:
         """Tell whether file and sidecar are still as noted; those of a claim are absent."""
@@ -149,8 +162,10 @@ class Ledgers:
             The paths removed, sorted.
         """
         wanted = {entry.path: entry for part in parts.values() for entry in part}
+        # Most parts are as they were, and their ledgers need not be taken apart.
+        same = {name: [*part] for name, part in parts.items() if self._says(name, part)}
         found = (one.row for one in self.found())
-        every = itertools.chain(found, self._all_rows())
+        every = itertools.chain(found, self._all_rows(but=same))
         stale: dict[str, Row] = {}
         newer: dict[str, Entry] = {}
         for row in every:
@@ -168,8 +183,9 @@ class Ledgers:
                 self._remove(self.bucket / path, row)
         waiting.bring_back(self.bucket, parts)
         for name, part in parts.items():
-            rows = (entry.to_row() for entry in part)
-            write_table(self.settled / f"{name}.jsonl", rows)
+            if part != same.get(name):
+                rows = (entry.to_row() for entry in part)
+                write_table(self.settled / f"{name}.jsonl", rows)
         for name in set(self.parts()) - set(parts):
             (self.settled / f"{name}.jsonl").unlink()
         for journal in self.journals.glob("*.jsonl"):

@@ -1,15 +1,13 @@
 """Manifests: the images of one shard, as the inventory lists them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dtst_flow.utils.tables import read_table, write_table
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
+class ManifestRow(NamedTuple):
     """An image of a shard.
 
     Attributes:

@@ -3,7 +3,7 @@
 import filecmp
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,7 @@ class Part:
         with temporary(target) as new:
             order.fill(new)
             claimed = (present, stat_of(new, follow_links=False))
-            claim = replace(claim, claimed=claimed)
+            claim = claim._replace(claimed=claimed)
             if sidecar is None:
                 self._note(claim)
             else:
@@ -168,7 +168,7 @@ class Part:
                     and row.key == order.key
                     and merged != content
                 ):
-                    claim = replace(claim, restored=True)
+                    claim = claim._replace(restored=True)
                 self._note(claim)
                 if merged == sidecar:
                     sidecars.write(target, merged, durable=bool(content))
@@ -232,7 +232,7 @@ class Part:
         row = self._owned.get(path)
         twin = self._twins.get(folded(path))
         if row is None and twin is not None and self.ledgers.is_one(path, twin):
-            row = replace(self._owned[twin], path=path)
+            row = self._owned[twin]._replace(path=path)
         return row
 
     def _by_evidence(self, path: str, ours: dict[str, Any] | None) -> Row | None:

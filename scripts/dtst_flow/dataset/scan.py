@@ -41,7 +41,8 @@ class Listing:
     """What a scan of a bucket found.
 
     Attributes:
-        files: Each image and sidecar, by its path relative to the dataset.
+        files: Each image, and each JSON file beside it, by its path relative to the
+            dataset.
         skipped: Why a file or folder is no image of the bucket, by its path.
         kind: What was looked for and here is called image.
     """
@@ -53,7 +54,7 @@ class Listing:
     @property
     def images(self) -> list[str]:
         """The images' paths, sorted."""
-        return sorted(path for path in self.files if self.kind.has(path))
+        return sorted(path for path in self.files if not path.endswith(".json"))
 
 
 def scan(
@@ -205,7 +206,7 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
         return
     if stat.S_ISDIR(status.st_mode):
         return
-    if is_system(name.rpartition("/")[2]):
+    if is_system(file.name):
         listing.skipped[name] = OF_A_SYSTEM
         return
     if not stat.S_ISREG(status.st_mode):

@@ -55,7 +55,9 @@ def unique_stems(
 
 def is_stem_of(stem: str, path: str) -> bool:
     """Tell whether `unique_stems` may give an image a stem, whatever others there are."""
-    depths = range(1, path.count("/") + 3)
+    if stem == _stem(path, 1):  # as most are
+        return True
+    depths = range(2, path.count("/") + 3)
     return any(stem == _stem(path, depth) for depth in depths) or stem.endswith(
         _mark(path)
     )

@@ -7,7 +7,7 @@ Each has a file in the bucket, {was: the file it was beside, shows: its subject,
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,8 @@ def _joined(bucket: Path, words: Words, entry: Entry) -> Entry:
             words.file.unlink()
     except sidecars.BrokenSidecar:
         return entry
-    return replace(entry, sidecar=stat_of(sidecars.path_of(image))) if known else entry
+    sidecar = stat_of(sidecars.path_of(image))
+    return entry._replace(sidecar=sidecar) if known else entry
 
 
 def _with(

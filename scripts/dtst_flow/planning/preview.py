@@ -95,8 +95,7 @@ def _rows(plan: Plan, stage: Stage) -> Iterator[tuple[str, list[Row]]]:
     for table in tables:
         try:
             for row in filter(_is_row, read_table(table)):
-                made = row.get("crops", [row])
-                yield row["path"], [crop | {"path": str(crop["path"])} for crop in made]
+                yield row["path"], [*row.get("crops", [row])]
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
     if stage.evidence and not tables:

@@ -12,6 +12,16 @@ from dtst_flow.dataset.whereabouts import explain_empty
 from dtst_flow.planning.plan import NothingToCluster, Plan, PlanError
 from dtst_flow.stages.registry import STAGES
 
+SEEN = "DTST_SOURCE"
+"""The environment variable by which a dtst tells its Snakemake what it has just seen of the
+source of the first stage: the stage's name, and the fingerprint."""
+
+
+def told_fingerprint(stage: str) -> str | None:
+    """Return the fingerprint of a stage's source that dtst has worked out, if it has."""
+    name, _, fingerprint = os.environ.get(SEEN, "").partition(" ")
+    return fingerprint if name == stage else None
+
 
 def source_fingerprint(
     plan: Plan, stage: str, keep: bool = False, listing: scan.Listing | None = None

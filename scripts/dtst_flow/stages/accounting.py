@@ -59,11 +59,34 @@ def refuse_missing(bucket: str, entries: Iterable[Entry]) -> None:
     Raises:
         SystemExit: One of them is gone.
     """
-    gone = [
-        e.path for e in entries if not os.path.lexists(os.path.join(bucket, e.path))
-    ]
+    gone = _absent(bucket, (entry.path for entry in entries))
     if gone:
         raise SystemExit(
             f"{len(gone)} of the files made in {bucket} are gone since, first "
             f"{min(gone)!r}; run the same again, which restores them"
         )
+
+
+def _absent(bucket: str, paths: Iterable[str]) -> list[str]:
+    """List those of some paths in a bucket at which nothing is."""
+    names: dict[
+        str, set[str]
+    ] = {}  # a folder is looked at once, not for each of a million
+    absent = []
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if folder not in names:
+            names[folder] = _names_in(os.path.join(bucket, folder))
+        # A file system may know a name in other letters than those it lists.
+        if name not in names[folder] and not os.path.lexists(
+            os.path.join(bucket, path)
+        ):
+            absent.append(path)
+    return absent
+
+
+def _names_in(folder: str) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except OSError:
+        return set()

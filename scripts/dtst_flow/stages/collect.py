@@ -12,7 +12,8 @@ from dtst_flow.stages.accounting import check_complete, refuse_nothing
 from dtst_flow.stages.contract import Committed, Row, Stage
 from dtst_flow.stages.registry import STAGES
 from dtst_flow.stages.telling import of_files
-from dtst_flow.utils.files import digest_value, to_json, write_atomic
+from dtst_flow.utils import row_json
+from dtst_flow.utils.files import digest, to_json, write_atomic
 from dtst_flow.utils.tables import read_table, write_table
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def run(stage: str, job: CollectJob, bucket: str, strict: bool) -> None:
         "skipped": skipped,
         "removed": len(committed.removed),
         "restored": len(committed.restored),
-        "digest": digest_value(committed.content),
+        "digest": digest(row_json.dumps(committed.content)),
     }
     write_atomic(job.summary, to_json(summary, indent=2) + b"\n")
 

@@ -14,11 +14,16 @@ LONGEST_ROW = 1 << 26
 
 def write_table(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows as JSON Lines, one object a line, durably."""
+    write_atomic(path, to_table(rows), durable=True)
+
+
+def to_table(rows: Iterable[Mapping[str, Any]]) -> bytearray:
+    """Give the content of a table."""
     # Grown row by row, as joining the rows would take their memory a second time.
     content = bytearray()
     for row in rows:
         content += row_json.dumps(row) + b"\n"
-    write_atomic(path, content, durable=True)
+    return content
 
 
 class BrokenTable(ValueError):

@@ -416,6 +416,20 @@ class TestParts:
         assert ledgers.commit({}) == ["x.jpg"]
         assert contents(ledgers.bucket) == {}
 
+    def test_the_ledger_of_one_that_is_as_it_was_is_left_alone(self, ledgers):
+        parts = {
+            name: [put(ledgers, f"{name}.jpg", "x", part=name)[0]] for name in "ab"
+        }
+        ledgers.commit(parts)
+        before = {name: os.stat(ledgers.settled / f"{name}.jsonl") for name in "ab"}
+        parts["b"].append(put(ledgers, "more.jpg", "y", part="b")[0])
+        assert ledgers.commit(parts) == []
+        after = {name: os.stat(ledgers.settled / f"{name}.jsonl") for name in "ab"}
+        assert after["a"] == before["a"] and after["b"] != before["b"]
+        assert ledgers.paths() == {"a.jpg", "b.jpg", "more.jpg"}
+        parts["a"].clear()
+        assert ledgers.commit(parts) == ["a.jpg"]
+
     def test_two_processes_write_one_part(self, ledgers):
         one, two = Part(ledgers, "s"), Part(ledgers, "s")
         for i in range(6):

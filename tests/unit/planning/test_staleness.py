@@ -13,7 +13,7 @@ from dtst_flow.planning import staleness
 from dtst_flow.planning.broken import broken, broken_vocabulary
 from dtst_flow.planning.dag_hints import DagHints
 from dtst_flow.planning.plan import Plan, PlanError, make_plan
-from dtst_flow.planning.source_scan import source_fingerprint
+from dtst_flow.planning.source_scan import SEEN, source_fingerprint, told_fingerprint
 from dtst_flow.planning.staleness import stage_version, stale_files
 from dtst_flow.stages import by_hand
 from dtst_flow.stages.registry import STAGES
@@ -139,6 +139,13 @@ def test_the_fingerprint_follows_what_others_do_to_a_source(plan):
     assert source_fingerprint(plan, "cluster") == own["cluster"]
     shutil.copy(crop(), "faces/by-hand.jpg")
     assert source_fingerprint(plan, "cluster") != own["cluster"]
+
+
+def test_what_dtst_told_of_a_source_is_of_one_stage(monkeypatch):
+    assert told_fingerprint("extract_faces") is None
+    monkeypatch.setenv(SEEN, "extract_faces 0a1b")
+    assert told_fingerprint("extract_faces") == "0a1b"
+    assert told_fingerprint("cluster") is None
 
 
 def test_a_source_that_is_not_there_is_told(plan):

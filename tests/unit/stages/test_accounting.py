@@ -1,6 +1,7 @@
 import pytest
 
-from dtst_flow.stages.accounting import check_complete
+from dtst_flow.dataset.entries import Entry
+from dtst_flow.stages.accounting import check_complete, refuse_missing
 from dtst_flow.utils.tables import write_table
 
 
@@ -21,3 +22,25 @@ def check(folder, done, failed):
     write_table(folder / "failed/s.jsonl", [{"path": "b"}] * failed)
     tables = [str(folder / "tables/s.jsonl")], [str(folder / "failed/s.jsonl")]
     check_complete(str(folder / "inventory"), *tables)
+
+
+def test_files_that_are_gone_are_refused(tmp_path):
+    for path in ("a.jpg", "more/b.jpg"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "more/c.jpg").symlink_to("nowhere")  # a link of ours is a file of ours
+    there = ["a.jpg", "more/b.jpg", "more/c.jpg"]
+    refuse_missing(str(tmp_path), map(entry, there))
+    with pytest.raises(SystemExit, match=r"3 of the files .* first 'a\.jpg/d\.jpg'"):
+        gone = ["gone/d.jpg", "a.jpg/d.jpg", "more/d.jpg"]
+        refuse_missing(str(tmp_path), map(entry, [*there, *gone]))
+
+
+def test_a_file_that_its_folder_lists_in_other_letters_is_there(tmp_path, monkeypatch):
+    (tmp_path / "A.jpg").touch()
+    monkeypatch.setattr("os.listdir", lambda _: ["a.JPG"])
+    refuse_missing(str(tmp_path), [entry("A.jpg")])
+
+
+def entry(path):
+    return Entry(path, "", None, (), None)
