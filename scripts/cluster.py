@@ -10,5 +10,5 @@ from dtst_flow.stages import cluster
 with running(snakemake):
     given = snakemake.input
     files = given.tables, given.arrays, given.failed, snakemake.params.inventory
-    job = cluster.ClusterJob(*files, *snakemake.output)
+    job = cluster.ClusterJob(*files, *snakemake.output, threads=snakemake.threads)
     cluster.run(job, snakemake.config["cluster"], snakemake.params.strict)

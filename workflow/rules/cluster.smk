@@ -26,10 +26,12 @@ rule cluster:
         PLAN.log("cluster", "cluster"),
     conda:
         environment("cluster")
-    threads: 1
+    threads: grouping_threads
     resources:
         gpu=int("cluster" in GPU),
-        mem_mb=lambda w, attempt: 8000 * attempt,
+        mem_mb=lambda w, attempt, threads: (
+            spread.grouping_memory(grouped(), threads) * attempt
+        ),
         runtime=lambda w, attempt: 120 * attempt,
     params:
         inventory=PLAN.inventory("cluster"),

@@ -1,4 +1,4 @@
-# Workers: how many processes the job of a shard uses.
+# Workers: how many processes the job of a shard uses, and how many threads grouping.
 
 from dtst_flow.planning import spread
 from dtst_flow.stages.registry import STAGES
@@ -19,3 +19,15 @@ def workers(stage, megabytes):
         return spread.workers(wildcards.shard, shards, workflow.cores, most)
 
     return config[stage]["workers"] or shared_out
+
+
+def grouped():
+    """How many images are to be grouped."""
+    return 1 if is_drawn("cluster") else inventory.count(listed("cluster"))
+
+
+def grouping_threads(wildcards):
+    """The threads that group all images: all there are, or what is asked a cluster for."""
+    if workflow.local_exec:
+        return workflow.cores
+    return spread.grouping_threads(grouped())

@@ -1,9 +1,15 @@
-"""How many processes a job uses, so that few jobs also keep all cores busy."""
+"""How many processors a job uses, so that few jobs also keep all cores busy."""
 
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+PER_THREAD = 20_000
+"""Images from which on grouping is worth one thread more of a cluster's."""
+
+MOST_THREADS = 32
+"""Those that nodes of a cluster have."""
 
 
 def workers(shard: str, shards: Sequence[str], cores: int, most: int) -> int:
@@ -36,3 +42,16 @@ def in_memory(megabytes: int) -> int:
     with suppress(OSError, ValueError):  # there is none, or the word "max"
         total = min(total, int(limit.read_text()))
     return int(total / 1e6 / megabytes)
+
+
+def grouping_threads(images: int) -> int:
+    """Return how many threads to ask a cluster for, to group so many images.
+
+    On a machine of one's own that job is the last one, and has all cores.
+    """
+    return max(1, min(round(images / PER_THREAD), MOST_THREADS))
+
+
+def grouping_memory(images: int, threads: int) -> int:
+    """Return the megabytes that grouping so many images may take."""
+    return round(1000 + images / 50 + 60 * threads)

@@ -53,6 +53,7 @@ class ClusterJob:
         inventory: The folder with the manifests.
         summary: Written last: what to tell the user.
         failures: Written: the row of every image that could not be embedded or laid out.
+        threads: How many may compare images.
     """
 
     tables: list[str]
@@ -61,6 +62,7 @@ class ClusterJob:
     inventory: str
     summary: str
     failures: str
+    threads: int = 1
 
 
 PLAINLY = Handling()
@@ -68,11 +70,15 @@ PLAINLY = Handling()
 
 def run(job: ClusterJob, settings: Settings, strict: bool) -> None:
     """Cluster a bucket, as the settings say. Raises SystemExit, as `cluster` does."""
+    # Only the environments that cluster have it; the stages are known in all.
+    from threadpoolctl import threadpool_limits
+
     bucket = settings["to"]
     if why := foreign_clusters(Path(bucket), state_of(bucket)):
         raise SystemExit(why)
     handling = Handling(settings["link"], settings["clean"], strict)
-    cluster(job, bucket, options_of(Options, settings), handling)
+    with threadpool_limits(job.threads, "blas"):
+        cluster(job, bucket, options_of(Options, settings), handling)
     write_atomic(state_of(bucket) / SETTINGS, to_json(dict(settings), indent=2))
 
 

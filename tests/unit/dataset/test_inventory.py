@@ -452,6 +452,7 @@ class TestWrite:
         folder = tmp_path / "inventory"
         inventory.write(dataset, ["images/*"], folder, tmp_path / "cache", 10)
         assert inventory.shards(folder) == ["s"]
+        assert inventory.count(folder) == 3
         assert list(read_table(folder / "s.jsonl")) == [
             {
                 "path": path,

@@ -51,3 +51,19 @@ def test_limit_of_a_control_group_counts(limit, count, tmp_path, monkeypatch):
     monkeypatch.setattr(spread, "Path", lambda _: Path(tmp_path / "memory.max"))
     monkeypatch.setattr(spread.os, "sysconf", lambda _: 100_000)  # squared, 10 GB
     assert spread.in_memory(1000) == count or (count is None and whole)
+
+
+@pytest.mark.parametrize(
+    ("images", "threads", "gigabytes"),
+    [
+        (1, 1, 1),
+        (20_000, 1, 1),
+        (200_000, 10, 6),
+        (1_000_000, 32, 23),
+        (10**7, 32, 203),
+    ],
+)
+def test_a_cluster_is_asked_for_what_grouping_takes(images, threads, gigabytes):
+    assert spread.grouping_threads(images) == threads
+    asked = spread.grouping_memory(images, threads)
+    assert round(asked / 1000) == gigabytes

@@ -1,14 +1,17 @@
 """What cluster tells of its result."""
 
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from dtst_flow.cluster.duplicates import Sets
 from dtst_flow.cluster.groups import Group, Grouping
 from dtst_flow.cluster.meaning import Constraints
+from dtst_flow.stages import cluster as stage
 from dtst_flow.stages.cluster import ClusterJob, cluster, find_clusters
 from dtst_flow.stages.clustering import (
     Clustering,
@@ -223,3 +226,19 @@ def test_a_source_without_images_removes_no_cluster(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="holds no image"):
         cluster(job, "cluster", Options("arcface"))
     assert {p: p.read_bytes() for p in Path().rglob("*") if p.is_file()} == files
+
+
+def test_the_job_compares_images_in_the_threads_that_it_was_given(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        stage,
+        "cluster",
+        lambda *_: seen.append({pool["num_threads"] for pool in threadpool_info()}),
+    )
+    monkeypatch.setattr(stage, "write_atomic", lambda *_: None)
+    settings = {"to": "cluster", "link": "copy", "clean": False} | asdict(
+        Options("clip")
+    )
+    for threads in (1, 3):
+        stage.run(ClusterJob([], [], [], "", "", "", threads), settings, strict=False)
+    assert [max(one) for one in seen] == [1, 3]
