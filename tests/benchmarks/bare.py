@@ -8,6 +8,7 @@ The kinds:
 yunet mediapipe scrfd dlib   decode, shrink, look once, cut the faces, encode them; where the
                              engine places points by a model of its own, run that on each
 arcface                      decode a crop, align it, run the model; at the end cluster all
+efficientnet clip            decode an image, shrink it, run the model; at the end cluster all
 ultralytics                  Ultralytics' own predictor; prints how many boxes it finds
 """
 
@@ -102,6 +103,21 @@ def arcface(weights: list[str], images: dict[str, Points]) -> None:
     hdbscan.cluster(np.concatenate(rows), 5, 2)
 
 
+def whole(model: str, weights: list[str], images: dict[str, Points]) -> None:
+    """Go from photos to clusters of them."""
+    from dtst_flow.cluster import hdbscan
+    from dtst_flow.embed import embedders
+    from dtst_flow.embed.base import Sample
+
+    embedder = embedders.open_embedder(model, Path(weights[0]), batch_size=32)
+    paths, size = list(images), embedder.batch_size
+    rows = []
+    for start in range(0, len(paths), size):
+        opened = map(Image.open, paths[start : start + size])
+        rows.append(embedder.embed([Sample(np.asarray(image)) for image in opened]))
+    hdbscan.cluster(np.concatenate(rows), 5, 2)
+
+
 def ultralytics(weights: list[str], images: dict[str, Points]) -> None:
     """Find boxes."""
     from ultralytics import YOLO
@@ -125,6 +141,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     if kind == "arcface":
         arcface(weights, images)
+    elif kind in ("efficientnet", "clip"):
+        whole(kind, weights, images)
     else:
         faces(kind, weights, images)
 

@@ -1,10 +1,10 @@
 """What an image costs, beside the bare loop: CPU seconds of all processes, and wall time.
 
     python tests/benchmarks/pace.py --models DIR [--images 324] [--photos DIR]
-        [--engines yunet dlib] [--ultralytics PYTHON --detector ONNX]
+        [--engines yunet dlib] [--clip FILE] [--ultralytics PYTHON --detector ONNX]
         [--peer DTST] [CHECKOUT ...]
 
-DIR holds weights as DTST_MODELS does; of an engine without weights nothing is measured.
+DIR holds weights as DTST_MODELS does; of a model without weights nothing is measured.
 Photos are 1280 x 960, made from those that packages bring or from those in a
 folder. Each line has been run `--tries` times, all its columns in turn, and shows the least:
 
@@ -37,6 +37,7 @@ import steps
 from commands import START
 
 from dtst_flow.dataset import sidecars
+from dtst_flow.embed import embedders
 from dtst_flow.faces import engines
 from dtst_flow.faces.base import Engine
 from dtst_flow.models import store
@@ -183,6 +184,22 @@ class Bench:
             costs["bare"].append(self.bare("embed", "arcface", [weights.path], faces))
         self.line(f"arcface, {len(faces)} crops", costs, len(faces))
 
+    def whole(self, model: str, given: Path | None) -> None:
+        """Compare embedding and clustering whole photos."""
+        weights = store.resolve(embedders.MODELS[model].weights, given).path
+        words = ["cluster", "--from", "images", "--yes", "--model", model]
+        words += ["--weights", str(weights)]
+        costs: dict[str, list[Cost]] = {"bare": []}
+        count = self.asked.images
+        images = {f"images/{photo.name}": [] for photo in self.photos}
+        for _ in range(self.asked.tries):
+            for column, checkout in self.columns():
+                for title, many in ((f"{column}, of two", FEW), (column, count)):
+                    took = self.run(model, words, many, checkout)
+                    costs.setdefault(title, []).append(took)
+            costs["bare"].append(self.bare(model, model, [weights], images))
+        self.line(model, costs, count)
+
     def detect(self) -> None:
         """Compare detection with Ultralytics' own predictor, as the bare loop."""
         weights = self.asked.detector.resolve()
@@ -238,6 +255,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--engines", nargs="+", default=list(engines.MODELS))
     parser.add_argument("--arcface", type=Path, help="weights instead of arcface_mbf's")
+    parser.add_argument("--clip", type=Path, help="weights instead of clip_vit_b32's")
     parser.add_argument("--ultralytics", type=lambda path: Path(path).absolute())
     parser.add_argument("--detector", type=Path, help="an ONNX of Ultralytics'")
     parser.add_argument("--peer", type=Path)
@@ -257,6 +275,9 @@ def main() -> None:
                 bench.faces(engine)
         with suppress(ModelError):
             bench.embed()
+        for model, given in (("efficientnet", None), ("clip", asked.clip)):
+            with suppress(ModelError):
+                bench.whole(model, given)
         if asked.ultralytics and asked.detector:
             bench.detect()
         for engine in asked.engines:

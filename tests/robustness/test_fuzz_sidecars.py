@@ -19,7 +19,7 @@ from dtst_flow.annotations.ownership import Ownership
 from dtst_flow.annotations.visited import Visited
 from dtst_flow.dataset import sidecars
 from dtst_flow.dataset.manifest import ManifestRow
-from dtst_flow.stages import embedding, extract_classes
+from dtst_flow.stages import extract_classes, to_embed
 from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.extract_classes import Options
 from dtst_flow.utils.files import digest_file
@@ -117,7 +117,7 @@ def try_one(folder: Path, content: bytes) -> None:
 def check_points() -> None:
     """Points that extract-faces may have left are numbers, or none are taken."""
     try:
-        found = embedding.stored_item(ManifestRow("a.jpg", "", ""), True).points
+        found = to_embed.stored_item(ManifestRow("a.jpg", "", ""), True).points
     except sidecars.BrokenSidecar:
         return
     if found is not None:
@@ -212,5 +212,5 @@ def test_a_number_travels_as_it_is_spelled(dataset):
 def test_numbers_that_no_image_has_are_no_points():
     for odd in (math.nan, math.inf, 10**400, 2**31, True, None, "1", [1], {}):
         value = [[1, 2]] * 4 + [[1, odd]]
-        assert not embedding._are_points(value)
-    assert embedding._are_points([[1, 2.5]] * 5)
+        assert not to_embed._are_points(value)
+    assert to_embed._are_points([[1, 2.5]] * 5)

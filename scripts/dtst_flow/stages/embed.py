@@ -13,6 +13,7 @@ import numpy as np
 
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.embed import embedders, recognisable
+from dtst_flow.faces import locate
 from dtst_flow.imaging import decode
 from dtst_flow.models import store
 from dtst_flow.models.store import Weights
@@ -25,11 +26,12 @@ from dtst_flow.stages.contract import Pending, Row, Settings, ShardJob, options_
 from dtst_flow.stages.embedding import (
     Batch,
     EmbedWorker,
-    Item,
     Options,
+    known_of,
+    located_by,
     records,
-    stored_item,
 )
+from dtst_flow.stages.to_embed import Item, stored_item
 from dtst_flow.utils import locks
 from dtst_flow.utils.arrays import decode_vector
 from dtst_flow.utils.files import (
@@ -184,12 +186,13 @@ def _look_up(
 ) -> list[Item]:
     """Note the images that have a record or cannot have one; returns all others."""
     wants_points = embedders.MODELS[options.model].points
+    located = located_by(options)
     todo = []
     with closing(records(options, weights.digest, shard.name, fresh)) as known:
         for image in shard.rows:
             try:
                 item = stored_item(image, wants_points)
-                record = known.get(item.identity)
+                record = known_of(known, item, located)
                 if record is not None:
                     decode.check_size(record["pixels"], options.max_pixels)
             except decode.UnreadableImage as error:
@@ -215,13 +218,20 @@ def one_by_one(task: Batch) -> list[Batch]:
 
 
 def models(settings: Settings) -> dict[str, str | None]:
-    """The embedding model chosen."""
-    return {embedders.registered(settings): settings["weights"]}
+    """The embedding model chosen, and those that locate faces without points."""
+    chosen = {embedders.registered(settings): settings["weights"]}
+    return chosen | {locate.model_of(one.engine): None for one in _finders(settings)}
 
 
 def code(settings: Settings) -> tuple[ModuleType, ...]:
-    """The embedding model chosen."""
-    return (embedders.module_of(settings["model"]),)
+    """The embedding model chosen, and what locates faces without points."""
+    finders = (one.module for one in _finders(settings))
+    return (embedders.module_of(settings["model"]), *finders)
+
+
+def _finders(settings: Settings) -> list[locate.Finder]:
+    """What locates faces, where the model compares such."""
+    return locate.at_hand() if embedders.MODELS[settings["model"]].points else []
 
 
 def pending(settings: Settings, images: dict[str, str]) -> Pending:
@@ -229,10 +239,10 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     options = options_of(Options, settings)
     weights = weights_of(settings).digest
     known = records(options, weights, fresh=not settings["cache"])
-    points = embedders.MODELS[options.model].points
+    points, located = embedders.MODELS[options.model].points, located_by(options)
     todo = {}
     for path, digest in images.items():
         item = stored_item(ManifestRow(path, digest, stem=""), points)
-        if known.get(item.identity) is None:
+        if known_of(known, item, located) is None:
             todo[path] = digest
     return Pending(crops.distinct(todo))

@@ -1,5 +1,6 @@
 """Embedding images in a process of its own: settings, records, and the worker."""
 
+import functools
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -8,29 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dtst_flow.annotations.boxes import is_position
 from dtst_flow.cache.code_version import code_version
 from dtst_flow.cache.records import Records
-from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.dataset.state import RECORDS
 from dtst_flow.embed import embedders, recognisable
 from dtst_flow.embed.base import CLIP, Embedder, Sample
-from dtst_flow.faces import engines
-from dtst_flow.faces.base import Engine
+from dtst_flow.faces import locate
+from dtst_flow.faces.locate import Locator
 from dtst_flow.imaging import decode, perceptual_hash
-from dtst_flow.models import store
 from dtst_flow.models.store import Weights
 from dtst_flow.runtime import verified_read
 from dtst_flow.runtime.failures import cause_of
 from dtst_flow.runtime.verified_read import Reading
 from dtst_flow.runtime.worker import Failed
+from dtst_flow.stages.to_embed import Item
 from dtst_flow.utils import pace
 from dtst_flow.utils.array_types import Pixels, Vectors
 from dtst_flow.utils.arrays import encode_vector
-
-DETECTOR = "dlib"
-"""What finds the points of faces that come without; its model is always at hand."""
+from dtst_flow.utils.files import digest_value
 
 
 @dataclass(frozen=True)
@@ -46,42 +42,6 @@ class Options(Reading):
     model: str
     clip_model: str = CLIP
     batch_size: int = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An image to embed.
-
-    Attributes:
-        image: As the inventory lists it.
-        points: Where the five points of its face are, {points, size}, if its sidecar says
-            so and the model wants points. They hold only for a crop that still has the
-            size it was given, which shows when it is read.
-        photo: The digest of the photo that it is a face of, if its sidecar says so.
-        box: The face's box in that photo: left, top, right, bottom in pixels.
-        quality: How good the face is, if its sidecar says so.
-    """
-
-    image: ManifestRow
-    points: dict[str, Any] | None = None
-    photo: str | None = None
-    box: list[float] | None = None
-    quality: float | None = None
-
-    @property
-    def path(self) -> str:
-        """The image's path."""
-        return self.image.path
-
-    @property
-    def digest(self) -> str:
-        """That of the image's content."""
-        return self.image.digest
-
-    @property
-    def identity(self) -> list[Any]:
-        """What, besides the model, an embedding depends on; names its record."""
-        return [self.digest, self.points]
 
 
 Batch = tuple[list[Item], list[Item]]
@@ -104,8 +64,6 @@ def records(
     """
     model = options.model
     used = [embedders.module_of(model), decode, perceptual_hash]
-    if embedders.MODELS[model].points:
-        used.append(engines.module_of(DETECTOR))
     if embedders.MODELS[model].tells_junk:
         used.append(recognisable)
     depends = {"model": model, "weights": weights, "code": code_version(*used)}
@@ -115,55 +73,25 @@ def records(
     return Records(RECORDS / "embed", depends, shard, fresh)
 
 
-def stored_item(image: ManifestRow, wants_points: bool) -> Item:
-    """Return an image with what extract-faces left in its sidecar, if it is a crop.
+def located_by(options: Options) -> str | None:
+    """Name what gives points to faces that come without; None if the model wants none."""
+    if not embedders.MODELS[options.model].points:
+        return None
+    return digest_value(locate.identity(locate.at_hand()))
+
+
+def known_of(
+    known: Records, item: Item, located_by: str | None
+) -> dict[str, Any] | None:
+    """Return the record of an image's embedding, if that is known.
 
     Args:
-        image: The image.
-        wants_points: Whether the model compares faces; what is known of them is of no
-            account to others.
-
+        known: The records.
+        item: The image.
+        located_by: As the function returns it: points that others gave are found anew.
     """
-    try:
-        sidecar = sidecars.read(image.path) if wants_points else {}
-    except sidecars.BrokenSidecar:  # another program's, which tells of no points
-        sidecar = {}
-    provenance = sidecar.get("provenance")
-    if not isinstance(provenance, dict):
-        return Item(image)
-    # The digest of a frame is its video's, whose frames are no faces of one photo.
-    photo = None if "video" in provenance else provenance.get("digest")
-    box, points = provenance.get("box"), None
-    if _are_points(provenance.get("points")):
-        points = {"points": provenance["points"], "size": provenance.get("size")}
-    quality = _quality(sidecar.get("metrics"))
-    if not isinstance(photo, str):
-        return Item(image, points, quality=quality)
-    return Item(image, points, photo, box if _are_numbers(box, 4) else None, quality)
-
-
-def _quality(metrics: object) -> float | None:
-    """The quality among the metrics of a face, None where it is no number from 0 to 1."""
-    value = metrics.get("quality") if isinstance(metrics, dict) else None
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return float(value) if 0 <= value <= 1 else None
-
-
-def _are_points(value: object) -> bool:
-    """Whether a JSON value is five pairs of positions that an image may have."""
-    return (
-        isinstance(value, list)
-        and len(value) == 5
-        and all(_are_numbers(pair, 2) for pair in value)
-    )
-
-
-def _are_numbers(value: object, count: int) -> bool:
-    """Whether a JSON value is so many positions that an image may have."""
-    return (
-        isinstance(value, list) and len(value) == count and all(map(is_position, value))
-    )
+    record = known.get(item.identity)
+    return record if record and record["located_by"] in (None, located_by) else None
 
 
 class EmbedWorker:
@@ -213,16 +141,16 @@ class EmbedWorker:
 
 
 class LazyModels:
-    """An embedder, and a detector for faces without points, loaded when first needed.
+    """An embedder, and what locates faces without points, loaded when first needed.
 
-    Threads share it: it loads once, and detects one image at a time.
+    Threads share it: it loads once, and looks at one image at a time.
     """
 
     def __init__(self, options: Options, weights: Weights):
         self.options = options
         self.weights = weights
         self._embedder: Embedder | None = None
-        self._detector: Engine | None = None
+        self._locator: Locator | None = None
         self._lock = Lock()
 
     @property
@@ -239,20 +167,20 @@ class LazyModels:
                 )
             return self._embedder
 
-    def detect(self, image: Pixels) -> Vectors | None:
+    def locate(self, image: Pixels) -> Vectors | None:
         """Return the five points of the largest face of an image, None without any."""
         with self._lock:
-            if not self._detector:
-                weights = store.resolve(*engines.models_of(DETECTOR))
-                self._detector = engines.open_engine(DETECTOR, [weights.path])
-            faces = self._detector.find(image)
-        if not faces:
-            return None
-        return np.array(max(faces, key=lambda face: face.area).points, np.float32)
+            self._locator = self._locator or Locator(locate.at_hand())
+            return self._locator.points(image)
+
+    @functools.cached_property
+    def located_by(self) -> str | None:
+        """As the function of that name returns it."""
+        return located_by(self.options)
 
     def close(self) -> None:
         """Free what was loaded."""
-        for model in (self._embedder, self._detector):
+        for model in (self._embedder, self._locator):
             if model:
                 model.close()
 
@@ -265,7 +193,7 @@ def prepare(item: Item, loaded: LazyModels) -> Prepared:
     """Read an image.
 
     Returns:
-        What the model sees of it, and {aligned, hash, pixels}.
+        What the model sees of it, and {aligned, located_by, hash, pixels}.
 
     Raises:
         UnreadableImage: It cannot be read.
@@ -277,6 +205,7 @@ def prepare(item: Item, loaded: LazyModels) -> Prepared:
     pixels = loaded.embedder.prepare(Sample(image, points))
     return pixels, {
         "aligned": how,
+        "located_by": loaded.located_by if how in ("detected", "centre") else None,
         "hash": f"{perceptual_hash.perceptual_hash(image):016x}",
         "pixels": image.shape[0] * image.shape[1],
     }
@@ -290,5 +219,5 @@ def _points(
         return None, None
     if stored and stored["size"] == list(image.shape[1::-1]):
         return np.array(stored["points"], np.float32), "stored"
-    points = loaded.detect(image)
+    points = loaded.locate(image)
     return points, "centre" if points is None else "detected"

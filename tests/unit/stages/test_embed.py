@@ -20,7 +20,8 @@ from dtst_flow.models import store
 from dtst_flow.runtime import pool
 from dtst_flow.stages import embed, embedding
 from dtst_flow.stages.contract import ShardJob
-from dtst_flow.stages.embedding import Item, Options, stored_item
+from dtst_flow.stages.embedding import Options
+from dtst_flow.stages.to_embed import Item, stored_item
 from dtst_flow.utils.files import digest
 from dtst_flow.utils.tables import read_table, write_table
 

@@ -1,0 +1,99 @@
+"""Points for faces that come without, as in crops of other programs."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from dtst_flow.cache.code_version import code_version
+from dtst_flow.faces import engines
+from dtst_flow.faces.base import Engine
+from dtst_flow.models import store
+from dtst_flow.models.errors import ModelMissing
+from dtst_flow.models.store import Weights
+from dtst_flow.utils.array_types import Pixels, Vectors
+
+FINDERS = ("mediapipe", "dlib")
+"""The engines to ask in turn. The first, without its search for small faces, is the fastest:
+8 ms a crop whatever its size, where dlib takes 20 at 170 pixels and 140 at 512. On 476 crops
+of known people its points gave embeddings half as far from those of the crops' own points
+(mean cosine distance .011 beside .020, 3 crops without a face beside 7), and clusters with a
+BCubed F of .964 beside .959. dlib also sees what is small in a photo, and its model is
+always at hand."""
+
+
+class Finder(NamedTuple):
+    """An engine and the weights of its model."""
+
+    engine: str
+    weights: Weights
+
+    @property
+    def module(self) -> ModuleType:
+        """The engine's module."""
+        return engines.module_of(self.engine)
+
+    def open(self) -> Engine:
+        """Load the engine."""
+        return engines.open_engine(self.engine, [self.weights.path])
+
+
+def model_of(engine: str) -> str:
+    """Return the one model that an engine of FINDERS needs, by its name in the registry."""
+    return engines.models_of(engine, search=False)[0]
+
+
+def at_hand() -> list[Finder]:
+    """Return the finders whose models are on this machine.
+
+    Raises:
+        ModelError: A model's file has other content than registered.
+    """
+    found = []
+    for engine in FINDERS:
+        with suppress(ModelMissing):
+            found.append(Finder(engine, store.resolve(model_of(engine))))
+    return found
+
+
+def identity(finders: Sequence[Finder]) -> list[list[str]]:
+    """Name what the points depend on that finders give."""
+    return [
+        [one.engine, one.weights.digest, code_version(one.module)] for one in finders
+    ]
+
+
+class Locator:
+    """Places points, by engines that are loaded when they are first asked.
+
+    Args:
+        finders: The engines, in the order in which they are asked.
+    """
+
+    def __init__(self, finders: Sequence[Finder]):
+        self._finders = finders
+        self._open: dict[str, Engine] = {}
+
+    def points(self, image: Pixels) -> Vectors | None:
+        """Return the five points of the largest face that the first engine finds.
+
+        Args:
+            image: (height, width, 3) uint8 RGB.
+
+        Returns:
+            (5, 2) float32 as in `Face.points`; None where no engine finds a face.
+        """
+        for finder in self._finders:
+            if finder.engine not in self._open:
+                self._open[finder.engine] = finder.open()
+            if faces := self._open[finder.engine].find(image):
+                largest = max(faces, key=lambda face: face.area)
+                return np.array(largest.points, np.float32)
+        return None
+
+    def close(self) -> None:
+        """Free the engines."""
+        for engine in self._open.values():
+            engine.close()
