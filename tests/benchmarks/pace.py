@@ -163,7 +163,10 @@ class Bench:
         self.crops = self.crops or self.folder / engine / "faces"
 
     def embed(self) -> None:
-        """Compare embedding and clustering the crops that the extraction left."""
+        """Compare embedding and clustering the crops that the extraction left.
+
+        Then as foreign ones, without sidecars, whose faces have to be located.
+        """
         if not self.crops:
             return
         weights = store.resolve("arcface_mbf", self.asked.arcface)
@@ -176,11 +179,18 @@ class Bench:
         costs: dict[str, list[Cost]] = {"bare": []}
         for _ in range(self.asked.tries):
             for column, checkout in self.columns():
-                shutil.rmtree(self.folder / "embed", ignore_errors=True)
-                shutil.copytree(self.crops, self.folder / "embed/faces")
-                command = [sys.executable, "-P", "-c", START, *words, "-d", "embed"]
-                took = cost(command, self.folder, checkout)
-                costs.setdefault(column, []).append(took)
+                for kind, left_out in (
+                    (column, ()),
+                    (f"{column}, foreign", ("*.json",)),
+                ):
+                    shutil.rmtree(self.folder / "embed", ignore_errors=True)
+                    ignore = shutil.ignore_patterns(*left_out)
+                    shutil.copytree(
+                        self.crops, self.folder / "embed/faces", ignore=ignore
+                    )
+                    command = [sys.executable, "-P", "-c", START, *words, "-d", "embed"]
+                    took = cost(command, self.folder, checkout)
+                    costs.setdefault(kind, []).append(took)
             costs["bare"].append(self.bare("embed", "arcface", [weights.path], faces))
         self.line(f"arcface, {len(faces)} crops", costs, len(faces))
 
