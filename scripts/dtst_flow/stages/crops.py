@@ -1,8 +1,10 @@
 """What the stages that write crops share."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from dtst_flow.runtime.failures import healed_parts
 from dtst_flow.stages import by_hand
 from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.contract import Committed, Row
+from dtst_flow.utils import row_json
 from dtst_flow.utils.tables import read_table
 
 FACE = frozenset(
@@ -153,9 +156,13 @@ def commit(
     if 0 < len(put_back) < count:  # where all were deleted, the user begins anew
         by_hand.note_put_back(bucket, put_back | by_hand.put_back(bucket))
     refuse_missing(bucket, (entry for part in entries.values() for entry in part))
-    content = sorted(
-        [entry.path, entry.key, entry.sidecar]
-        for part in entries.values()
-        for entry in part
-    )
-    return Committed(content, removed, restored)
+    digest = _digest_of([entry for part in entries.values() for entry in part])
+    return Committed(digest, removed, restored)
+
+
+def _digest_of(entries: list[Entry]) -> str:
+    """Digest what files were made from, and their sidecars; of a million one by one."""
+    total = hashlib.blake2b(digest_size=16)
+    for entry in sorted(entries, key=attrgetter("path")):
+        total.update(row_json.dumps([entry.path, entry.key, entry.sidecar]))
+    return total.hexdigest()
