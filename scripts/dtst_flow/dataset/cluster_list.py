@@ -216,10 +216,10 @@ class ListEvidence:
         one = self.listed.get(path) if lost else None
         return self._claim(one) if one else None
 
-    def found(self) -> Iterator[Found]:
+    def found(self, but: Collection[str] = ()) -> Iterator[Found]:
         """Yield the files that the list names and that are as we wrote them."""
         for one in (self.listed or {}).values():
-            if row := self._claim(one):
+            if one.file not in but and (row := self._claim(one)):
                 yield Found(one.image, row)
 
     def names(self) -> Iterator[Given]:

@@ -183,9 +183,9 @@ def is_ours(path: Path, row: Row | None) -> bool:
     return row is not None
 
 
-def read_entries(path: Path) -> Iterator[Row]:
+def read_entries(path: Path, having: bytes = b"") -> Iterator[Row]:
     """Yield what `read_rows` gives as entries and claims; invalid ones are skipped."""
-    for row in read_rows(path):
+    for row in read_rows(path, having):
         try:
             entry = Entry.of_row(row) if "stat" in row else Claim.of_row(row)
         except (ValueError, TypeError):
@@ -193,14 +193,20 @@ def read_entries(path: Path) -> Iterator[Row]:
         yield entry
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, having: bytes = b"") -> Iterator[dict[str, Any]]:
     """Yield the rows of a ledger or journal as they are on disk.
 
     A line that a kill cut short is skipped, and so are invalid rows.
+
+    Args:
+        path: The file.
+        having: What a line must hold, as it is on disk.
     """
     # Of a strange or endless file as much counts as has lines.
     with suppress(FileNotFoundError, NotADirectoryError, NotRegular, EndlessLine):
         for line in itertools.chain.from_iterable(pieces_of(path)):
+            if having not in line:
+                continue
             try:
                 row = row_json.loads(line)
             except (ValueError, RecursionError):

@@ -7,7 +7,7 @@ somebody else wrote makes a file of the user's ours.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -60,8 +60,12 @@ class Evidence(Protocol):
             lost: Whether the bucket's ledger is lost.
         """
 
-    def found(self) -> Iterator[Found]:
-        """Yield all files that are ours."""
+    def found(self, but: Collection[str] = ()) -> Iterator[Found]:
+        """Yield all files that are ours.
+
+        Args:
+            but: Paths of which that is known, and which are not looked at.
+        """
 
     def names(self) -> Iterator[Given]:
         """Yield the names by which images have files."""
@@ -101,10 +105,10 @@ class CropEvidence:
             return Claim(path, (said["keys"],), (stat,), shows=shows)
         return None
 
-    def found(self) -> Iterator[Found]:
+    def found(self, but: Collection[str] = ()) -> Iterator[Found]:
         """Yield all crops that are as we wrote them, and sidecars whose crop is gone."""
         for path in self._with_sidecars():
-            if row := self.row(path, None, lost=True):
+            if path not in but and (row := self.row(path, None, lost=True)):
                 said = sidecars.read(self.bucket / path)["provenance"]
                 yield Found(source_of(said), row)
 

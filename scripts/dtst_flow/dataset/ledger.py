@@ -56,10 +56,14 @@ class Ledgers:
         """Tell whether there is no ledger: it is lost, or no run came to its end."""
         return not self.settled.is_dir()
 
-    def found(self) -> Iterator[Found]:
-        """Yield the files that are ours by what they say, where the ledger is lost."""
+    def found(self, but: Collection[str] = ()) -> Iterator[Found]:
+        """Yield the files that are ours by what they say, where the ledger is lost.
+
+        Args:
+            but: Paths that are not looked at.
+        """
         if self.evidence and self.is_lost():
-            yield from self.evidence.found()
+            yield from self.evidence.found(but)
 
     def parts(self) -> list[str]:
         """Names of the parts that have a ledger."""
@@ -131,7 +135,7 @@ class Ledgers:
     def _restored(self) -> Iterator[Claim]:
         """Yield the claims of what was put back since the last commit."""
         for path in self.journals.glob("*.jsonl"):
-            for row in read_entries(path):
+            for row in read_entries(path, having=b'"restored":true'):
                 if isinstance(row, Claim) and row.restored and row.claimed:
                     yield row
 
@@ -164,7 +168,7 @@ class Ledgers:
         wanted = {entry.path: entry for part in parts.values() for entry in part}
         # Most parts are as they were, and their ledgers need not be taken apart.
         same = {name: [*part] for name, part in parts.items() if self._says(name, part)}
-        found = (one.row for one in self.found())
+        found = (one.row for one in self.found(but=wanted))
         every = itertools.chain(found, self._all_rows(but=same))
         stale: dict[str, Row] = {}
         newer: dict[str, Entry] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dtst_flow.dataset import sidecars, waiting
+from dtst_flow.dataset import evidence, sidecars, waiting
 from dtst_flow.dataset.cluster_list import ClusterEvidence
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.part import ForeignFile, Part
@@ -232,6 +232,22 @@ def test_a_crop_of_a_box_has_the_names_of_photo_and_class(bucket, name, image, o
     sidecars.write(bucket / name, sign({"provenance": BOX | {"image": image}}, b"x"))
     assert [one.row.path for one in of_boxes(bucket).found()] == [name] * ours
     assert [one.image for one in of_boxes(bucket).found()] == [image] * ours
+
+
+def test_a_first_run_does_not_read_again_what_it_has_written(bucket, monkeypatch):
+    read = []
+
+    def digest_of(path):
+        read.append(Path(path).name)
+        return digest(Path(path).read_bytes())
+
+    monkeypatch.setattr(evidence, "digest_file", digest_of)
+    put(bucket, settle=True)
+    assert read == []
+    lose(bucket)
+    put(bucket, "photo_01.jpg")  # what is no longer wanted is known by what it says
+    assert read == [NAME]
+    assert contents(bucket).keys() == {"photo_01.jpg", "photo_01.jpg.json"}
 
 
 def test_what_the_user_changed_and_is_put_back_is_listed(bucket):
