@@ -1,10 +1,12 @@
 """What is checked, and said, before Snakemake starts."""
 
+import functools
 import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -12,6 +14,7 @@ from dtst_flow.cli import foreign
 from dtst_flow.cli.console import Refused
 from dtst_flow.cli.diagnose import diagnose
 from dtst_flow.cli.request import Request, overrides
+from dtst_flow.dataset.digests import Known
 from dtst_flow.dataset.scan import Listing
 from dtst_flow.dataset.state import StateGone
 from dtst_flow.models import store
@@ -27,7 +30,11 @@ from dtst_flow.planning.plan import (
 )
 from dtst_flow.planning.preview import Preview, preview
 from dtst_flow.planning.schema import BadSettings
-from dtst_flow.planning.source_scan import source_listing
+from dtst_flow.planning.source_scan import (
+    known_files,
+    source_fingerprint,
+    source_listing,
+)
 from dtst_flow.planning.staleness import stage_version
 from dtst_flow.runtime import run_lock
 from dtst_flow.stages.contract import WouldFail
@@ -58,7 +65,8 @@ def refusing(dataset: Path) -> Iterator[None]:
         raise click.ClickException(told) from error
 
 
-class Checked(NamedTuple):
+@dataclass
+class Checked:
     """What can be known of a run before Snakemake starts.
 
     Attributes:
@@ -70,6 +78,23 @@ class Checked(NamedTuple):
     config: dict[str, Any]
     plan: Plan
     listing: Listing
+
+    @functools.cached_property
+    def known(self) -> Known:
+        """What the last run noted of the source's files."""
+        with chdir(self.plan.dataset):
+            return known_files(self.plan, self.plan.stages[0].name, self.listing)
+
+    def fingerprint(self) -> str:
+        """Digest the source, and note what was only touched."""
+        stage = self.plan.stages[0].name
+        with chdir(self.plan.dataset):
+            return source_fingerprint(self.plan, stage, True, self.listing, self.known)
+
+    def forget_files(self) -> None:
+        """Free what is known of the source: of a million files half a gigabyte."""
+        self.listing = Listing()
+        vars(self).pop("known", None)
 
 
 def check(request: Request) -> Checked:
@@ -110,7 +135,7 @@ def look(request: Request, checked: Checked, settled: bool = False) -> Preview:
     if settled and checked.plan.stages[0].makes_bucket:
         return Preview(len(checked.listing.images), new=0)
     with chdir(checked.plan.dataset):
-        seen = preview(checked.plan, checked.listing)
+        seen = preview(checked.plan, checked.listing, checked.known)
     for note in foreign.notes_of(request.dataset, checked.plan, checked.listing):
         request.voice.say(note)
     return seen

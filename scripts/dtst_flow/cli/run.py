@@ -160,26 +160,20 @@ def _run(request: Request, checked: Checked) -> Watched:
         def begun(pid: int) -> None:
             run_lock.begin(request.dataset, "dtst", pid)
 
-        variables = cache_variables(request) | (_seen(checked) if asked else {})
+        variables = cache_variables(request)
+        if asked:  # Snakemake need not look at the source again
+            stage = plan.stages[0].name
+            variables[source_scan.SEEN] = f"{stage} {checked.fingerprint()}"
+        images = len(checked.listing.images)
+        checked.forget_files()  # forks would carry it along
         start = Start(words, plan.dataset, variables, files, begun)
         watched = watch(start, voice, Path(folder))
         if not run_lock.is_locked(request.dataset):  # else Snakemake was killed
             run_lock.end(request.dataset, watched.pid)
         if asked and not watched.code and asked == asked_for(request, checked, words):
-            images = len(checked.listing.images)
             with chdir(plan.dataset):
                 up_to_date.keep(plan, asked, images, watched.sources)
     return watched
-
-
-def _seen(checked: Checked) -> dict[str, str]:
-    """The variable by which Snakemake need not look at a source again."""
-    stage, plan = checked.plan.stages[0].name, checked.plan
-    with chdir(plan.dataset):
-        seen = source_scan.source_fingerprint(
-            plan, stage, keep=True, listing=checked.listing
-        )
-    return {source_scan.SEEN: f"{stage} {seen}"}
 
 
 def asked_for(request: Request, checked: Checked, words: list[str]) -> str:

@@ -136,6 +136,7 @@ def unseen_edits(
     files: Mapping[str, FileStat],
     cache: str | Path,
     keep: bool = False,
+    known: Known | None = None,
 ) -> dict[str, str]:
     """Find edits that kept a file's size and time.
 
@@ -144,6 +145,7 @@ def unseen_edits(
         files: The bucket's files, by their paths in the dataset.
         cache: The table that `digests` wrote.
         keep: Note that files were found to be unchanged, so that the next call reads none.
+        known: What `read_known` gave of them, if it was called already.
 
     Returns:
         The digest of each such file's content, by its path; the same in every call until
@@ -153,7 +155,7 @@ def unseen_edits(
     noted, edited = read_note(cache)
     if noted == total and Path(cache).exists():
         return edited
-    known = read_known(dataset, files, cache)
+    known = known or read_known(dataset, files, cache)
     if keep and not known.edited and known.digests:
         with suppress(OSError):
             write_note(cache, total, edited)

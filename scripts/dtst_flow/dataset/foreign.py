@@ -13,8 +13,8 @@ from dtst_flow.dataset import cluster_list
 from dtst_flow.dataset.image_names import is_image
 from dtst_flow.dataset.ledger import Ledgers
 
-NUMBERED = re.compile(r"_\d{2,}$")
-"""The end of the name of each of our crops of faces, without its suffix."""
+NUMBERED = re.compile(r"_\d{2,}(\.[^.]*)?$")
+"""The end of the name of each of our crops of faces."""
 
 
 def foreign_clusters(bucket: Path, state: Path) -> str | None:
@@ -69,9 +69,9 @@ def suspects(ledgers: Ledgers, numbered: bool) -> list[str]:
         ledgers: Those of the bucket.
         numbered: Whether each of our crops has a number at the end of its name.
     """
-    names = _files(ledgers.bucket)
+    names = [name for name in _files(ledgers.bucket) if not name.endswith(".json")]
     if ledgers.parts():  # a look at the names has to do, as a ledger may be long
-        names = [n for n in names if numbered and not NUMBERED.search(_stem(n))]
+        names = [n for n in names if numbered and not NUMBERED.search(n)]
     names = sorted(filter(is_image, names))
     owned = ledgers.paths() if names else set()
     return [n for n in names if n not in owned and not _is_signed(ledgers, n)]

@@ -1,7 +1,6 @@
 """Points for faces that come without, as in crops of other programs."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from types import ModuleType
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from dtst_flow.cache.code_version import code_version
 from dtst_flow.faces import engines
 from dtst_flow.faces.base import Engine
 from dtst_flow.models import store
-from dtst_flow.models.errors import ModelMissing
+from dtst_flow.models.errors import ModelError, ModelMissing
 from dtst_flow.models.store import Weights
 from dtst_flow.utils.array_types import Pixels, Vectors
 
@@ -45,17 +44,26 @@ def model_of(engine: str) -> str:
     return engines.models_of(engine, search=False)[0]
 
 
+def engines_at_hand() -> list[str]:
+    """Return those of FINDERS whose models are on this machine, be they as registered or not."""
+    return [engine for engine in FINDERS if not _is_missing(model_of(engine))]
+
+
 def at_hand() -> list[Finder]:
     """Return the finders whose models are on this machine.
 
     Raises:
         ModelError: A model's file has other content than registered.
     """
-    found = []
-    for engine in FINDERS:
-        with suppress(ModelMissing):
-            found.append(Finder(engine, store.resolve(model_of(engine))))
-    return found
+    return [Finder(e, store.resolve(model_of(e))) for e in engines_at_hand()]
+
+
+def _is_missing(model: str) -> bool:
+    try:
+        store.resolve(model)
+    except ModelError as error:
+        return isinstance(error, ModelMissing)
+    return False
 
 
 def identity(finders: Sequence[Finder]) -> list[list[str]]:

@@ -50,17 +50,17 @@ class Preview:
         return f"{files} {verb} be removed: {self.why}"
 
 
-def preview(plan: Plan, listing: Listing) -> Preview:
+def preview(plan: Plan, listing: Listing, known: digests.Known) -> Preview:
     """Look at what a run would start from, in the dataset's folder.
 
     Args:
         plan: What is to be run.
         listing: The source of its first stage.
+        known: What `source_scan.known_files` tells of it.
     """
     stage = plan.stages[0]
     settings = plan.settings[stage.name]
-    images, cache = listing.images, plan.state(stage.name) / digests.FILE
-    known = digests.read_known(".", listing.files, cache)
+    images = listing.images
     new = sum(path not in known.digests or path in known.edited for path in images)
     if not stage.makes_bucket:
         if settings["clear"]:

@@ -24,7 +24,11 @@ def told_fingerprint(stage: str) -> str | None:
 
 
 def source_fingerprint(
-    plan: Plan, stage: str, keep: bool = False, listing: scan.Listing | None = None
+    plan: Plan,
+    stage: str,
+    keep: bool = False,
+    listing: scan.Listing | None = None,
+    known: digests.Known | None = None,
 ) -> str:
     """Return what changes when anybody changes the source of a stage.
 
@@ -36,6 +40,7 @@ def source_fingerprint(
         keep: Whether to note files that were touched and are unchanged, so that they are
             not read again.
         listing: The source, if it was listed already.
+        known: What was known of it, if that was read already.
 
     Raises:
         PlanError: There is no such source, it has no image and no stage is to make them,
@@ -52,8 +57,15 @@ def source_fingerprint(
     files = listing.files
     if not STAGES[stage].follows_sidecars:
         files = {path: files[path] for path in listing.images}
-    edited = digests.unseen_edits(".", files, plan.state(stage) / digests.FILE, keep)
+    cache = plan.state(stage) / digests.FILE
+    edited = digests.unseen_edits(".", files, cache, keep, known)
     return scan.fingerprint(listing, _announced(plan, stage, listing), edited)
+
+
+def known_files(plan: Plan, stage: str, listing: scan.Listing) -> digests.Known:
+    """Read what the last run noted of the files in a stage's source."""
+    cache = plan.state(stage) / digests.FILE
+    return digests.read_known(".", listing.files, cache)
 
 
 def source_listing(plan: Plan, stage: str) -> scan.Listing:

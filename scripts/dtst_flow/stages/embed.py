@@ -13,7 +13,7 @@ import numpy as np
 
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.embed import embedders, recognisable
-from dtst_flow.faces import locate
+from dtst_flow.faces import engines, locate
 from dtst_flow.imaging import decode
 from dtst_flow.models import store
 from dtst_flow.models.store import Weights
@@ -220,18 +220,20 @@ def one_by_one(task: Batch) -> list[Batch]:
 def models(settings: Settings) -> dict[str, str | None]:
     """The embedding model chosen, and those that locate faces without points."""
     chosen = {embedders.registered(settings): settings["weights"]}
-    return chosen | {locate.model_of(one.engine): None for one in _finders(settings)}
+    return chosen | {locate.model_of(engine): None for engine in _finders(settings)}
 
 
 def code(settings: Settings) -> tuple[ModuleType, ...]:
     """The embedding model chosen, and what locates faces without points."""
-    finders = (one.module for one in _finders(settings))
+    finders = map(engines.module_of, _finders(settings))
     return (embedders.module_of(settings["model"]), *finders)
 
 
-def _finders(settings: Settings) -> list[locate.Finder]:
-    """What locates faces, where the model compares such."""
-    return locate.at_hand() if embedders.MODELS[settings["model"]].points else []
+def _finders(settings: Settings) -> list[str]:
+    """The engines that locate faces, where the model compares such."""
+    return (
+        locate.engines_at_hand() if embedders.MODELS[settings["model"]].points else []
+    )
 
 
 def pending(settings: Settings, images: dict[str, str]) -> Pending:

@@ -6,7 +6,7 @@ import pytest
 from dtst_flow.dataset import digests, scan
 from dtst_flow.planning.plan import PlanError, make_plan
 from dtst_flow.planning.preview import Preview, preview
-from dtst_flow.planning.source_scan import source_listing
+from dtst_flow.planning.source_scan import known_files, source_listing
 from dtst_flow.stages.contract import Row
 from dtst_flow.utils.tables import write_table
 from helpers.plans import complete
@@ -26,7 +26,8 @@ def look(path: str = "extract-faces", **settings) -> Preview:
     stage = path.replace("-", "_")
     config = complete(Path().resolve().parent, path, **{stage: settings})
     plan = make_plan(config)
-    return preview(plan, source_listing(plan, stage))
+    listing = source_listing(plan, stage)
+    return preview(plan, listing, known_files(plan, stage, listing))
 
 
 METRICS = {"face_size": 30.0, "score": 0.8, "quality": 0.5}
