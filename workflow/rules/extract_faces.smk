@@ -51,7 +51,7 @@ rule collect_faces:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        # A million images with a crop each take 2000 MB (tests/benchmarks/wide.py).
+        # A million images with a crop each take 2200 MB (tests/benchmarks/wide.py).
         mem_mb=lambda w, attempt: 3000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:

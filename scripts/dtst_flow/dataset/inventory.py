@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -46,19 +47,19 @@ def split(paths: Iterable[str], shard_size: int) -> dict[str, list[str]]:
     Returns:
         The sorted paths of each shard by its name, ``s`` and the bits.
     """
+    hashed = sorted((digest(os.fsencode(path)), path) for path in paths)
 
-    def divide(
-        prefix: str, hashed: list[tuple[int, str]]
-    ) -> Iterator[tuple[str, list[str]]]:
-        if len(hashed) <= shard_size:
-            yield f"s{prefix}", sorted(path for _, path in hashed)
+    def divide(bits: str, low: int, high: int) -> Iterator[tuple[str, list[str]]]:
+        if high - low <= shard_size:
+            yield f"s{bits}", sorted(path for _, path in hashed[low:high])
             return
-        mask = 1 << (127 - len(prefix))
-        yield from divide(f"{prefix}0", [h for h in hashed if not h[0] & mask])
-        yield from divide(f"{prefix}1", [h for h in hashed if h[0] & mask])
+        first = int(f"{bits}1", 2) << (127 - len(bits))  # with the next bit set
+        middle = bisect_left(hashed, (f"{first:032x}",), low, high)
+        yield from divide(f"{bits}0", low, middle)
+        yield from divide(f"{bits}1", middle, high)
 
-    hashed = [(int(digest(os.fsencode(path)), 16), path) for path in paths]
-    return {name: members for name, members in divide("", hashed) if members}
+    shards = divide("", 0, len(hashed))
+    return {name: members for name, members in shards if members}
 
 
 def write(
