@@ -198,33 +198,29 @@ class Bench:
         """Compare embedding and clustering whole photos."""
         weights = store.resolve(embedders.MODELS[model].weights, given).path
         words = ["cluster", "--from", "images", "--yes", "--model", model]
-        words += ["--weights", str(weights)]
-        costs: dict[str, list[Cost]] = {"bare": []}
-        count = self.asked.images
-        images = {f"images/{photo.name}": [] for photo in self.photos}
-        for _ in range(self.asked.tries):
-            for column, checkout in self.columns():
-                for title, many in ((f"{column}, of two", FEW), (column, count)):
-                    took = self.run(model, words, many, checkout)
-                    costs.setdefault(title, []).append(took)
-            costs["bare"].append(self.bare(model, model, [weights], images))
-        self.line(model, costs, count)
+        self.photo_by_photo(model, words, model, weights)
 
     def detect(self) -> None:
         """Compare detection with Ultralytics' own predictor, as the bare loop."""
-        weights = self.asked.detector.resolve()
         words = ["detect", "--from", "images", "--classes", "person,tie,bus"]
-        words += ["--weights", str(weights)]
+        weights = self.asked.detector.resolve()
+        self.photo_by_photo("detect", words, "ultralytics", weights)
+
+    def photo_by_photo(
+        self, title: str, words: list[str], bare: str, weights: Path
+    ) -> None:
+        """Compare a command with a kind of bare loop that needs to know no faces."""
+        words = [*words, "--weights", str(weights)]
         costs: dict[str, list[Cost]] = {"bare": []}
         count = self.asked.images
         images = {f"images/{photo.name}": [] for photo in self.photos}
         for _ in range(self.asked.tries):
             for column, checkout in self.columns():
-                for title, many in ((f"{column}, of two", FEW), (column, count)):
-                    took = self.run("detect", words, many, checkout)
-                    costs.setdefault(title, []).append(took)
-            costs["bare"].append(self.bare("detect", "ultralytics", [weights], images))
-        self.line("detect", costs, count)
+                for name, many in ((f"{column}, of two", FEW), (column, count)):
+                    took = self.run(title, words, many, checkout)
+                    costs.setdefault(name, []).append(took)
+            costs["bare"].append(self.bare(title, bare, [weights], images))
+        self.line(title, costs, count)
 
 
 def finder() -> Engine:
