@@ -22,8 +22,11 @@ def workers(stage, megabytes):
 
 
 def grouped():
-    """How many images are to be grouped."""
-    return 1 if is_drawn("cluster") else inventory.count(listed("cluster"))
+    """How many images are to be grouped, as far as they are listed.
+
+    Snakemake asks for the resources of a job before the list is made, and again afterwards.
+    """
+    return inventory.count(PLAN.inventory("cluster"))
 
 
 def grouping_threads(wildcards):

@@ -177,8 +177,11 @@ def broken(folder: str | Path, wholly: bool = False) -> list[str]:
 
 
 def count(folder: str | Path) -> int:
-    """Count the images in all manifests of a folder."""
-    return sum(row["images"] for row in read_table(Path(folder) / SHARDS))
+    """Count the images in all manifests of a folder; 0 where there are none yet."""
+    try:
+        return sum(row["images"] for row in read_table(Path(folder) / SHARDS))
+    except (OSError, BrokenTable, LookupError, TypeError):
+        return 0
 
 
 def shards(folder: str | Path) -> list[str]:

@@ -453,6 +453,8 @@ class TestWrite:
         inventory.write(dataset, ["images/*"], folder, tmp_path / "cache", 10)
         assert inventory.shards(folder) == ["s"]
         assert inventory.count(folder) == 3
+        (folder / inventory.SHARDS).write_bytes(b"odd")
+        assert inventory.count(folder) == inventory.count(tmp_path / "none") == 0
         assert list(read_table(folder / "s.jsonl")) == [
             {
                 "path": path,
