@@ -69,18 +69,17 @@ def refuse_missing(bucket: str, entries: Iterable[Entry]) -> None:
 
 def _absent(bucket: str, paths: Iterable[str]) -> list[str]:
     """List those of some paths in a bucket at which nothing is."""
-    names: dict[
-        str, set[str]
-    ] = {}  # a folder is looked at once, not for each of a million
+    # A folder is listed once, where a look at each of a million files takes seconds.
+    names: dict[str, set[str]] = {}
     absent = []
     for path in paths:
         folder, _, name = path.rpartition("/")
         if folder not in names:
             names[folder] = _names_in(os.path.join(bucket, folder))
+        if name in names[folder]:
+            continue
         # A file system may know a name in other letters than those it lists.
-        if name not in names[folder] and not os.path.lexists(
-            os.path.join(bucket, path)
-        ):
+        if not os.path.lexists(os.path.join(bucket, path)):
             absent.append(path)
     return absent
 
