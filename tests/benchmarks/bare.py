@@ -75,7 +75,6 @@ def _dlib(weights: str) -> Loop:
 def faces(kind: str, weights: list[str], images: dict[str, Points]) -> None:
     """Go from photos to crops in memory."""
     from dtst_flow.faces import alignment, crop
-    from dtst_flow.imaging import encode
 
     look = looks(kind, weights)
     for path, found in images.items():
@@ -84,7 +83,7 @@ def faces(kind: str, weights: list[str], images: dict[str, Points]) -> None:
         for points in found:
             file = BytesIO()
             cut = crop.cut(image, alignment.quad(points))
-            Image.fromarray(cut).save(file, "JPEG", **encode.SETTINGS)
+            Image.fromarray(cut).save(file, "JPEG", quality=95, subsampling="4:4:4")
 
 
 def arcface(weights: list[str], images: dict[str, Points]) -> None:

@@ -147,7 +147,7 @@ def bare(session: InferenceSession, content: bytes, faces: list[Face]) -> None:
     for face in faces:
         file = BytesIO()
         cut = crop.cut(image, alignment.quad(face.points))
-        Image.fromarray(cut).save(file, "JPEG", **encode.SETTINGS)
+        Image.fromarray(cut).save(file, "JPEG", quality=95, subsampling="4:4:4")
 
 
 def costs(engine: Engine, detector: Path, photos: list[Path]) -> None:

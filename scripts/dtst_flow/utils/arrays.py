@@ -36,7 +36,10 @@ def planes(
         pixels: (height, width, 3).
         order: The channel that comes first, second and third.
     """
+    import cv2
+
     values = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+    channels = cv2.split(pixels)
     for place, channel in zip(values[0], order, strict=True):
-        place[:] = pixels[..., channel]
+        place[:] = channels[channel]
     return values
