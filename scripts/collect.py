@@ -11,4 +11,4 @@ with running(snakemake):
     given, params = snakemake.input, snakemake.params
     files = given.tables, given.failed, given.inventory
     job = collect.CollectJob(*files, *snakemake.output)
-    collect.run(params.stage, job, params.bucket, params.strict)
+    collect.run(params.stage, job, params.bucket, params.strict, params.code)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from dtst_flow.dataset import digests, inventory
-from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.extract_frames import STAGE, Options
+from dtst_flow.stages.shards import Shard
 from dtst_flow.utils.tables import read_table
 from helpers.user import alike
 from helpers.videos import pattern, write
@@ -124,11 +124,11 @@ def run(settings: dict) -> None:
         return
     tables = [str(state / name / "s.jsonl") for name in ("frames", "failed")]
     STAGE.run(ShardJob(str(state / "inventory/s.jsonl"), *tables), settings)
-    rows, failed = (list(read_table(table)) for table in tables)
-    for row in rows:
-        row["crops"] = [Entry.of_row(crop) for crop in row["crops"]]
-    if rows or failed:
-        STAGE.commit({"s": rows}, failed, TO)
+    shard = Shard(*tables)
+    shard.sum_up(STAGE.tally)
+    failed = list(read_table(shard.failed))
+    if shard.tally or failed:
+        STAGE.commit({"s": shard}, failed, TO)
 
 
 def results() -> dict[str, bytes]:

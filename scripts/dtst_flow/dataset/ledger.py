@@ -11,8 +11,10 @@ are lost, the files themselves say which are ours (`evidence`).
 
 import itertools
 import os
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeGuard
 
@@ -30,8 +32,9 @@ from dtst_flow.dataset.entries import (
 )
 from dtst_flow.dataset.evidence import Evidence, Found
 from dtst_flow.dataset.stems import folded
-from dtst_flow.utils.files import read_bytes, sweep
-from dtst_flow.utils.tables import to_table, write_table
+from dtst_flow.utils.again import Again
+from dtst_flow.utils.files import read_bytes, sweep, write_atomic
+from dtst_flow.utils.tables import to_table
 
 
 class Ledgers:
@@ -71,8 +74,13 @@ class Ledgers:
 
     def rows(self, part: str) -> dict[str, Row]:
         """What was last noted of each file of a part, by path."""
-        tables = (folder / f"{part}.jsonl" for folder in (self.settled, self.journals))
+        tables = self.table_of(part), self.journal_of(part)
         return {row.path: row for path in tables for row in read_entries(path)}
+
+    def entries(self, part: str) -> Iterator[Entry]:
+        """Yield what the ledger of a part holds."""
+        rows = read_entries(self.table_of(part))
+        return (row for row in rows if isinstance(row, Entry))
 
     def owned(self) -> dict[str, Row]:
         """What was last noted of all files that we wrote or began to write, by path."""
@@ -91,28 +99,23 @@ class Ledgers:
         """The paths of `owned`; of a million files, the rows would take a gigabyte."""
         return {row["path"] for table in self._tables() for row in read_rows(table)}
 
-    def _all_rows(self, but: Collection[str] = ()) -> Iterator[Row]:
-        """Yield what is noted in all parts; of one file, what was noted last comes last.
-
-        Args:
-            but: Parts whose ledgers are left out; their journals are not.
-        """
+    def _all_rows(self) -> Iterator[Row]:
+        """Yield what is noted in all parts; of one file, what was noted last comes last."""
         for table in self._tables():
-            if table.stem not in but or table.parent != self.settled:
-                yield from read_entries(table)
+            yield from read_entries(table)
 
     def _tables(self) -> Iterator[Path]:
         """Yield the ledgers of all parts, then the journals."""
         for folder in (self.settled, self.journals):
             yield from sorted(folder.glob("*.jsonl"))
 
-    def _says(self, name: str, part: Iterable[Entry]) -> bool:
-        """Tell whether a part's ledger holds just these entries."""
-        try:
-            noted = read_bytes(self.settled / f"{name}.jsonl")
-        except OSError:
-            return False
-        return noted == to_table(entry.to_row() for entry in part)
+    def table_of(self, part: str) -> Path:
+        """The ledger of a part."""
+        return self.settled / f"{part}.jsonl"
+
+    def journal_of(self, part: str) -> Path:
+        """The journal of a part, which is there from its first file until the commit."""
+        return self.journals / f"{part}.jsonl"
 
     def intact(self, row: Row) -> bool:
         """Tell whether file and sidecar are still as noted; those of a claim are absent."""
@@ -153,48 +156,94 @@ class Ledgers:
         }
         return sorted(unsettled | edited)
 
-    def commit(self, parts: Mapping[str, list[Entry]]) -> list[str]:
+    def commit(
+        self, parts: Mapping[str, Iterable[Entry]], same: Collection[str] = ()
+    ) -> list[str]:
         """Make the entries of `parts` all there is: remove our other files, note these.
 
         Keys that the user added to the sidecars of others go to the files that show the
-        same by now, or wait for one.
+        same by now, or wait for one. What is held in memory are paths, and one part.
 
         Args:
-            parts: The entries of each part, by its name; brought up to date in place.
+            parts: The entries of each part, by its name; they are gone through repeatedly.
+            same: Other parts, whose entries are those of their ledgers.
 
         Returns:
             The paths removed, sorted.
         """
-        wanted = {entry.path: entry for part in parts.values() for entry in part}
-        # Most parts are as they were, and their ledgers need not be taken apart.
-        same = {name: [*part] for name, part in parts.items() if self._says(name, part)}
-        found = (one.row for one in self.found(but=wanted))
-        every = itertools.chain(found, self._all_rows(but=same))
-        stale: dict[str, Row] = {}
-        newer: dict[str, Entry] = {}
-        for row in every:
-            if row.path not in wanted:
-                stale[row.path] = row
-            elif self._is_newer(row, wanted[row.path]):
-                newer[row.path] = row
-        for part in parts.values() if newer else ():
-            part[:] = [newer.get(entry.path, entry) for entry in part]
-        for path in self._renamed(stale.keys(), wanted.keys()):
-            del stale[path]
+        wanted = {entry.path: name for name, part in parts.items() for entry in part}
+        stale, elsewhere = self._told_apart(wanted, same)
         sweep(self.bucket, below=True)
         for path, row in stale.items():
             if not self.leads_out(path):
                 self._remove(self.bucket / path, row)
-        waiting.bring_back(self.bucket, parts)
-        for name, part in parts.items():
-            if part != same.get(name):
-                rows = (entry.to_row() for entry in part)
-                write_table(self.settled / f"{name}.jsonl", rows)
-        for name in set(self.parts()) - set(parts):
-            (self.settled / f"{name}.jsonl").unlink()
+        settled = {name: Again(partial(self.entries, name)) for name in same}
+        every = {**parts, **settled}
+        homes = waiting.homes(self.bucket, every)
+        for name in (*parts, *(homes.keys() & settled.keys())):
+            entries = self._brought_up_to_date(every[name], name, elsewhere[name])
+            brought = waiting.brought(self.bucket, entries, homes.get(name, {}))
+            self._note(name, brought)
+        if homes:
+            waiting.tidy(self.bucket)
+        for name in set(self.parts()) - every.keys():
+            self.table_of(name).unlink()
         for journal in self.journals.glob("*.jsonl"):
             journal.unlink()
         return sorted(stale)
+
+    def _told_apart(
+        self, wanted: Mapping[str, str], same: Collection[str]
+    ) -> tuple[dict[str, Row], defaultdict[str, list[Row]]]:
+        """Find the files of ours that are not wanted, and what is noted at other parts.
+
+        Args:
+            wanted: Path -> its part.
+            same: Other parts, whose ledgers are as they are to be.
+
+        Returns:
+            What is noted of each file that is not wanted, by path; and of those wanted
+            what only the tables of other parts have, by their part.
+        """
+        stale: dict[str, Row] = {}
+        elsewhere: defaultdict[str, list[Row]] = defaultdict(list)
+        settled = {self.table_of(name) for name in same}
+        tables = (table for table in self._tables() if table not in settled)
+        noted = ((table.stem, row) for table in tables for row in read_entries(table))
+        found = (("", one.row) for one in self.found(but=wanted))
+        for part, row in itertools.chain(found, noted):
+            if row.path not in wanted:
+                stale[row.path] = row
+            elif wanted[row.path] != part:
+                elsewhere[wanted[row.path]].append(row)
+        if stale:
+            kept = [row["path"] for table in settled for row in read_rows(table)]
+            for path in kept:
+                stale.pop(path, None)
+            for path in self._renamed(stale.keys(), [*wanted, *kept]):
+                del stale[path]
+        return stale, elsewhere
+
+    def _brought_up_to_date(
+        self, part: Iterable[Entry], name: str, more: Iterable[Row]
+    ) -> list[Entry]:
+        """Return the entries of a part as the files are now, as far as that is noted."""
+        entries = {entry.path: entry for entry in part}
+        tables = map(read_entries, (self.table_of(name), self.journal_of(name)))
+        newer = {
+            row.path: row
+            for row in itertools.chain(*tables, more)
+            if row.path in entries and self._is_newer(row, entries[row.path])
+        }
+        return [newer.get(path, entry) for path, entry in entries.items()]
+
+    def _note(self, name: str, entries: Iterable[Entry]) -> None:
+        """Write the ledger of a part, unless it says the same."""
+        table, content = self.table_of(name), to_table(e.to_row() for e in entries)
+        with suppress(OSError):
+            if read_bytes(table) == content:
+                return
+        write_atomic(table, content, durable=True)
 
     def _is_newer(self, row: Row, entry: Entry) -> TypeGuard[Entry]:
         """Tell whether a row, and not an entry, is of a file as it is now.

@@ -5,7 +5,7 @@ Each has a file in the bucket, {was: the file it was beside, shows: its subject,
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import itemgetter
@@ -96,30 +96,57 @@ def read(bucket: str | Path) -> list[Words]:
     return found
 
 
-def bring_back(bucket: Path, parts: Mapping[str, list[Entry]]) -> None:
-    """Bring keys that wait to the files that show what they were said of.
+def homes(
+    bucket: Path, parts: Mapping[str, Iterable[Entry]]
+) -> dict[str, dict[str, list[Words]]]:
+    """Find the files that show what keys that wait were said of.
 
     Args:
         bucket: The bucket.
-        parts: All files in it, by parts; entries are replaced where a sidecar changes.
+        parts: All files in it, by parts; not looked at where nothing waits.
+
+    Returns:
+        Part -> path of a file -> what is to go there.
     """
+    found: dict[str, dict[str, list[Words]]] = {}
     waiting = read(bucket)
     if not waiting:
-        return
+        return found
     wanted = {digest_of(words.shows) for words in waiting}
     places = defaultdict(list)
     for part, entries in parts.items():
-        for at, entry in enumerate(entries):
+        for entry in entries:
             if digest_of(entry.shows) in wanted:
-                places[digest_of(entry.shows)].append((part, at))
+                places[digest_of(entry.shows)].append((part, entry))
     for words in waiting:
         alike = [
-            (likeness(words.shows, parts[part][at].shows), part, at)
-            for part, at in places[digest_of(words.shows)]
+            (likeness(words.shows, entry.shows), part, entry.path)
+            for part, entry in places[digest_of(words.shows)]
         ]
-        share, part, at = max(alike, key=itemgetter(0), default=(0.0, "", 0))
+        share, part, path = max(alike, key=itemgetter(0), default=(0.0, "", ""))
         if share:
-            parts[part][at] = _joined(bucket, words, parts[part][at])
+            found.setdefault(part, {}).setdefault(path, []).append(words)
+    return found
+
+
+def brought(
+    bucket: Path, entries: Iterable[Entry], homes: Mapping[str, list[Words]]
+) -> Iterator[Entry]:
+    """Bring keys that wait to files; yields the entries as they are then.
+
+    Args:
+        bucket: The bucket.
+        entries: Files in it.
+        homes: Path -> what goes there.
+    """
+    for entry in entries:
+        for words in homes.get(entry.path, ()):
+            entry = _joined(bucket, words, entry)
+        yield entry
+
+
+def tidy(bucket: Path) -> None:
+    """Remove the folder if nothing waits any more."""
     with suppress(OSError):
         (bucket / FOLDER).rmdir()
 

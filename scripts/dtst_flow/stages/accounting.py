@@ -1,7 +1,7 @@
 """Whether the jobs of a stage account for every image, before anything is removed."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from dtst_flow.dataset.entries import Entry
@@ -30,17 +30,17 @@ def check_complete(inventory: str, tables: list[str], failed: list[str]) -> None
             )
 
 
-def refuse_nothing(tables: Iterable[Sequence[object]], bucket: str) -> None:
+def refuse_nothing(images: int, bucket: str) -> None:
     """Refuse to sum up no image at all, which would empty the bucket.
 
     Args:
-        tables: Lists of what is known of images.
+        images: How many there are, with those that failed.
         bucket: The bucket.
 
     Raises:
-        SystemExit: All of the lists are empty.
+        SystemExit: There are none.
     """
-    if not any(tables):
+    if not images:
         skipped = state_of(bucket) / "inventory" / "skipped.table"
         raise SystemExit(
             f"the source holds no image, so nothing was made and nothing in {bucket} "
@@ -59,33 +59,10 @@ def refuse_missing(bucket: str, entries: Iterable[Entry]) -> None:
     Raises:
         SystemExit: One of them is gone.
     """
-    gone = _absent(bucket, (entry.path for entry in entries))
+    paths = (entry.path for entry in entries)
+    gone = [path for path in paths if not os.path.lexists(os.path.join(bucket, path))]
     if gone:
         raise SystemExit(
             f"{len(gone)} of the files made in {bucket} are gone since, first "
             f"{min(gone)!r}; run the same again, which restores them"
         )
-
-
-def _absent(bucket: str, paths: Iterable[str]) -> list[str]:
-    """List those of some paths in a bucket at which nothing is."""
-    # A folder is listed once, where a look at each of a million files takes seconds.
-    names: dict[str, set[str]] = {}
-    absent = []
-    for path in paths:
-        folder, _, name = path.rpartition("/")
-        if folder not in names:
-            names[folder] = _names_in(os.path.join(bucket, folder))
-        if name in names[folder]:
-            continue
-        # A file system may know a name in other letters than those it lists.
-        if not os.path.lexists(os.path.join(bucket, path)):
-            absent.append(path)
-    return absent
-
-
-def _names_in(folder: str) -> set[str]:
-    try:
-        return set(os.listdir(folder))
-    except OSError:
-        return set()

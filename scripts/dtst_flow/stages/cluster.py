@@ -105,7 +105,7 @@ def cluster(
     embedded = gather(job.tables, job.arrays)
     rows, vectors, people = set_apart(*embedded, options.people, _reach(options))
     not_embedded = [row for table in job.failed for row in read_table(table)]
-    refuse_nothing((rows, not_embedded), bucket)
+    refuse_nothing(len(rows) + len(not_embedded), bucket)
     check_links(rows, bucket, handling.link)
     clustering = find_clusters(rows, vectors, bucket, options, people)
     ids = identify(clustering, state_of(bucket) / "history")

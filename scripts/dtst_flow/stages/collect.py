@@ -1,24 +1,25 @@
 """When all shards of a stage are done: settle what it wrote, and sum up."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import fail_where_due
 from dtst_flow.stages.accounting import check_complete, refuse_nothing
-from dtst_flow.stages.contract import Committed, Row, Stage
+from dtst_flow.stages.contract import Committed, Stage
 from dtst_flow.stages.registry import STAGES
+from dtst_flow.stages.shards import IMAGES, Shard, Tally, recall, remember
 from dtst_flow.stages.telling import of_files
-from dtst_flow.utils import row_json
-from dtst_flow.utils.files import digest, to_json, write_atomic
+from dtst_flow.utils.files import to_json, write_atomic
 from dtst_flow.utils.tables import read_table, write_table
 
 log = logging.getLogger(__name__)
 
-NOTHING = Committed(None, [], [])
+NOTHING = Committed({}, [], [])
+
+SUMS = "sums.jsonl"
+"""Name of the file, in the state of a bucket, with what each shard sums up to."""
 
 
 @dataclass(frozen=True)
@@ -42,65 +43,75 @@ class CollectJob:
     failures: str
 
 
-def run(stage: str, job: CollectJob, bucket: str, strict: bool) -> None:
+def run(stage: str, job: CollectJob, bucket: str, strict: bool, code: str) -> None:
     """Settle a bucket on what all shards wrote.
 
-    Tables of shards that no longer exist are deleted.
+    Shards of which nothing changed since are not read again. Tables of shards that no
+    longer exist are deleted.
 
     Args:
         stage: The name of the stage that wrote it.
         job: The files to read and write.
         bucket: The stage's bucket.
         strict: Whether one failed image fails the run.
+        code: Names the code that sums up.
 
     Raises:
         SystemExit: There is no image, a shard leaves images out, or what was asked for is
             in none: nothing was removed. Or no image could be processed, or one failed
             and that was not to be: the bucket is settled.
     """
-    check_complete(job.inventory, job.tables, job.failed)
+    maker, sums = STAGES[stage], state_of(bucket) / SUMS
+    shards = _shards(maker, job, bucket)
+    recall(sums, code, shards)
+    changed = [shard for shard in shards.values() if not shard.is_same()]
+    tables = [shard.table for shard in changed], [shard.failed for shard in changed]
+    check_complete(job.inventory, *tables)
     drop_others([*job.tables, *job.failed])
-    shards = {Path(table).stem: list(_rows(table)) for table in job.tables}
-    rows = [row for part in shards.values() for row in part]
+    tally = Tally()
+    for shard in changed:
+        shard.sum_up(maker.tally)
+    for shard in shards.values():
+        tally.update(shard.tally)
     failures = [row for table in job.failed for row in read_table(table)]
-    maker = STAGES[stage]
-    refuse_nothing((rows, failures), bucket)
-    if rows and maker.missing and (fault := maker.missing(rows)):
+    refuse_nothing(tally[IMAGES] + len(failures), bucket)
+    if tally[IMAGES] and maker.missing and (fault := maker.missing(tally)):
         raise SystemExit(f"{fault}. Nothing was removed.")
     committed = maker.commit(shards, failures, bucket) if maker.commit else NOTHING
+    for name, shard in shards.items():
+        shard.content = committed.contents.get(name, 0)
+    remember(sums, code, shards)
     reasons = [{"path": row["path"], "reason": row["reason"]} for row in failures]
     reasons.sort(key=lambda row: row["path"])
-    unusable = [
-        {"path": row["path"], "reason": reason}
-        for row in rows
-        for reason in row.get("unusable", ())
-    ]
-    listed = sorted(reasons + unusable, key=lambda row: row["path"])
-    write_table(job.failures, listed)
+    unusable = [row for shard in shards.values() for row in shard.unusable]
+    write_table(job.failures, sorted(reasons + unusable, key=lambda row: row["path"]))
     skipped = sum(1 for _ in read_table(Path(job.inventory, "skipped.table")))
-    said = sentences(maker, rows, len(reasons), skipped, bucket)
+    said = sentences(maker, tally, len(reasons), skipped, bucket)
     said += of_files(bucket, committed.removed, committed.restored)
     log.info("\n".join(said))
-    if not rows or reasons:
-        fail_where_due(said, reasons, bucket, bool(rows), strict)
+    if not tally[IMAGES] or reasons:
+        fail_where_due(said, reasons, bucket, bool(tally[IMAGES]), strict)
     summary = {
         "said": said,
-        "images": len(rows),
+        "images": tally[IMAGES],
         "failed": len(reasons),
         "skipped": skipped,
         "removed": len(committed.removed),
         "restored": len(committed.restored),
-        "digest": digest(row_json.dumps(committed.content)),
+        "digest": f"{sum(committed.contents.values()) % 2**128:032x}",
     }
     write_atomic(job.summary, to_json(summary, indent=2) + b"\n")
 
 
-def _rows(table: str) -> Iterator[Row]:
-    """Yield the rows of a table, crops as entries, which take less memory than rows."""
-    for row in read_table(table):
-        if "crops" in row:
-            row["crops"] = [Entry.of_row(crop) for crop in row["crops"]]
-        yield row
+def _shards(stage: Stage, job: CollectJob, bucket: str) -> dict[str, Shard]:
+    """Return the shards by name; nothing is known of them yet."""
+    ledgers, shards = stage.ledgers(bucket), {}
+    for table, failed in zip(job.tables, job.failed, strict=True):
+        name = Path(table).stem
+        manifest = Path(job.inventory, f"{name}.jsonl")
+        noted = ledgers.table_of(name), ledgers.journal_of(name)
+        shards[name] = Shard(table, failed, (manifest, *noted))
+    return shards
 
 
 def drop_others(tables: list[str]) -> None:
@@ -116,11 +127,11 @@ def drop_others(tables: list[str]) -> None:
 
 
 def sentences(
-    stage: Stage, rows: list[Row], failed: int, skipped: int, bucket: str
+    stage: Stage, tally: Tally, failed: int, skipped: int, bucket: str
 ) -> list[str]:
     """Return what to tell the user of the result, in plain words."""
-    first, *more = stage.describe(rows) if stage.describe else [""]
-    said = [f"{len(rows)} {stage.reads.plural}: {first}", *more]
+    first, *more = stage.describe(tally) if stage.describe else [""]
+    said = [f"{tally[IMAGES]} {stage.reads.plural}: {first}", *more]
     if failed:
         said.append(f"{failed} {stage.reads.plural} could not be processed")
     if skipped:

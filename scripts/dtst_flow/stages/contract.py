@@ -10,6 +10,7 @@ from dtst_flow.dataset.evidence import Evidence
 from dtst_flow.dataset.image_names import IMAGES, Kind
 from dtst_flow.dataset.ledger import Ledgers
 from dtst_flow.dataset.state import state_of
+from dtst_flow.stages.shards import Shard, Tally
 
 Settings = Mapping[str, Any]
 """All settings of a stage, by their names in the config."""
@@ -85,12 +86,13 @@ class Committed:
     """What a stage leaves when all its shards are done.
 
     Attributes:
-        content: A JSON value that names all results.
+        contents: What names the results of each shard, or of all under one name, by
+            `shards.content_of`; numbers that add up.
         removed: Paths of results of earlier runs that are gone now, in the bucket.
         restored: Paths of those that the user had edited or deleted and that are back.
     """
 
-    content: Any
+    contents: Mapping[str, int]
     removed: list[str]
     restored: list[str]
 
@@ -148,12 +150,13 @@ class Stage:
             do. Only reads. Raises WouldFail.
         damaged_shards: The bucket -> the shards of which the user edited or deleted
             results since, or whose failures have lost their cause.
-        describe: The rows of its tables in plain words, a sentence an item; None where a
-            rule of its own sums up.
-        commit: The rows of each shard, those of the images that failed, and the bucket ->
-            removes what is no longer wanted. None as for `describe`.
-        missing: The rows of its tables -> why they are not to be summed up, as what was
-            asked for is in none; nothing is removed then.
+        tally: A row of its tables -> what is counted of it, by names.
+        describe: What was counted in all rows -> the same in plain words, a sentence an
+            item. None where a rule of its own sums up.
+        commit: The shards, the rows of the images that failed, and the bucket -> removes
+            what is no longer wanted. None as for `describe`.
+        missing: What was counted -> why that is not to be summed up, as what was asked for
+            is in no image; nothing is removed then.
         leaves_out: A crop as a row of its tables has it, and settings -> whether they leave
             that crop out.
         unfit: Settings and the images and sidecars of its source -> why it has nothing to
@@ -182,9 +185,10 @@ class Stage:
     run: Callable[[ShardJob, Settings], None]
     pending: Callable[[Settings, dict[str, str]], Pending]
     damaged_shards: Callable[[str], list[str]]
-    describe: Callable[[list[Row]], list[str]] | None = None
-    commit: Callable[[dict[str, list[Row]], list[Row], str], Committed] | None = None
-    missing: Callable[[list[Row]], str] | None = None
+    tally: Callable[[Row], Mapping[str, int]] = lambda row: {}
+    describe: Callable[[Tally], list[str]] | None = None
+    commit: Callable[[Mapping[str, Shard], list[Row], str], Committed] | None = None
+    missing: Callable[[Tally], str] | None = None
     leaves_out: Callable[[Row, Settings], bool] = lambda crop, settings: False
     unfit: Callable[[Settings, Collection[str]], str] = lambda settings, files: ""
     sources: Callable[[Path, list[str]], list[str]] = lambda dataset, specs: specs

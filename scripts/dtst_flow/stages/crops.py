@@ -1,10 +1,10 @@
 """What the stages that write crops share."""
 
-import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from dtst_flow.runtime.failures import healed_parts
 from dtst_flow.stages import by_hand
 from dtst_flow.stages.accounting import refuse_missing
 from dtst_flow.stages.contract import Committed, Row
-from dtst_flow.utils import row_json
+from dtst_flow.stages.shards import Shard, content_of
+from dtst_flow.utils.again import Again
 from dtst_flow.utils.tables import read_table
 
 FACE = frozenset(
@@ -79,11 +80,6 @@ def distinct(content: dict[str, str]) -> list[str]:
     return sorted({digest: path for path, digest in content.items()}.values())
 
 
-def count(rows: list[Row]) -> int:
-    """How many crops the rows of a table tell of."""
-    return sum(len(row["crops"]) for row in rows)
-
-
 @dataclass(frozen=True)
 class CropStats:
     """The crops that a stage made of images.
@@ -126,7 +122,7 @@ def damaged_shards(bucket: str) -> list[str]:
 
 def commit(
     evidence_of: Callable[[str | Path], CropEvidence],
-    shards: dict[str, list[Row]],
+    shards: Mapping[str, Shard],
     failures: list[Row],
     bucket: str,
 ) -> Committed:
@@ -134,7 +130,7 @@ def commit(
 
     Args:
         evidence_of: Gives what the files in the bucket say.
-        shards: The rows of each shard, crops as entries.
+        shards: The shards, with a row of the table for each image.
         failures: Of no account here.
         bucket: The bucket.
 
@@ -144,25 +140,27 @@ def commit(
     Raises:
         SystemExit: A crop that is wanted is not there.
     """
-    entries = {
-        shard: [entry for row in rows for entry in row["crops"]]
-        for shard, rows in shards.items()
-    }
     Path(bucket).mkdir(parents=True, exist_ok=True)  # also when nothing was found
     ledgers = ledgers_of(evidence_of(bucket))
     restored, put_back = ledgers.restored(), ledgers.put_back()
-    removed = ledgers.commit(entries)
-    count = sum(map(len, entries.values()))
+    same = {name for name, shard in shards.items() if shard.is_same()}
+    parts = {
+        name: Again(partial(_entries, shard))
+        for name, shard in shards.items()
+        if name not in same
+    }
+    removed = ledgers.commit(parts, same)
+    count = sum(shard.tally["crops"] for shard in shards.values())
     if 0 < len(put_back) < count:  # where all were deleted, the user begins anew
         by_hand.note_put_back(bucket, put_back | by_hand.put_back(bucket))
-    refuse_missing(bucket, (entry for part in entries.values() for entry in part))
-    digest = _digest_of([entry for part in entries.values() for entry in part])
-    return Committed(digest, removed, restored)
+    contents = {name: shard.content for name, shard in shards.items()}
+    changed = {name for name, shard in shards.items() if not shard.is_same()}
+    for name in changed:
+        entries = ledgers.entries(name)
+        contents[name] = content_of((e.path, e.key, e.sidecar) for e in entries)
+    refuse_missing(bucket, chain.from_iterable(map(ledgers.entries, sorted(changed))))
+    return Committed(contents, removed, restored)
 
 
-def _digest_of(entries: list[Entry]) -> str:
-    """Digest what files were made from, and their sidecars; of a million one by one."""
-    total = hashlib.blake2b(digest_size=16)
-    for entry in sorted(entries, key=attrgetter("path")):
-        total.update(row_json.dumps([entry.path, entry.key, entry.sidecar]))
-    return total.hexdigest()
+def _entries(shard: Shard) -> Iterator[Entry]:
+    return (Entry.of_row(crop) for row in shard.rows() for crop in row["crops"])

@@ -2,8 +2,7 @@
 
 import functools
 import logging
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from dtst_flow.annotations.boxes import parse_classes
@@ -35,6 +34,7 @@ from dtst_flow.stages.contract import (
     options_of,
 )
 from dtst_flow.stages.detection import Finder, Options, records
+from dtst_flow.stages.shards import Shard, Tally, content_of, counted
 from dtst_flow.utils.files import read_json, to_json, write_atomic
 from dtst_flow.utils.tables import write_table
 
@@ -136,10 +136,10 @@ def _write_tables(job: ShardJob, done: list[Row], failures: list[Row]) -> None:
     write_table(job.table, done)
 
 
-def commit(shards: dict[str, list[Row]], failures: list[Row], bucket: str) -> Committed:
+def commit(shards: Mapping[str, Shard], failures: list[Row], bucket: str) -> Committed:
     """Clear the sidecars of images that are gone."""
-    rows = [*failures, *(row for part in shards.values() for row in part)]
-    return Committed(clear_gone(rows), [], [])
+    rows = [*failures, *(row for shard in shards.values() for row in shard.rows())]
+    return Committed({"all": content_of(clear_gone(rows))}, [], [])
 
 
 def models(settings: Settings) -> dict[str, str | None]:
@@ -174,26 +174,26 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     )
 
 
-def describe(rows: list[Row]) -> list[str]:
+def tally(row: Row) -> dict[str, int]:
+    """Count the boxes of an image by classes, and what was cleared or is not detect's."""
+    return {
+        **{f"boxes {name}": count for name, count in row["found"].items()},
+        **{f"with {name}": count > 0 for name, count in row["found"].items()},
+        **{f"cleared {name}": 1 for name in row["cleared"]},
+        **{f"users {name}": 1 for name in row["users"]},
+    }
+
+
+def describe(tally: Tally) -> list[str]:
     """What was found in how many images, or cleared from how many sidecars."""
-    cleared = Counter(name for row in rows for name in row["cleared"])
-    if not any(row["found"] for row in rows):
-        parts = [
-            f"{name} from {count} sidecars" for name, count in sorted(cleared.items())
-        ]
+    boxes, images = counted(tally, "boxes"), counted(tally, "with")
+    if not boxes:
+        cleared = counted(tally, "cleared").items()
+        parts = [f"{name} from {count} sidecars" for name, count in cleared]
         return [f"cleared {', '.join(parts) or 'nothing'}"]
-    boxes: Counter[str] = Counter()
-    images: Counter[str] = Counter()
-    for row in rows:
-        boxes.update(row["found"])
-        images.update(name for name, count in row["found"].items() if count)
-    parts = [
-        f"{name} in {images[name]} ({count} boxes)"
-        for name, count in sorted(boxes.items())
-    ]
+    parts = [f"{name} in {images[name]} ({n} boxes)" for name, n in boxes.items()]
     said = [", ".join(parts)]
-    users = Counter(name for row in rows for name in row["users"])
-    for name, count in sorted(users.items()):
+    for name, count in counted(tally, "users").items():
         said.append(
             f"{count} sidecars have a {name!r} that detect did not write; they keep it"
         )
@@ -219,6 +219,7 @@ STAGE = Stage(
     run=run,
     pending=pending,
     damaged_shards=damaged_shards,
+    tally=tally,
     describe=describe,
     commit=commit,
     runtimes=runtimes,

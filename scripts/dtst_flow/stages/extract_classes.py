@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from types import ModuleType
 from typing import Any
@@ -30,6 +30,7 @@ from dtst_flow.stages.contract import (
     WouldFail,
     options_of,
 )
+from dtst_flow.stages.shards import IMAGES, Tally, counted
 from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.tables import write_table
 from dtst_flow.utils.text import capped
@@ -170,14 +171,15 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     owned, known_sizes = made.owned(), sizes()
     stems = given_names.foreseen(images, state_of(bucket), evidence)
     planned, current, unsized = 0, 0, False
-    todo, rows = [], []
+    todo: list[str] = []
+    seen = Tally()
     for path, digest in images.items():
         try:
             choice = choose(photo_keys.read(path), options)
         except sidecars.BrokenSidecar:
             continue
-        about = {"found": len(choice.wanted), "classes": choice.classes}
-        rows.append(about | {"missing": choice.missing})
+        found = _found(len(choice.wanted), choice.classes, choice.missing)
+        seen.update({IMAGES: 1, **found})
         size = known_sizes.get(digest)
         if size is None:
             least = options.min_score
@@ -194,35 +196,53 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
                     planned += 1
                     current += made.is_current(owned.get(crop.name), crop.key)
         todo += [path] * (planned - current > before)
-    if rows and (fault := missing(rows)):
+    if seen and (fault := missing(seen)):
         raise WouldFail(fault)
     to_write = f"{'at most ' if unsized else ''}{planned - current}"
     return Pending(todo, f"{to_write} crops to write, {current} there already")
 
 
-def describe(rows: list[Row]) -> list[str]:
+def tally(row: Row) -> dict[str, int]:
+    """Count the crops of an image, and which classes it has and lacks."""
+    return {
+        "crops": len(row["crops"]),
+        "without": row["found"] == 0,
+        "unusable": len(row["unusable"]),
+        **_found(row["found"], row["classes"], row["missing"]),
+    }
+
+
+def _found(
+    boxes: int, present: Iterable[str], lacking: Iterable[str]
+) -> dict[str, int]:
+    """Count what tells whether what was asked for is there."""
+    return {
+        "boxes": boxes,
+        **{f"class {name}": 1 for name in present},
+        **{f"missing {name}": 1 for name in lacking},
+    }
+
+
+def describe(tally: Tally) -> list[str]:
     """How many crops there are, and what was asked for in vain."""
-    without = sum(row["found"] == 0 for row in rows)
-    said = [f"{crops.count(rows)} crops; {without} images have no box to cut"]
-    left_out = sum(row["found"] - len(row["crops"]) for row in rows)
-    if left_out:
+    said = [f"{tally['crops']} crops; {tally['without']} images have no box to cut"]
+    if left_out := tally["boxes"] - tally["crops"]:
         said.append(f"{left_out} boxes were left out (--min-score, --skip-partial)")
-    unusable = sum(len(row["unusable"]) for row in rows)
-    if unusable:
+    if unusable := tally["unusable"]:
         said.append(f"{unusable} boxes could not be used")
-    present = _present(rows)
+    present = list(counted(tally, "class"))
     if not present:
         said.append(NO_CLASSES)
         return said
-    for name in _missing_everywhere(rows):
+    for name in _missing_everywhere(tally):
         said.append(f"no image has the class {name!r}; there are: {_named(present)}")
     return said
 
 
-def missing(rows: list[Row]) -> str:
+def missing(tally: Tally) -> str:
     """Say that no sidecar has any of the classes asked for, if so."""
-    present, nowhere = _present(rows), _missing_everywhere(rows)
-    if not nowhere or any(row["found"] for row in rows):
+    present, nowhere = list(counted(tally, "class")), _missing_everywhere(tally)
+    if not nowhere or tally["boxes"]:
         return ""
     there = f"there are: {_named(present)}" if present else NO_CLASSES
     return f"no image has the class {' or '.join(map(repr, nowhere))}; {there}"
@@ -243,14 +263,10 @@ def unfit(settings: Settings, files: Collection[str]) -> str:
     return f"no image has the class {' or '.join(map(repr, asked))}; {NO_CLASSES}"
 
 
-def _present(rows: list[Row]) -> list[str]:
-    """The classes that sidecars have."""
-    return sorted({name for row in rows for name in row["classes"]})
-
-
-def _missing_everywhere(rows: list[Row]) -> list[str]:
+def _missing_everywhere(tally: Tally) -> list[str]:
     """The classes asked for that no sidecar has."""
-    return sorted(set.intersection(*(set(row["missing"]) for row in rows)))
+    lacking = counted(tally, "missing").items()
+    return [name for name, count in lacking if count == tally[IMAGES]]
 
 
 def _named(present: list[str]) -> str:
@@ -270,6 +286,7 @@ STAGE = Stage(
     run=run,
     pending=pending,
     damaged_shards=crops.damaged_shards,
+    tally=tally,
     describe=describe,
     commit=functools.partial(crops.commit, crops.of_boxes),
     evidence=crops.of_boxes,

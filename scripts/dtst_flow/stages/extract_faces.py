@@ -43,6 +43,7 @@ from dtst_flow.stages.contract import (
     options_of,
 )
 from dtst_flow.stages.face_options import Options
+from dtst_flow.stages.shards import Tally, counted
 from dtst_flow.utils import json_text
 from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import digest_value, write_atomic
@@ -236,15 +237,25 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     )
 
 
-def describe(rows: list[Row]) -> list[str]:
+def tally(row: Row) -> dict[str, int]:
+    """Count the crops of an image, and what left faces out."""
+    return {
+        "crops": len(row["crops"]),
+        "faceless": row["found"] == 0,
+        "unusable": len(row.get("unusable", ())),
+        **{f"left_out {setting}": n for setting, n in row["left_out"].items()},
+    }
+
+
+def describe(tally: Tally) -> list[str]:
     """How many crops there are, how many images show no face, and what left faces out."""
-    faceless = sum(row["found"] == 0 for row in rows)
-    said = [f"{crops.count(rows)} crops; {faceless} images show no face"]
+    said = [f"{tally['crops']} crops; {tally['faceless']} images show no face"]
+    left_out = counted(tally, "left_out")
     for setting in ("max_faces", "skip_partial", *quality.LIMITS):
-        if left_out := sum(row["left_out"].get(setting, 0) for row in rows):
+        if setting in left_out:
             flag = setting.replace("_", "-")
-            said.append(f"{left_out} faces were left out by --{flag}")
-    if unusable := sum(len(row.get("unusable", ())) for row in rows):
+            said.append(f"{left_out[setting]} faces were left out by --{flag}")
+    if unusable := tally["unusable"]:
         said.append(
             f"{unusable} sidecars could not be used; faces were cut without them"
         )
@@ -262,6 +273,7 @@ STAGE = Stage(
     run=run,
     pending=pending,
     damaged_shards=crops.damaged_shards,
+    tally=tally,
     describe=describe,
     commit=functools.partial(crops.commit, crops.of_faces),
     evidence=crops.of_faces,

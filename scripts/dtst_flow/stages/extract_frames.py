@@ -28,6 +28,7 @@ from dtst_flow.stages.contract import (
     Stage,
     options_of,
 )
+from dtst_flow.stages.shards import Tally
 from dtst_flow.utils import json_text, pace
 from dtst_flow.utils.array_types import Pixels
 from dtst_flow.utils.files import digest_value
@@ -256,12 +257,21 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
     return Pending([row.path for row in rows if not is_done(row)])
 
 
-def describe(rows: list[Row]) -> list[str]:
+def tally(row: Row) -> dict[str, int]:
+    """Count the frames of a video, and what was left out or amiss."""
+    return {
+        "crops": len(row["crops"]),
+        "left_out": row["left_out"],
+        "amiss": bool(row["unusable"]),
+    }
+
+
+def describe(tally: Tally) -> list[str]:
     """How many frames there are, and what was left out or amiss."""
-    said = [f"{crops.count(rows)} frames"]
-    if left_out := sum(row["left_out"] for row in rows):
+    said = [f"{tally['crops']} frames"]
+    if left_out := tally["left_out"]:
         said.append(f"{left_out} near-duplicates were left out by --min-difference")
-    if amiss := sum(bool(row["unusable"]) for row in rows):
+    if amiss := tally["amiss"]:
         said.append(f"{amiss} videos or their sidecars are damaged in part")
     return said
 
@@ -282,6 +292,7 @@ STAGE = Stage(
     run=run,
     pending=pending,
     damaged_shards=crops.damaged_shards,
+    tally=tally,
     describe=describe,
     commit=functools.partial(crops.commit, crops.of_frames),
     evidence=crops.of_frames,

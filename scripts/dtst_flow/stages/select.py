@@ -72,7 +72,7 @@ def run(job: SelectJob, settings: Settings, strict: bool) -> None:
     check_complete(job.inventory, job.tables, job.failed)
     rows = [row for table in job.tables for row in read_table(table)]
     failed = [row for table in job.failed for row in read_table(table)]
-    refuse_nothing((rows, failed), bucket)
+    refuse_nothing(len(rows) + len(failed), bucket)
     asked = _ask(settings, rows)
     failed = [row for row in failed if asked.is_about(row["path"])]
     choice = asked.choose(rows)

@@ -392,6 +392,16 @@ class TestParts:
         assert contents(ledgers.bucket)["x.jpg"] == "x"
         assert ledgers.damaged_parts() == []
 
+    def test_those_that_stay_the_same_are_left_alone(self, ledgers):
+        rows = {p: put(ledgers, f"{p}.jpg", p, part=p)[0] for p in ("s0", "s1", "s2")}
+        ledgers.commit({part: [row] for part, row in rows.items()})
+        before = ledgers.table_of("s0").stat()
+        put(ledgers, "s0.jpg", "s0", part="s1")  # noted at another part, too
+        assert ledgers.commit({"s1": []}, same=["s0"]) == ["s1.jpg", "s2.jpg"]
+        assert ledgers.paths() == {"s0.jpg"} == set(contents(ledgers.bucket))
+        assert ledgers.table_of("s0").stat() == before
+        assert ledgers.parts() == ["s0", "s1"]
+
     def test_a_kill_amid_settling_does_not_orphan_it(self, ledgers):
         row, _ = put(ledgers, "x.jpg", "x", part="s0")
         ledgers.commit({"s0": [row], "s1": []})

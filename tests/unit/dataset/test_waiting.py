@@ -83,6 +83,18 @@ def test_they_move_along_with_a_renamed_photo(bucket):
     assert said(bucket, "y_00.jpg") == {"rating": 5, "license": "mine"}
 
 
+def test_they_go_to_a_file_of_a_part_that_stays_the_same(bucket):
+    lost = put(bucket, "x_00.jpg")
+    twin = put(bucket, "y_00.jpg")
+    other = put(bucket, "z_00.jpg", B)
+    ledgers(bucket).commit({"s0": [lost], "s1": [twin], "s2": [other]})
+    say(bucket, "x_00.jpg", rating=5)
+    ledgers(bucket).commit({"s0": []}, same=["s1", "s2"])
+    assert said(bucket, "y_00.jpg") == {"rating": 5} and waits(bucket) == []
+    assert ledgers(bucket).paths() == {"y_00.jpg", "z_00.jpg"}
+    assert ledgers(bucket).damaged_parts() == []
+
+
 def test_they_wait_while_the_face_is_away_and_come_back_with_it(bucket):
     settle(bucket, put(bucket, "x_00.jpg"))
     say(bucket, "x_00.jpg", rating=5, metrics={"size": 9, "mood": "glad"})

@@ -36,11 +36,5 @@ def test_files_that_are_gone_are_refused(tmp_path):
         refuse_missing(str(tmp_path), map(entry, [*there, *gone]))
 
 
-def test_a_file_that_its_folder_lists_in_other_letters_is_there(tmp_path, monkeypatch):
-    (tmp_path / "A.jpg").touch()
-    monkeypatch.setattr("os.listdir", lambda _: ["a.JPG"])
-    refuse_missing(str(tmp_path), [entry("A.jpg")])
-
-
 def entry(path):
     return Entry(path, "", None, (), None)

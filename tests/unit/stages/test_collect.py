@@ -1,4 +1,6 @@
 import json
+import os
+import random
 import shutil
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from dtst_flow.dataset.part import Part
 from dtst_flow.dataset.state import state_of
 from dtst_flow.stages import collect
 from dtst_flow.stages.collect import CollectJob
+from dtst_flow.stages.shards import Shard
 from dtst_flow.utils.tables import read_table, write_table
 
 WRITTEN = ("inventory", "summary.json", "failed.jsonl")
@@ -45,7 +48,7 @@ def run(*shards: str, strict: bool = False, skipped: int = 0) -> dict:
         [f"failed/{shard}.jsonl" for shard in shards],
         *WRITTEN,
     )
-    collect.run("extract_faces", job, "faces", strict)
+    collect.run("extract_faces", job, "faces", strict, "code")
     return json.loads(Path("summary.json").read_text())
 
 
@@ -173,7 +176,7 @@ def test_unfinished_sidecars_beside_the_images_go():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     job = CollectJob(["tables/s.jsonl"], ["failed/s.jsonl"], *WRITTEN)
-    collect.run("detect", job, ".detect", strict=False)
+    collect.run("detect", job, ".detect", strict=False, code="code")
     assert not any(path.exists() for path in unfinished)
 
 
@@ -211,3 +214,134 @@ def test_a_crop_that_is_gone_is_not_summed_up():
         run("s")
     assert not Path("summary.json").exists()
     assert Ledgers("faces", state_of("faces")).damaged_parts() == ["s"]
+
+
+@pytest.fixture
+def tables_read(monkeypatch):
+    """The tables that are gone through, as often as they are."""
+    tables = []
+
+    def rows(shard):
+        tables.append(shard.table)
+        return read_table(shard.table)
+
+    monkeypatch.setattr(Shard, "rows", rows)
+    return tables
+
+
+def three_shards() -> dict:
+    extracted("s0", {"a.jpg": ["a_00.jpg"], "b.jpg": []}, ["x.jpg"])
+    extracted("s1", {"c.jpg": ["c_00.jpg", "c_01.jpg"]})
+    extracted("s2", {"d.jpg": ["d_00.jpg"]})
+    return run("s0", "s1", "s2")
+
+
+def sums() -> Path:
+    return state_of("faces") / "sums.jsonl"
+
+
+def test_a_shard_that_did_not_change_is_not_read_again(tables_read):
+    first = three_shards()
+    tables_read.clear()
+    assert run("s0", "s1", "s2") == first
+    assert tables_read == []
+    extracted("s1", {"c.jpg": ["c_00.jpg"]})
+    summary = run("s0", "s1", "s2")
+    assert set(tables_read) == {"tables/s1.jsonl"}
+    assert summary["said"][:2] == [
+        "4 images: 3 crops; 1 images show no face",
+        "1 images could not be processed",
+    ]
+    assert there() == {"a_00.jpg", "c_00.jpg", "d_00.jpg"}
+    sums().unlink()
+    assert run("s0", "s1", "s2") == summary | {
+        "said": summary["said"][:2],
+        "removed": 0,
+    }
+
+
+def rewritten(path: Path) -> None:
+    path.write_bytes(path.read_bytes())
+    os.utime(path, ns=(1, 1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: rewritten(Path("tables/s1.jsonl")),
+        lambda: rewritten(Path("failed/s1.jsonl")),
+        lambda: rewritten(Path("inventory/s1.jsonl")),
+        lambda: Ledgers("faces", state_of("faces")).table_of("s1").unlink(),
+        lambda: write_table(
+            Ledgers("faces", state_of("faces")).journal_of("s1"), [{"path": "c_00.jpg"}]
+        ),
+    ],
+    ids=["table", "failures", "manifest", "no ledger", "a job that was killed"],
+)
+def test_a_shard_of_which_any_file_changed_is_read_again(change, tables_read):
+    first = three_shards()
+    tables_read.clear()
+    change()
+    assert run("s0", "s1", "s2") == first
+    assert set(tables_read) == {"tables/s1.jsonl"}
+    assert Ledgers("faces", state_of("faces")).damaged_parts() == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}\n", b'{"shard":"s0","files":3}\n', b"no table", b'{"shard":[]}\n'],
+)
+def test_sums_that_nobody_wrote_count_for_nothing(content, tables_read):
+    first = three_shards()
+    tables_read.clear()
+    sums().write_bytes(content)
+    assert run("s0", "s1", "s2") == first
+    assert len(set(tables_read)) == 3
+
+
+def test_sums_of_other_code_count_for_nothing(tables_read):
+    first = three_shards()
+    rows = [row | {"code": "before"} for row in read_table(sums())]
+    write_table(sums(), rows)
+    tables_read.clear()
+    assert run("s0", "s1", "s2") == first
+    assert len(set(tables_read)) == 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_known_of_shards_makes_no_difference(seed):
+    chance = random.Random(seed)
+    images = dict.fromkeys("abcdef", 0)
+    for _ in range(8):
+        images |= {image: chance.randrange(3) for image in chance.sample("abcdef", 2)}
+        count = chance.choice([2, 3])
+        for number in range(count):
+            crops = {
+                f"{image}.jpg": [f"{image}_{n}.jpg" for n in range(images[image])]
+                for image in sorted(images)[number::count]
+            }
+            if is_news(f"s{number}", crops):
+                extracted(f"s{number}", crops)
+        shards = [f"s{number}" for number in range(count)]
+        told, ledgers = run(*shards), noted()
+        sums().unlink()
+        again = run(*shards)
+        assert (again["digest"], again["said"]) == (told["digest"], told["said"][:1])
+        assert noted() == ledgers
+        crops = {f"{image}_{n}.jpg" for image in images for n in range(images[image])}
+        assert there() == crops == Ledgers("faces", state_of("faces")).paths()
+
+
+def noted() -> dict[str, bytes]:
+    """The ledgers as they are on disk."""
+    folder = Ledgers("faces", state_of("faces")).settled
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def is_news(shard: str, crops: dict[str, list[str]]) -> bool:
+    """Whether the table of a shard does not have just these crops."""
+    try:
+        rows = list(read_table(f"tables/{shard}.jsonl"))
+    except FileNotFoundError:
+        return True
+    return {r["path"]: [c["path"] for c in r["crops"]] for r in rows} != crops

@@ -7,11 +7,14 @@ from dtst_flow.dataset import sidecars
 from dtst_flow.planning.config import complete_config
 from dtst_flow.stages import extract_classes
 from dtst_flow.stages.contract import WouldFail
-from dtst_flow.stages.extract_classes import missing
+from dtst_flow.stages.extract_classes import missing, tally
+from dtst_flow.stages.shards import Shard
+from dtst_flow.utils.tables import write_table
 
 
 def row(*classes: str, missing: tuple[str, ...] = (), found: int = 0) -> dict:
-    return {"found": found, "classes": list(classes), "missing": list(missing)}
+    there = {"found": found, "classes": list(classes), "missing": list(missing)}
+    return there | {"crops": [], "unusable": []}
 
 
 @pytest.mark.parametrize(
@@ -25,8 +28,11 @@ def row(*classes: str, missing: tuple[str, ...] = (), found: int = 0) -> dict:
     ],
     ids=["no sidecar", "others", "found besides", "in one", "all classes"],
 )
-def test_a_class_in_no_sidecar_is_not_to_be_summed_up(rows, sentence):
-    told = missing(rows)
+def test_a_class_in_no_sidecar_is_not_to_be_summed_up(rows, sentence, tmp_path):
+    write_table(tmp_path / "table.jsonl", rows)
+    shard = Shard(str(tmp_path / "table.jsonl"), "")
+    shard.sum_up(tally)
+    told = missing(shard.tally)
     assert bool(told) is bool(sentence) and sentence in told
 
 

@@ -10,14 +10,15 @@ from PIL import Image
 
 from dtst_flow.cache import code_version
 from dtst_flow.dataset import sidecars
-from dtst_flow.dataset.entries import Entry
 from dtst_flow.dataset.manifest import ManifestRow
 from dtst_flow.faces import quality, sharpness
 from dtst_flow.faces.base import Face
 from dtst_flow.models.store import Weights
 from dtst_flow.stages import crops, extract_faces
 from dtst_flow.stages.extract_faces import Extractor, Options
+from dtst_flow.stages.shards import Shard
 from dtst_flow.utils.files import digest
+from dtst_flow.utils.tables import write_table
 
 FACES = [(80, 100, 0.9), (60, 300, 0.8), (20, 500, 0.7), (10, 620, 0.4)]
 """Pixels between the eyes of each, the x of its nose, and its score; the largest first."""
@@ -68,9 +69,11 @@ def extract(**settings) -> list[str]:
     extractor = Extractor("s", "faces", Options(**settings), [Weights(path, "0" * 64)])
     table = extractor(row)
     extractor.records.compact()
-    entries = [Entry.of_row(crop) for crop in table["crops"]]
-    crops.commit(crops.of_faces, {"s": [table | {"crops": entries}]}, [], "faces")
-    return extract_faces.describe([table])
+    write_table("table.jsonl", [table])
+    shard = Shard("table.jsonl", "failed.jsonl")
+    shard.sum_up(extract_faces.tally)
+    crops.commit(crops.of_faces, {"s": shard}, [], "faces")
+    return extract_faces.describe(shard.tally)
 
 
 def there() -> list[str]:

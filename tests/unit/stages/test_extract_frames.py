@@ -17,8 +17,9 @@ from dtst_flow.runtime import verified_read
 from dtst_flow.stages import crops
 from dtst_flow.stages.contract import ShardJob
 from dtst_flow.stages.extract_frames import STAGE, Options, describe
+from dtst_flow.stages.shards import Shard
 from dtst_flow.utils.files import digest
-from dtst_flow.utils.tables import read_table
+from dtst_flow.utils.tables import read_table, write_table
 from helpers.videos import pattern, write
 
 TO = "images/frames"
@@ -54,9 +55,14 @@ def run(**values):
 
 def settle(rows):
     """Settle the bucket on the rows, as the job that collects does."""
-    for row in rows:
-        row["crops"] = [crops.Entry.of_row(crop) for crop in row["crops"]]
-    return STAGE.commit({"s": rows}, [], TO)
+    return STAGE.commit({"s": summed_up(rows)}, [], TO)
+
+
+def summed_up(rows):
+    write_table("table.jsonl", rows)
+    shard = Shard("table.jsonl", "failed.jsonl")
+    shard.sum_up(STAGE.tally)
+    return shard
 
 
 def names():
@@ -82,7 +88,7 @@ def test_frames_say_where_they_are_from(dataset):
     said = sidecar["provenance"]
     assert (said["video"], said["time"], said["frame"]) == ("videos/clip.mp4", 2.0, 20)
     assert np.asarray(Image.open(Path(TO, "clip_00002000.jpg"))).shape == (48, 64, 3)
-    assert describe([row]) == ["3 frames"]
+    assert describe(summed_up([row]).tally) == ["3 frames"]
 
 
 def test_only_what_is_new_is_computed(dataset):
@@ -176,7 +182,10 @@ def test_broken_videos_fail_alone_and_cut_ones_give_what_they_have(dataset):
     _, cut = rows
     assert cut["crops"]
     assert "cut short" in cut["unusable"][-1] or "damaged" in cut["unusable"][0]
-    assert describe(rows)[-1] == "1 videos or their sidecars are damaged in part"
+    assert (
+        describe(summed_up(rows).tally)[-1]
+        == "1 videos or their sidecars are damaged in part"
+    )
 
 
 def test_png_and_near_duplicates(dataset):
@@ -184,7 +193,9 @@ def test_png_and_near_duplicates(dataset):
     (row,), _ = run(format="png")
     assert [crop["path"] for crop in row["crops"]] == ["clip_00000000.png"]
     assert row["left_out"] == 2
-    assert describe([row])[1].startswith("2 near-duplicates were left out")
+    assert describe(summed_up([row]).tally)[1].startswith(
+        "2 near-duplicates were left out"
+    )
     assert len(run(min_difference=0)[0][0]["crops"]) == 3
 
 
