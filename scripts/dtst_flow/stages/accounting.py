@@ -21,13 +21,26 @@ def check_complete(inventory: str, tables: list[str], failed: list[str]) -> None
         SystemExit: A manifest has images of which no table tells.
     """
     for table, failures in zip(tables, failed, strict=True):
-        manifest = Path(inventory, Path(table).name)
-        listed, told = count_rows(manifest), count_rows(table) + count_rows(failures)
-        if told < listed:
-            raise SystemExit(
-                f"shard {Path(table).stem}: its job tells of {told} images of {listed}; "
-                f"nothing was removed. Delete {table} and run the same again."
-            )
+        refuse_incomplete(inventory, table, count_rows(table) + count_rows(failures))
+
+
+def refuse_incomplete(inventory: str, table: str, told: int) -> None:
+    """Refuse a shard whose job leaves images out.
+
+    Args:
+        inventory: The folder with the manifests, `<shard>.jsonl`.
+        table: What the stage wrote of the shard.
+        told: Of how many images its tables tell.
+
+    Raises:
+        SystemExit: Its manifest has more.
+    """
+    listed = count_rows(Path(inventory, Path(table).name))
+    if told < listed:
+        raise SystemExit(
+            f"shard {Path(table).stem}: its job tells of {told} images of {listed}; "
+            f"nothing was removed. Delete {table} and run the same again."
+        )
 
 
 def refuse_nothing(images: int, bucket: str) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from dtst_flow.dataset.state import state_of
 from dtst_flow.runtime.failures import fail_where_due
-from dtst_flow.stages.accounting import check_complete, refuse_nothing
+from dtst_flow.stages.accounting import refuse_incomplete, refuse_nothing
 from dtst_flow.stages.contract import Committed, Stage
 from dtst_flow.stages.registry import STAGES
 from dtst_flow.stages.shards import IMAGES, Shard, Tally, recall, remember
 from dtst_flow.stages.telling import of_files
 from dtst_flow.utils.files import to_json, write_atomic
-from dtst_flow.utils.tables import read_table, write_table
+from dtst_flow.utils.tables import count_rows, read_table, write_table
 
 log = logging.getLogger(__name__)
 
@@ -64,15 +64,14 @@ def run(stage: str, job: CollectJob, bucket: str, strict: bool, code: str) -> No
     maker, sums = STAGES[stage], state_of(bucket) / SUMS
     shards = _shards(maker, job, bucket)
     recall(sums, code, shards)
-    changed = [shard for shard in shards.values() if not shard.is_same()]
-    tables = [shard.table for shard in changed], [shard.failed for shard in changed]
-    check_complete(job.inventory, *tables)
-    drop_others([*job.tables, *job.failed])
     tally = Tally()
-    for shard in changed:
-        shard.sum_up(maker.tally)
     for shard in shards.values():
+        if not shard.is_same():
+            shard.sum_up(maker.tally)
+        told = shard.tally[IMAGES] + count_rows(shard.failed)
+        refuse_incomplete(job.inventory, shard.table, told)
         tally.update(shard.tally)
+    drop_others([*job.tables, *job.failed])
     failures = [row for table in job.failed for row in read_table(table)]
     refuse_nothing(tally[IMAGES] + len(failures), bucket)
     if tally[IMAGES] and maker.missing and (fault := maker.missing(tally)):
@@ -108,9 +107,8 @@ def _shards(stage: Stage, job: CollectJob, bucket: str) -> dict[str, Shard]:
     ledgers, shards = stage.ledgers(bucket), {}
     for table, failed in zip(job.tables, job.failed, strict=True):
         name = Path(table).stem
-        manifest = Path(job.inventory, f"{name}.jsonl")
         noted = ledgers.table_of(name), ledgers.journal_of(name)
-        shards[name] = Shard(table, failed, (manifest, *noted))
+        shards[name] = Shard(table, failed, noted)
     return shards
 
 

@@ -189,6 +189,16 @@ def test_a_shard_that_leaves_images_out_removes_nothing():
     assert there() == {"a_00.jpg", "b_00.jpg"}
 
 
+def test_a_shard_that_did_not_change_may_leave_images_out_by_now():
+    three_shards()
+    rewritten(Path("inventory/s1.jsonl"))  # as each run does
+    three = run("s0", "s1", "s2")
+    write_table("inventory/s1.jsonl", [{"path": "c.jpg"}, {"path": "new.jpg"}])
+    with pytest.raises(SystemExit, match="s1: its job tells of 1 images of 2"):
+        run("s0", "s1", "s2")
+    assert three["images"] == 4 and len(there()) == 4
+
+
 def test_a_shard_without_images_removes_nothing():
     extracted("s", {"a.jpg": ["a_00.jpg"]})
     run("s")
@@ -270,13 +280,12 @@ def rewritten(path: Path) -> None:
     [
         lambda: rewritten(Path("tables/s1.jsonl")),
         lambda: rewritten(Path("failed/s1.jsonl")),
-        lambda: rewritten(Path("inventory/s1.jsonl")),
         lambda: Ledgers("faces", state_of("faces")).table_of("s1").unlink(),
         lambda: write_table(
             Ledgers("faces", state_of("faces")).journal_of("s1"), [{"path": "c_00.jpg"}]
         ),
     ],
-    ids=["table", "failures", "manifest", "no ledger", "a job that was killed"],
+    ids=["table", "failures", "no ledger", "a job that was killed"],
 )
 def test_a_shard_of_which_any_file_changed_is_read_again(change, tables_read):
     first = three_shards()
