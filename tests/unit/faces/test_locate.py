@@ -1,6 +1,6 @@
 """Points for faces that come without, by the engines at hand."""
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,18 +13,30 @@ from dtst_flow.models import store
 from dtst_flow.models.errors import WrongContent
 from dtst_flow.models.registry import MODELS
 
-LANDMARKER = "face_landmarker"
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 POINTS = ((1.0, 2.0), (3.0, 2.0), (2.0, 3.0), (1.0, 4.0), (3.0, 4.0))
 
 
-def test_dlib_is_always_at_hand_and_never_first(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("here", "asked"),
+    [
+        ((), ["dlib"]),
+        (("yunet",), ["dlib", "yunet"]),
+        (("face_landmarker",), ["mediapipe", "dlib"]),
+        (("face_landmarker", "yunet"), ["mediapipe", "yunet"]),
+    ],
+    ids=["nothing", "yunet", "mediapipe", "both"],
+)
+def test_what_is_asked_depends_on_the_models_at_hand(
+    here, asked, tmp_path, monkeypatch
+):
     monkeypatch.setenv("DTST_MODELS", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert [one.engine for one in locate.at_hand()] == ["dlib"]
-    (tmp_path / MODELS[LANDMARKER].file).write_bytes(b"another")
-    with pytest.raises(WrongContent):
-        locate.at_hand()
+    for name in here:
+        (tmp_path / MODELS[name].file).write_bytes(b"another")
+    assert locate.engines_at_hand() == asked
+    with pytest.raises(WrongContent) if here else nullcontext():
+        assert [one.engine for one in locate.at_hand()] == asked
 
 
 def test_a_model_that_comes_to_hand_gives_points_of_another_name(tmp_path):
