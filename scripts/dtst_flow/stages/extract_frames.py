@@ -259,11 +259,8 @@ def pending(settings: Settings, images: dict[str, str]) -> Pending:
 
 def tally(row: Row) -> dict[str, int]:
     """Count the frames of a video, and what was left out or amiss."""
-    return {
-        "crops": len(row["crops"]),
-        "left_out": row["left_out"],
-        "amiss": bool(row["unusable"]),
-    }
+    amiss = bool(row["unusable"])
+    return {"crops": len(row["crops"]), "left_out": row["left_out"], "amiss": amiss}
 
 
 def describe(tally: Tally) -> list[str]:
