@@ -32,9 +32,9 @@ def settle(
     """
     before = _before(state, evidence)
     stems = name(content, before, aside)
-    mine = {folded(stem) for stem in stems.values()}
-    gone = (one for one in before if one.path not in stems)
     rows = [Given(path, stem, content[path]) for path, stem in stems.items()]
+    gone = [one for one in before if one.path not in stems]
+    mine = {folded(stem) for stem in stems.values()} if gone else set()
     rows += [one for one in gone if folded(one.stem) not in mine]
     write_table(state / FILE, (row._asdict() for row in sorted(rows)))
     return stems
