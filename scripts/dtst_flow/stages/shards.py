@@ -37,7 +37,7 @@ class Shard:
     besides: tuple[Path, ...] = ()
     noted: list[Stat | None] | None = None
     tally: Tally = field(default_factory=Counter)
-    unusable: list[dict[str, Any]] = field(default_factory=list)
+    unusable: list[dict[str, str]] = field(default_factory=list)
     content: int = 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -120,7 +120,15 @@ def recall(table: Path, code: str, shards: Mapping[str, Shard]) -> None:
             shard = shards.get(row["shard"])
             noted = [stat and tuple(stat) for stat in row["files"]]
             if shard and row["code"] == code and noted == shard.seen():
-                shard.tally = Counter(row["tally"])
-                shard.unusable = row["unusable"]
-                shard.content = int(row["content"], 16)
+                shard.tally, shard.unusable, shard.content = _sums(row)
                 shard.noted = noted
+
+
+def _sums(row: dict[str, Any]) -> tuple[Tally, list[dict[str, str]], int]:
+    """What a row tells that a shard sums up to. Raises as it is none of ours."""
+    tally = Counter({str(name): int(count) for name, count in row["tally"].items()})
+    unusable = [
+        {"path": str(one["path"]), "reason": str(one["reason"])}
+        for one in row["unusable"]
+    ]
+    return tally, unusable, int(row["content"], 16)

@@ -308,6 +308,25 @@ def test_sums_that_nobody_wrote_count_for_nothing(content, tables_read):
     assert len(set(tables_read)) == 3
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tally": {"images": "many"}},
+        {"tally": 3},
+        {"unusable": ["x"]},
+        {"unusable": None},
+        {"content": "no number"},
+    ],
+    ids=str,
+)
+def test_sums_of_strangers_count_for_nothing(change, tables_read):
+    first = three_shards()
+    write_table(sums(), [row | change for row in read_table(sums())])
+    tables_read.clear()
+    assert run("s0", "s1", "s2") == first
+    assert len(set(tables_read)) == 3
+
+
 def test_sums_of_other_code_count_for_nothing(tables_read):
     first = three_shards()
     rows = [row | {"code": "before"} for row in read_table(sums())]
