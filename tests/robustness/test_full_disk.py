@@ -140,7 +140,7 @@ def stages(weights: Weights) -> None:
                 extract_classes.cut(job, bucket, extract_classes.Options())
         written = (state / "summary.json", state / "failed.jsonl")
         job = CollectJob(tables, failed, state / "inventory", *written)
-        collect.run(stage, job, bucket, strict=False)
+        collect.run(stage, job, bucket, strict=False, code="code")
     state = state_of("cluster")
     inventory.write(".", ["classes"], state / "inventory", state / "digests.jsonl", 99)
     rows = list(read_table(state / "inventory/s.jsonl"))
