@@ -124,18 +124,14 @@ def _is_damaged(table: Path) -> bool:
         return True
 
 
-def clear_gone(rows: list[Row]) -> list[Any]:
+def clear_gone(now: dict[str, str]) -> None:
     """Clear the sidecars of images that are gone.
 
     Unfinished sidecars that a kill left beside the images go as well.
 
     Args:
-        rows: Those of all images that this run looked at.
-
-    Returns:
-        What names what was left in all others.
+        now: The digest of each image that this run looked at, by its path.
     """
-    now = {row["path"]: row["digest"] for row in rows}
     before, ours = visited(), ownership()
     known = {
         row["path"]: row["digest"] for row in before.rows() if is_relative(row["path"])
@@ -154,4 +150,3 @@ def clear_gone(rows: list[Row]) -> list[Any]:
             log.warning("%s", error)
         del known[path]
     before.commit(sorted(known.items()))
-    return sorted((row["path"], row["sidecar"]) for row in rows)

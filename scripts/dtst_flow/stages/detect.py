@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable, Mapping
+from itertools import chain
 from types import ModuleType
 
 from dtst_flow.annotations.boxes import parse_classes
@@ -138,8 +139,12 @@ def _write_tables(job: ShardJob, done: list[Row], failures: list[Row]) -> None:
 
 def commit(shards: Mapping[str, Shard], failures: list[Row], bucket: str) -> Committed:
     """Clear the sidecars of images that are gone."""
-    rows = [*failures, *(row for shard in shards.values() for row in shard.rows())]
-    return Committed({"all": content_of(clear_gone(rows))}, [], [])
+    now, content = {}, 0
+    for row in chain(failures, *(shard.rows() for shard in shards.values())):
+        now[row["path"]] = row["digest"]
+        content += content_of([(row["path"], row["sidecar"])])
+    clear_gone(now)
+    return Committed({"all": content}, [], [])
 
 
 def models(settings: Settings) -> dict[str, str | None]:
