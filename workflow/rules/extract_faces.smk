@@ -51,8 +51,8 @@ rule collect_faces:
         "../../envs/base.yaml"
     threads: 1
     resources:
-        # A million images with a crop each take 2200 MB (tests/benchmarks/wide.py).
-        mem_mb=lambda w, attempt: 3000 * attempt,
+        # A million images with a crop each take 750 MB (tests/benchmarks/wide.py).
+        mem_mb=lambda w, attempt: 1500 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
         stage="extract_faces",
