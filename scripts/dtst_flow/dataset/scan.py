@@ -35,6 +35,12 @@ class FileStat(NamedTuple):
     inode: int
     ctime: int
 
+    @classmethod
+    def of(cls, status: os.stat_result) -> "FileStat":
+        """Take what counts of all that the system tells."""
+        times = status.st_mtime_ns, status.st_ino, status.st_ctime_ns
+        return cls(status.st_size, *times)
+
 
 @dataclass
 class Listing:
@@ -212,9 +218,7 @@ def _add(file: Path | os.DirEntry[str], name: str, listing: Listing) -> None:
     if not stat.S_ISREG(status.st_mode):
         listing.skipped[name] = "not a regular file"
     elif listing.kind.has(name) or name.endswith(".json"):
-        listing.files[name] = FileStat(
-            status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
-        )
+        listing.files[name] = FileStat.of(status)
     else:
         listing.skipped[name] = why_not(name, listing.kind)
 

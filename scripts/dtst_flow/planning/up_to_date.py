@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dtst_flow.dataset import digests
-from dtst_flow.dataset.scan import Listing
+from dtst_flow.dataset.scan import FileStat, Listing
 from dtst_flow.planning.home import home
 from dtst_flow.planning.plan import Plan, PlanError
 from dtst_flow.planning.source_scan import source_fingerprint
@@ -144,16 +144,12 @@ def _workflow() -> Iterator[tuple[Any, ...]]:
 def _files_below(place: Path) -> Iterator[tuple[Any, ...]]:
     """Yield of each file its path and what every edit of it changes."""
     if place.is_file():
-        yield str(place), *_edits(place.stat())
+        yield str(place), *FileStat.of(place.stat())
     for folder in folders_below(place):
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not (entry.name.endswith(PASSED_OVER) or entry.is_dir()):
-                    yield entry.path, *_edits(entry.stat(follow_symlinks=False))
-
-
-def _edits(state: os.stat_result) -> tuple[int, ...]:
-    return state.st_size, state.st_mtime_ns, state.st_ino, state.st_ctime_ns
+                    yield entry.path, *FileStat.of(entry.stat(follow_symlinks=False))
 
 
 def _installed() -> list[int]:

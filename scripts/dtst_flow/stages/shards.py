@@ -1,6 +1,7 @@
 """Shards of a stage that are summed up: what is known of one stays until its files change."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dtst_flow.dataset.entries import Stat, stat_of
+from dtst_flow.dataset.scan import FileStat
 from dtst_flow.utils import row_json
 from dtst_flow.utils.tables import read_table, write_table
 
@@ -35,7 +36,7 @@ class Shard:
     table: str
     failed: str
     besides: tuple[Path, ...] = ()
-    noted: list[Stat | None] | None = None
+    noted: list[FileStat | None] | None = None
     tally: Tally = field(default_factory=Counter)
     unusable: list[dict[str, str]] = field(default_factory=list)
     content: int = 0
@@ -44,9 +45,9 @@ class Shard:
         """Yield the rows of the table. Raises BrokenTable."""
         return read_table(self.table)
 
-    def seen(self) -> list[Stat | None]:
+    def seen(self) -> list[FileStat | None]:
         """Look at all files that its sums depend on."""
-        return [*map(stat_of, (self.table, self.failed)), *map(stat_of, self.besides)]
+        return [*map(_look, (self.table, self.failed)), *map(_look, self.besides)]
 
     def is_same(self) -> bool:
         """Tell whether its sums are known, and nothing of it changed since."""
@@ -66,6 +67,13 @@ class Shard:
                 {"path": row["path"], "reason": reason}
                 for reason in row.get("unusable", ())
             )
+
+
+def _look(path: str | Path) -> FileStat | None:
+    try:
+        return FileStat.of(os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def counted(tally: Tally, kind: str) -> dict[str, int]:
@@ -118,7 +126,7 @@ def recall(table: Path, code: str, shards: Mapping[str, Shard]) -> None:
     with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
         for row in read_table(table):
             shard = shards.get(row["shard"])
-            noted = [stat and tuple(stat) for stat in row["files"]]
+            noted = [stat and FileStat(*stat) for stat in row["files"]]
             if shard and row["code"] == code and noted == shard.seen():
                 shard.tally, shard.unusable, shard.content = _sums(row)
                 shard.noted = noted
