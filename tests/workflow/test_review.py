@@ -257,6 +257,27 @@ def test_a_second_page_and_a_hand_are_seen(sheet, review, browser):
     other.close()
 
 
+CHANGES_MEANWHILE = """
+const real = window.fetch;
+window.fetch = async (...asked) => {
+  const answer = await real(...asked);
+  if (!String(asked[0]).startsWith("/api/clusters?")) return answer;
+  window.fetch = real;
+  (await import("/static/store.js")).store.tell("changed");
+  return answer;
+};
+"""
+"""Decisions change while the list of clusters is on its way."""
+
+
+def test_a_list_that_changes_as_it_comes_has_the_keyboard(sheet):
+    sheet.page.add_init_script(CHANGES_MEANWHILE)
+    sheet.page.reload()
+    expect(sheet.tiles.first).to_be_focused()
+    sheet.press("ArrowRight")
+    expect(sheet.tiles.nth(1)).to_be_focused()
+
+
 def test_only_what_is_in_sight_is_in_the_page(sheet):
     sheet.page.set_viewport_size({"width": 390, "height": 500})
     members(sheet)

@@ -51,7 +51,7 @@ export class Source {
     const generation = this.#generation;
     try {
       const { total, items } = await this.load(page * this.size, this.size);
-      if (generation !== this.#generation) return;
+      if (generation !== this.#generation) return this.#page(page);
       this.total = total;
       this.#pages.set(page, items);
     } catch (error) {
