@@ -57,7 +57,7 @@ class Part:
 
     def __init__(self, ledgers: Ledgers, name: str) -> None:
         self.ledgers = ledgers
-        self.journal = ledgers.journals / f"{name}.jsonl"
+        self.journal = ledgers.journal_of(name)
         make_way(self.journal)
         self.known = ledgers.rows(name)
         self._owned: dict[str, Row] | None = None
